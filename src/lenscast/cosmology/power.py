@@ -1,0 +1,191 @@
+"""Linear matter power spectrum today: Eisenstein & Hu (1998) with wiggles, normalised to sigma8.
+
+Convention: k in h/Mpc, P in (Mpc/h)^3, transform P(k) = int d^3x xi(x) exp(-i k x). The shape of the spectrum does not
+depend on dark energy, and sigma8 is its amplitude today: the derivatives by w0 and wa are zero here and enter through
+growth. P(0) = 0, with zero gradients.
+"""
+
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from lenscast.cosmology.parameters import Parameters
+from lenscast.numerics.interpolation import UniformHermiteTable
+from lenscast.numerics.quadrature import gauss_legendre
+
+__all__ = ["T_CMB", "PowerTable", "linear_power", "power_table", "sigma_R", "transfer"]
+
+T_CMB = 2.7255
+"""Temperature of the microwave background [K] (Fixsen 2009, arXiv:0911.1955)."""
+
+LN_K = np.linspace(np.log(1e-4), np.log(1e2), 1024)
+"""Knots of `PowerTable`, ln(k Mpc/h): the finest wiggles span 12 of them."""
+
+LN_KR = gauss_legendre(np.linspace(np.log(1e-4), np.log(2e2), 64), order=8)
+"""Quadrature of the variance in spheres over ln(k R); the window cuts off what lies beyond below 1e-8."""
+
+
+class _Fit(NamedTuple):
+    """Scales and amplitudes of the transfer function; scales in 1/Mpc and Mpc."""
+
+    baryon_fraction: Float[Array, ""]
+    k_equality: Float[Array, ""]
+    k_silk: Float[Array, ""]
+    sound_horizon: Float[Array, ""]
+    alpha_c: Float[Array, ""]
+    beta_c: Float[Array, ""]
+    alpha_b: Float[Array, ""]
+    beta_b: Float[Array, ""]
+    beta_node: Float[Array, ""]
+
+
+def _fit(parameters: Parameters) -> _Fit:
+    """Eisenstein & Hu (1998), Eqs. 2 to 7, 10 to 12, 14, 15, 23 and 24."""
+    matter = parameters.Omega_m * parameters.h**2
+    baryons = parameters.Omega_b * parameters.h**2
+    fraction = parameters.Omega_b / parameters.Omega_m
+    theta = T_CMB / 2.7
+
+    z_equality = 2.50e4 * matter * theta**-4
+    k_equality = 7.46e-2 * matter * theta**-2
+    b1 = 0.313 * matter**-0.419 * (1 + 0.607 * matter**0.674)
+    b2 = 0.238 * matter**0.223
+    z_drag = 1291 * matter**0.251 / (1 + 0.659 * matter**0.828) * (1 + b1 * baryons**b2)
+    loading = 31.5e3 * baryons * theta**-4
+    r_drag, r_equality = loading / z_drag, loading / z_equality
+    ratio = (jnp.sqrt(1 + r_drag) + jnp.sqrt(r_drag + r_equality)) / (1 + jnp.sqrt(r_equality))
+    sound_horizon = 2 / (3 * k_equality) * jnp.sqrt(6 / r_equality) * jnp.log(ratio)
+
+    a1 = (46.9 * matter) ** 0.670 * (1 + (32.1 * matter) ** -0.532)
+    a2 = (12.0 * matter) ** 0.424 * (1 + (45.0 * matter) ** -0.582)
+    b1 = 0.944 / (1 + (458 * matter) ** -0.708)
+    b2 = (0.395 * matter) ** -0.0266
+    y = (1 + z_equality) / (1 + z_drag)
+    root = jnp.sqrt(1 + y)
+    decay = y * (-6 * root + (2 + 3 * y) * jnp.log((root + 1) / (root - 1)))
+    return _Fit(
+        baryon_fraction=fraction,
+        k_equality=k_equality,
+        k_silk=1.6 * baryons**0.52 * matter**0.73 * (1 + (10.4 * matter) ** -0.95),
+        sound_horizon=sound_horizon,
+        alpha_c=a1**-fraction * a2 ** -(fraction**3),
+        beta_c=1 / (1 + b1 * ((1 - fraction) ** b2 - 1)),
+        alpha_b=2.07 * k_equality * sound_horizon * (1 + r_drag) ** -0.75 * decay,
+        beta_b=0.5 + fraction + (3 - 2 * fraction) * jnp.sqrt((17.2 * matter) ** 2 + 1),
+        beta_node=8.41 * matter**0.435,
+    )
+
+
+def _pressureless(
+    q: Float[Array, "*shape"], alpha: Float[Array, ""] | float, beta: Float[Array, ""] | float
+) -> Float[Array, "*shape"]:
+    """Transfer function of matter without pressure, Eisenstein & Hu (1998), Eqs. 19 and 20."""
+    logarithm = jnp.log(jnp.e + 1.8 * beta * q)
+    coefficient = 14.2 / alpha + 386 / (1 + 69.9 * q**1.08)
+    return logarithm / (logarithm + coefficient * q**2)
+
+
+def transfer(k: Float[Array, "*shape"], parameters: Parameters) -> Float[Array, "*shape"]:
+    """Matter transfer function with acoustic oscillations, 1 at k = 0.
+
+    Parameters
+    ----------
+    k : wavenumber [h/Mpc].
+    parameters : cosmological parameters.
+
+    References: Eisenstein & Hu (1998), astro-ph/9709112, Eqs. 16 to 22.
+    """
+    fit = _fit(parameters)
+    k = k * parameters.h
+    q = k / (13.41 * fit.k_equality)
+    ks = k * fit.sound_horizon
+    weight = 1 / (1 + (ks / 5.4) ** 4)
+    cold = weight * _pressureless(q, 1.0, fit.beta_c) + (1 - weight) * _pressureless(q, fit.alpha_c, fit.beta_c)
+    driving = fit.alpha_b * ks**3 / (ks**3 + fit.beta_b**3) * jnp.exp(-((k / fit.k_silk) ** 1.4))
+    phase = ks**2 / jnp.cbrt(ks**3 + fit.beta_node**3)
+    baryons = (_pressureless(q, 1.0, 1.0) / (1 + (ks / 5.2) ** 2) + driving) * jnp.sinc(phase / jnp.pi)
+    return fit.baryon_fraction * baryons + (1 - fit.baryon_fraction) * cold
+
+
+def _shape(k: Float[Array, "*shape"], parameters: Parameters) -> Float[Array, "*shape"]:
+    """Power spectrum with amplitude left open, k^n_s T^2(k); k > 0."""
+    return k**parameters.n_s * transfer(k, parameters) ** 2
+
+
+def _shape_variance(radius: Float[Array, ""] | float, parameters: Parameters) -> Float[Array, ""]:
+    """Variance of `_shape` in spheres."""
+    x = np.exp(LN_KR.nodes)
+    window = 3 * (np.sin(x) - x * np.cos(x)) / x**3
+    k = x / radius
+    return jnp.sum(LN_KR.weights * window**2 * k**3 * _shape(k, parameters)) / (2 * jnp.pi**2)
+
+
+def _amplitude(parameters: Parameters) -> Float[Array, ""]:
+    """Factor that gives `_shape` the asked sigma8."""
+    return parameters.sigma8**2 / _shape_variance(8.0, parameters)
+
+
+def sigma_R(radius: Float[Array, "*shape"], parameters: Parameters) -> Float[Array, "*shape"]:
+    """Rms of the linear density contrast today in spheres, sigma8 at 8 Mpc/h.
+
+    Parameters
+    ----------
+    radius : comoving radius of the sphere [Mpc/h].
+    parameters : cosmological parameters.
+    """
+    variance = jnp.vectorize(lambda scale: _shape_variance(scale, parameters))(radius)
+    return jnp.sqrt(_amplitude(parameters) * variance)
+
+
+def linear_power(k: Float[Array, "*shape"], parameters: Parameters) -> Float[Array, "*shape"]:
+    """Linear matter power spectrum today [(Mpc/h)^3].
+
+    Parameters
+    ----------
+    k : wavenumber [h/Mpc], zero allowed.
+    parameters : cosmological parameters.
+
+    References: Eisenstein & Hu (1998), astro-ph/9709112.
+    """
+    positive = jnp.where(k > 0, k, 1.0)
+    return jnp.where(k > 0, _amplitude(parameters) * _shape(positive, parameters), 0.0)
+
+
+class PowerTable(eqx.Module):
+    """Linear power spectrum today, tabulated: cheap on meshes, in the dtype of the wavenumber; built by `power_table`.
+
+    ln P is cubic in ln k between 1e-4 and 1e2 h/Mpc, to 1e-6, and goes on as a power law on both sides. Its
+    interpolation weights depend on no parameter. Value and gradients at k = 0 are 0.
+    """
+
+    ln_power: UniformHermiteTable
+
+    def __call__(self, k: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+        """Power [(Mpc/h)^3] at the wavenumber k [h/Mpc]."""
+        return self._power_of(k, 1.0)
+
+    def root(self, k: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+        """Square root of the power [(Mpc/h)^(3/2)], with gradients that are finite at k = 0 too."""
+        return self._power_of(k, 0.5)
+
+    def _power_of(self, k: Float[Array, "*shape"], exponent: float) -> Float[Array, "*shape"]:
+        """P(k)^exponent, 0 at k = 0."""
+        positive = jnp.where(k > 0, k, 1.0)
+        return jnp.where(k > 0, jnp.exp(exponent * self.ln_power(jnp.log(positive))), 0.0)
+
+
+def power_table(parameters: Parameters) -> PowerTable:
+    """Tabulate `linear_power` with its exact slopes.
+
+    Parameters
+    ----------
+    parameters : cosmological parameters.
+    """
+    ln_k = jnp.asarray(LN_K)
+    shape, slopes = jax.jvp(lambda x: jnp.log(_shape(jnp.exp(x), parameters)), (ln_k,), (jnp.ones_like(ln_k),))
+    values = shape + jnp.log(_amplitude(parameters))
+    return PowerTable(UniformHermiteTable(values, slopes, float(LN_K[0]), float(LN_K[1] - LN_K[0])))

@@ -1,0 +1,1 @@
+"""Quadrature, interpolation and Fourier wavenumbers: what the physics modules share and no library offers."""

@@ -1,0 +1,46 @@
+"""Fixed-order Gauss-Legendre quadrature.
+
+Nodes and weights are numpy constants, so that an integral is one weighted sum: exact derivatives in both modes, with
+respect to anything in the integrand. Adaptive quadrature is left out on purpose.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+__all__ = ["Quadrature", "gauss_legendre"]
+
+
+class Quadrature(NamedTuple):
+    """Nodes and weights of an integral over consecutive panels."""
+
+    nodes: Float[np.ndarray, "panel order"]
+    weights: Float[np.ndarray, "panel order"]
+
+
+def gauss_legendre(edges: Float[np.ndarray, " edge"], order: int) -> Quadrature:
+    """Gauss-Legendre rule of the given order on each panel between consecutive edges.
+
+    Exact for polynomials of degree 2 order - 1 on a panel. ``(f(nodes) * weights).sum(axis=1)`` integrates f panel by
+    panel.
+
+    Parameters
+    ----------
+    edges : increasing panel edges, two or more.
+    order : nodes per panel.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two edges, they do not increase, or the order is below 1.
+    """
+    edges = np.asarray(edges, dtype=np.float64)
+    if edges.ndim != 1 or edges.size < 2 or np.any(np.diff(edges) <= 0):
+        raise ValueError(f"edges = {edges}: give two or more increasing panel edges")
+    if order < 1:
+        raise ValueError(f"order = {order}: give at least 1 node per panel")
+    unit_nodes, unit_weights = np.polynomial.legendre.leggauss(order)
+    half_widths = np.diff(edges)[:, None] / 2
+    centres = (edges[1:, None] + edges[:-1, None]) / 2
+    return Quadrature(centres + half_widths * unit_nodes, half_widths * unit_weights)
