@@ -1,7 +1,7 @@
 """Axis names of the package's arrays, and the shapes that several modules exchange.
 
-One name means one thing in every annotation (`Float[Array, "param source y x"]`), in the files that `io` writes
-and on the axes of figures. Units are not part of a type: each docstring states them.
+One name means one thing in every annotation (`Float[Array, "param source y x"]`), in the files that `io`
+writes and on the axes of figures. Units are not part of a type: each docstring states them.
 """
 
 from collections.abc import Mapping

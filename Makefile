@@ -1,0 +1,81 @@
+# The first call of a target puts the packages of requirements.lock into .venv. It needs python3 with venv, or uv.
+#
+#   make forecast CONFIG=configs/dll.yaml    another experiment than config.yaml
+#   make forecast ARGS=--dry-run             further arguments of snakemake; of pytest for `make test`
+#   make test PYTHON=python3.12              the Python for a new .venv
+
+CONFIG ?=
+ARGS ?=
+PYTHON ?= python3 python3.13 python3.12 python3.11
+
+VENV := .venv
+STAMP := $(VENV)/.installed
+IN_VENV := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
+# last, because --configfile takes every word up to the next option
+SNAKEMAKE_ARGS = $(ARGS) $(if $(CONFIG),--configfile $(CONFIG))
+
+.DEFAULT_GOAL := help
+.PHONY: help forecast check-derivatives test lint format benchmarks lock clean
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' Makefile
+
+forecast: $(STAMP) ## simulate, measure and forecast as config.yaml says; figures in results/<run>/figures
+	$(IN_VENV) snakemake $(SNAKEMAKE_ARGS)
+
+check-derivatives: $(STAMP) ## automatic derivatives against finite differences on the same seeds
+	$(IN_VENV) snakemake check_derivatives $(SNAKEMAKE_ARGS)
+
+test: $(STAMP) ## the tests
+	$(IN_VENV) pytest $(ARGS)
+
+lint: $(STAMP) ## style, types, dependency direction and workflow
+	$(IN_VENV) ruff check .
+	$(IN_VENV) ruff format --check .
+	$(IN_VENV) snakefmt --check Snakefile workflow
+	$(IN_VENV) mypy
+	$(IN_VENV) lint-imports
+	$(IN_VENV) snakemake --lint
+
+format: $(STAMP) ## rewrite the sources in the project's style
+	$(IN_VENV) ruff check --fix .
+	$(IN_VENV) ruff format .
+	$(IN_VENV) snakefmt Snakefile workflow
+
+benchmarks: $(STAMP) ## speed and memory beside other codes
+	$(IN_VENV) python benchmarks/run.py $(ARGS)
+
+lock: $(STAMP) ## requirements.lock anew from pyproject.toml; ARGS=--upgrade for the newest versions
+	$(IN_VENV) uv pip compile --quiet --universal --python-version 3.11 --all-extras --no-annotate \
+	    --custom-compile-command 'make lock' --output-file requirements.lock $(ARGS) pyproject.toml
+
+clean: ## remove .venv and the tools' caches; results/ stays
+	rm -rf $(VENV) .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	find src tests workflow -name __pycache__ -prune -exec rm -rf {} +
+
+$(STAMP): pyproject.toml requirements.lock | $(VENV)/bin/python
+	@echo "Installing the packages of requirements.lock into $(VENV): about a minute and 800 MB"
+	@if command -v uv >/dev/null; then \
+	    uv pip install --quiet --python $(VENV)/bin/python --no-deps -r requirements.lock -e .; \
+	else \
+	    $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements.lock -e .; \
+	fi
+	@touch $@
+
+$(VENV)/bin/python:
+	@for python in $(PYTHON); do \
+	    "$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && break; \
+	    python=; \
+	done; \
+	if command -v uv >/dev/null; then \
+	    uv venv --quiet --clear --python "$${python:->=3.11,<3.14}" $(VENV); \
+	elif test -z "$$python"; then \
+	    echo "lenscast needs Python 3.11, 3.12 or 3.13 and found none as $(PYTHON) on the PATH" \
+	        "(python3: $$(python3 --version 2>&1)). Install one, or name it: make ... PYTHON=/path/to/python" >&2; \
+	    exit 1; \
+	elif ! "$$python" -c 'import ensurepip, venv' 2>/dev/null; then \
+	    echo "$$python comes without venv. On Debian and Ubuntu: apt-get install python3-venv" >&2; \
+	    exit 1; \
+	else \
+	    "$$python" -m venv --clear $(VENV); \
+	fi
