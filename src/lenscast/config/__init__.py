@@ -1,22 +1,41 @@
-"""The config of an experiment: read, checked against ranges and against itself, and typed. Free of JAX.
+"""The config of an experiment: read, typed, and checked against ranges and against itself.
 
-`models` holds the sections, `checks` the rules between them, `errors` the text of what is wrong.
+`simulation`, `analysis` and `experiment` hold the sections, `geometry` and `sampling` the rules between them,
+`errors` the words for what is wrong. Nothing here imports JAX: the Snakefile reads the config while it
+parses, in a process that must not claim an accelerator.
 """
 
 import inspect
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
-from .checks import CHECKS
+from .analysis import STATISTICS
 from .errors import ConfigError, Problem, problems
-from .models import PARAMETERS, STATISTICS, Config
+from .experiment import Config
+from .geometry import check_field, check_multipoles, check_planes, check_scales
+from .sampling import check_batches, check_covariance, check_parameters, check_seeds, check_steps
+from .simulation import PARAMETERS
 
 __all__ = ["PARAMETERS", "STATISTICS", "Config", "ConfigError", "json_schema", "load_config", "read_config"]
+
+CHECKS: tuple[Callable[..., Iterator[Problem]], ...] = (
+    check_planes,
+    check_field,
+    check_scales,
+    check_multipoles,
+    check_batches,
+    check_seeds,
+    check_covariance,
+    check_parameters,
+    check_steps,
+)
+NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 
 
 @cache
@@ -31,7 +50,7 @@ def read_config(path: str | Path) -> Config:
     Raises
     ------
     ConfigError
-        with everything that is wrong, as in `load_config`, or where the YAML cannot be read.
+        with all that is wrong, as `load_config` has it, or where the file is not YAML.
     """
     try:
         mapping = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
@@ -43,40 +62,54 @@ def read_config(path: str | Path) -> Config:
 def load_config(mapping: Mapping[str, Any], source: str = "config") -> Config:
     """The config in a mapping, checked.
 
-    Rules between sections are checked for all sections that are valid by themselves, so that one call reports
-    everything.
+    Rules between sections are checked for all sections that are valid by themselves, so that one call
+    reports all that is wrong.
 
     Parameters
     ----------
     mapping : sections and keys, as read from YAML.
-    source : name of the file, for errors.
+    source : where it comes from, for errors.
 
     Raises
     ------
     ConfigError
-        with everything that is wrong: dotted key, value, allowed range, what to change.
+        with all that is wrong: dotted key, what was given, what is allowed, what to change.
     """
-    found: list[Problem] = []
+    given, found = _plain(mapping), list[Problem]()
     try:
-        config = Config.model_validate(mapping)
+        config = Config.model_validate(given)
     except ValidationError as error:
         found += problems(error, json_schema())
-    sections = _valid_sections(mapping)
+    sections = _valid_sections(given)
     for check in CHECKS:
-        needed = inspect.signature(check).parameters
-        if needed.keys() <= sections.keys():
-            found += check(**{name: sections[name] for name in needed})
+        names = inspect.signature(check).parameters
+        if names.keys() <= sections.keys():
+            found += check(**{name: sections[name] for name in names})
     if found:
         raise ConfigError(found, source)
     return config
 
 
-def _valid_sections(mapping: Mapping[str, Any]) -> dict[str, Any]:
-    """The sections of `mapping` that are valid by themselves."""
-    sections = {}
+def _plain(value: Any) -> Any:
+    """The value with `1e-2`, a string in YAML 1.1, as a number, and yes and no as what no key takes."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, bool):
+        return f"{value} (a boolean)"
+    if isinstance(value, str) and NUMBER.fullmatch(value):
+        return float(value)
+    return value
+
+
+def _valid_sections(mapping: Any) -> dict[str, Any]:
+    """The sections that are valid by themselves."""
+    sections: dict[str, Any] = {}
     for name, field in Config.model_fields.items():
         try:
-            sections[name] = TypeAdapter(Annotated[field.annotation, field]).validate_python(mapping[name])
+            adapter: TypeAdapter[Any] = TypeAdapter(cast("Any", Annotated[field.annotation, field]))
+            sections[name] = adapter.validate_python(mapping[name])
         except (ValidationError, KeyError, TypeError):
             continue
     return sections

@@ -1,4 +1,4 @@
-"""Errors of the config as text: dotted key, what was given, what is allowed, and the nearest key of a misspelling."""
+"""The words for what is wrong with a config: dotted key, what was given, what is allowed, nearest name."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
@@ -26,99 +26,106 @@ class ConfigError(ValueError):
 
 
 def did_you_mean(given: Any, allowed: Iterable[str]) -> str:
-    """`; did you mean X?` for the nearest allowed name, or the allowed names where none is near."""
-    names = list(allowed)
-    near = get_close_matches(str(given), names, n=1)
-    if not near:
-        near = [name for name in names if name.lower() == str(given).lower()][:1]
-    return f"; did you mean {near[0]}?" if near else f"; allowed: {', '.join(names)}"
+    """The nearest allowed name as a question, or all of them where none is near."""
+    names = {name.lower(): name for name in allowed}
+    near = get_close_matches(str(given).lower(), names, n=1)
+    return f"; did you mean {names[near[0]]}?" if near else f"; allowed: {', '.join(names.values())}"
 
 
 def problems(error: ValidationError, schema: Mapping[str, Any]) -> Iterator[Problem]:
-    """What `error` says in this package's words, with ranges and meanings from the JSON schema of the config."""
+    """What a pydantic error says, with ranges and meanings from the JSON schema of the config."""
     details = error.errors(include_url=False)
     missing = {detail["loc"] for detail in details if detail["type"] == "missing"}
     for detail in details:
         if detail["type"] == "extra_forbidden":
             *section, given = detail["loc"]
-            absent = [str(loc[-1]) for loc in missing if list(loc[:-1]) == section]
-            near = get_close_matches(str(given), absent, n=1)
-            if near:
-                missing.discard((*section, near[0]))
-            allowed = near or list(_node(section, schema).get("properties", {}))
+            absent = [str(loc[-1]) for loc in missing if [*loc[:-1]] == section]
+            meant = get_close_matches(str(given), absent, n=1)
+            missing -= {(*section, name) for name in meant}
+            allowed = meant or _node(section, schema).get("properties", {})
             yield Problem(_dotted(detail["loc"], schema), f"unknown key{did_you_mean(given, allowed)}")
+    broken = {detail["loc"][:-1] for detail in details}
     for detail in details:
-        key, node = _dotted(detail["loc"], schema), _node(detail["loc"], schema)
-        if detail["type"] == "missing" and detail["loc"] in missing:
-            yield Problem(key, f"missing; give {_allowed(node)}")
-        elif detail["type"] == "value_error":
-            yield Problem(key, str(detail["ctx"]["error"]))
-        elif detail["type"] not in ("missing", "extra_forbidden"):
-            yield Problem(key, f"{_given(detail['input'])} given; must be {_allowed(node)}")
+        loc, given = detail["loc"], _shortened(detail["input"])
+        key, node = _dotted(loc, schema), _node(loc, schema)
+        match detail["type"]:
+            case "extra_forbidden":
+                continue
+            case "missing" if loc in missing:
+                yield Problem(key, f"missing; give {_allowed(node)}")
+            case "missing":
+                continue
+            case "value_error":
+                yield Problem(key, str(detail["ctx"]["error"]))
+            case "union_tag_invalid":
+                tag = node["discriminator"]["propertyName"]
+                yield Problem(f"{key}.{tag}", f"{detail['ctx']['tag']!r} given; must be {_allowed(node)}")
+            case "too_short" if loc in broken:
+                continue
+            case _:
+                yield Problem(key, f"{given} given; must be {_allowed(node)}")
 
 
-def _given(value: Any) -> str:
-    """The value in a line of text."""
+def _shortened(value: Any) -> str:
+    """The value in part of a line."""
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
+def _child(node: Mapping[str, Any], key: int | str, schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The JSON schema of the value at `key`, or for the tag of a union that of its member; empty if none."""
+    if key in node.get("properties", {}):
+        child = node["properties"][key]
+    elif key in _tags(node):
+        child = {"$ref": node["discriminator"]["mapping"][key]}
+    elif key == "[key]":
+        child = node.get("propertyNames", {"type": "string"})
+    else:
+        child = node.get("items" if isinstance(key, int) else "additionalProperties", {})
+    if not isinstance(child, Mapping):
+        return {}
+    reference = child.get("$ref", "").rsplit("/", 1)[-1]
+    return {**schema["$defs"].get(reference, {}), **child}
+
+
+def _tags(node: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Values of the discriminator of a union; empty for what is none."""
+    return node.get("discriminator", {}).get("mapping", {})
+
+
 def _node(loc: Iterable[int | str], schema: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The part of the JSON schema that describes the value at `loc`; empty where none does."""
-    node: Mapping[str, Any] = schema
+    """The JSON schema of the value at `loc`."""
+    node = schema
     for key in loc:
-        if key in node.get("properties", {}):
-            child = node["properties"][key]
-        elif key in node.get("discriminator", {}).get("mapping", {}):
-            child = {"$ref": node["discriminator"]["mapping"][key]}
-        else:
-            child = node.get("items" if isinstance(key, int) else "additionalProperties", {})
-        if not isinstance(child, Mapping):
-            return {}
-        if "$ref" in child:
-            child = {**schema["$defs"][child["$ref"].rsplit("/", 1)[-1]], **child}
-        node = child
+        node = _child(node, key, schema)
     return node
 
 
 def _dotted(loc: Iterable[int | str], schema: Mapping[str, Any]) -> str:
-    """The key as it is written in the file: `simulation.integrator.steps`, `survey.z_source[1]`."""
-    key, walked = "", []
+    """The key as a reader of the file finds it: `simulation.integrator.steps`, `survey.z_source[1]`."""
+    key, node = "", schema
     for step in loc:
-        is_tag = step in _node(walked, schema).get("discriminator", {}).get("mapping", {})
-        walked.append(step)
         if isinstance(step, int):
             key += f"[{step}]"
-        elif step == "[key]":
-            key += " (the name)"
-        elif not is_tag:
-            key += f".{step}" if key else step
+        elif step != "[key]" and step not in _tags(node):
+            key += f".{step}" if key else str(step)
+        node = _child(node, step, schema)
     return key or "config"
 
 
 def _allowed(node: Mapping[str, Any]) -> str:
     """Type, range and meaning of a value, from its JSON schema."""
     meaning = f" ({node['description']})" if "description" in node else ""
-    if "const" in node or "enum" in node:
-        choices = node.get("enum") or [node["const"]]
-        return f"one of {', '.join(str(choice) for choice in choices)}{meaning}"
-    if "discriminator" in node:
-        return f"a mapping with kind, one of {', '.join(node['discriminator']['mapping'])}{meaning}"
-    kind = {
-        "number": "a number", "integer": "an integer", "string": "a name of letters, digits and _",
-        "array": "a list", "object": "a mapping",
-    }.get(node.get("type", ""), "a value")  # fmt: skip
-    if node.get("type") == "object" and "properties" in node:
+    kinds = {"number": "a number", "integer": "an integer", "array": "a list", "object": "a mapping"}
+    kind = kinds.get(node.get("type", ""), "a name of letters, digits and _")
+    if "enum" in node or "const" in node or _tags(node):
+        kind = f"one of {', '.join(map(str, node.get('enum') or _tags(node) or [node['const']]))}"
+    elif "properties" in node:
         kind = f"a section with {', '.join(node['properties'])}"
-    if "multipleOf" in node:
-        kind = "an even integer" if node["multipleOf"] == 2 else f"a multiple of {node['multipleOf']}"
-    if "minItems" in node:
-        kind += f" of at least {node['minItems']}"
-    return f"{kind}{_range(node)}{meaning}"
-
-
-def _range(node: Mapping[str, Any]) -> str:
-    """The bounds of a number: ` > 0 and < 1`."""
-    words = {"exclusiveMinimum": ">", "minimum": ">=", "exclusiveMaximum": "<", "maximum": "<="}
-    bounds = [f"{sign} {node[word]:g}" for word, sign in words.items() if word in node]
-    return f" {' and '.join(bounds)}" if bounds else ""
+    elif "multipleOf" in node:
+        kind += f", a multiple of {node['multipleOf']},"
+    elif least := node.get("minItems", node.get("minProperties")):
+        kind += f" of {least} or more"
+    signs = {"exclusiveMinimum": ">", "minimum": ">=", "exclusiveMaximum": "<", "maximum": "<="}
+    bounds = " and ".join(f"{sign} {node[word]:g}" for word, sign in signs.items() if word in node)
+    return f"{kind}{' ' if bounds else ''}{bounds}{meaning}"

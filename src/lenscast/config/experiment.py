@@ -1,0 +1,61 @@
+"""The complete config of an experiment, and what follows from several of its sections at once."""
+
+from pydantic import Field
+
+from .analysis import FiniteDifferencesConfig, ForecastConfig, StatisticsConfig
+from .section import Name, Section
+from .simulation import (
+    CosmologyConfig,
+    DerivativesConfig,
+    LightconeConfig,
+    SeedsConfig,
+    SimulationConfig,
+    SurveyConfig,
+)
+
+
+class Config(Section):
+    """A complete experiment."""
+
+    run: Name = Field(description="name of the run; outputs go to results/<run>/")
+    cosmology: CosmologyConfig
+    simulation: SimulationConfig
+    lightcone: LightconeConfig
+    survey: SurveyConfig
+    covariance: SeedsConfig
+    derivatives: DerivativesConfig
+    boxes_per_batch: int = Field(ge=1, description="boxes that one job simulates")
+    statistics: StatisticsConfig
+    forecast: ForecastConfig
+    finite_differences: FiniteDifferencesConfig
+
+    @property
+    def border_pixels(self) -> int:
+        """Pixels cut from each side of a map before it is measured: the largest reach of a statistic."""
+        peaks = self.statistics.peaks
+        return max(peaks.reach(self.lightcone.starlet_level(scale)) for scale in peaks.scales_arcmin)
+
+    @property
+    def cosmologies(self) -> dict[str, dict[str, float]]:
+        """Parameters by cosmology: `fiducial` and those of the finite differences."""
+        return self.finite_differences.cosmologies(self.cosmology)
+
+    @property
+    def batches(self) -> dict[str, dict[str, range]]:
+        """Seeds by section (`covariance`, `derivatives`, `finite_differences`) and batch.
+
+        A batch is a fixed range of seeds, named by the first and the last one: more boxes are more batches
+        and change none. Those of the finite differences are the first of the derivatives.
+        """
+        seeds = {
+            "covariance": self.covariance.seeds,
+            "derivatives": self.derivatives.seeds,
+            "finite_differences": self.derivatives.seeds[: self.finite_differences.boxes],
+        }
+        return {section: _split(seeds[section], self.boxes_per_batch) for section in seeds}
+
+
+def _split(seeds: range, size: int) -> dict[str, range]:
+    """Ranges of `size` seeds by name."""
+    batches = (seeds[start : start + size] for start in range(0, len(seeds), size))
+    return {f"seeds_{batch[0]}_{batch[-1]}": batch for batch in batches}

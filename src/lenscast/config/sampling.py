@@ -1,0 +1,113 @@
+"""Checks that seeds, boxes and parameters suffice for the covariance, the derivatives and the forecast.
+
+A check takes the sections named as its arguments and yields what is wrong with them.
+"""
+
+import math
+from collections.abc import Iterator
+
+from pydantic import ValidationError
+
+from .analysis import FiniteDifferencesConfig, ForecastConfig, StatisticsConfig
+from .errors import Problem
+from .simulation import CosmologyConfig, DerivativesConfig, LightconeConfig, SeedsConfig, SurveyConfig
+
+DODELSON_SCHNEIDER_MARGIN = 5
+
+
+def check_batches(
+    covariance: SeedsConfig,
+    derivatives: DerivativesConfig,
+    finite_differences: FiniteDifferencesConfig,
+    boxes_per_batch: int,
+) -> Iterator[Problem]:
+    """Boxes fill whole batches, and finite differences use boxes of the derivatives."""
+    boxes = {
+        "covariance": covariance.boxes,
+        "derivatives": derivatives.boxes,
+        "finite_differences": finite_differences.boxes,
+    }
+    for name, number in boxes.items():
+        if number % boxes_per_batch:
+            below = number - number % boxes_per_batch
+            nearest = f"{below} or {below + boxes_per_batch}" if below else f"{boxes_per_batch}"
+            yield Problem(
+                f"{name}.boxes",
+                f"{number} is not a multiple of boxes_per_batch = {boxes_per_batch}; give {nearest}",
+            )
+    if finite_differences.boxes > derivatives.boxes:
+        yield Problem(
+            "finite_differences.boxes",
+            f"{finite_differences.boxes} given, but they are the first of the {derivatives.boxes} boxes of "
+            f"derivatives; give at most {derivatives.boxes}",
+        )
+
+
+def check_seeds(covariance: SeedsConfig, derivatives: DerivativesConfig) -> Iterator[Problem]:
+    """Covariance and derivatives share no seed, so that their errors are independent."""
+    first, last = covariance.seeds, derivatives.seeds
+    if max(first.start, last.start) < min(first.stop, last.stop):
+        yield Problem(
+            "covariance.first_seed",
+            f"seeds {first[0]} to {first[-1]} overlap the derivatives' seeds {last[0]} to {last[-1]}; "
+            f"set covariance.first_seed to {last.stop} or more",
+        )
+
+
+def check_covariance(
+    lightcone: LightconeConfig,
+    survey: SurveyConfig,
+    covariance: SeedsConfig,
+    statistics: StatisticsConfig,
+    forecast: ForecastConfig,
+    boxes_per_batch: int,
+) -> Iterator[Problem]:
+    """Maps outnumber the data by what the factor of Dodelson & Schneider (2013, arXiv:1304.2593) needs."""
+    lengths = {
+        name: statistics.length(vector, len(survey.z_source))
+        for name, vector in forecast.data_vectors.items()
+    }
+    longest = max(lengths, key=lambda name: lengths[name])
+    per_box, needed = lightcone.realisations_per_box, lengths[longest] + DODELSON_SCHNEIDER_MARGIN
+    if covariance.boxes * per_box < needed:
+        yield Problem(
+            "covariance.boxes",
+            f"{covariance.boxes} boxes of {per_box} maps make {covariance.boxes * per_box} maps, too few for "
+            f"the covariance of the {lengths[longest]} data of {longest}, which needs {needed} or more; "
+            f"raise covariance.boxes to {boxes_per_batch * math.ceil(needed / (per_box * boxes_per_batch))}",
+        )
+
+
+def check_parameters(
+    forecast: ForecastConfig, finite_differences: FiniteDifferencesConfig
+) -> Iterator[Problem]:
+    """Priors and steps are for parameters of the forecast, each of which has a step."""
+    for section, names in (
+        ("forecast.priors", forecast.priors),
+        ("finite_differences.steps", finite_differences.steps),
+    ):
+        for name in names:
+            if name not in forecast.parameters:
+                yield Problem(
+                    f"{section}.{name}",
+                    f"{name} is not in forecast.parameters ({', '.join(forecast.parameters)}); "
+                    "add it there or remove this line",
+                )
+    for name in forecast.parameters:
+        if name not in finite_differences.steps:
+            yield Problem(f"finite_differences.steps.{name}", f"missing; give the step of {name}, above 0")
+
+
+def check_steps(cosmology: CosmologyConfig, finite_differences: FiniteDifferencesConfig) -> Iterator[Problem]:
+    """Steps stay inside the ranges of the parameters."""
+    cosmologies = finite_differences.cosmologies(cosmology)
+    for name, step in finite_differences.steps.items():
+        low, high = (cosmologies[f"{name}_{side}"] for side in ("minus", "plus"))
+        try:
+            CosmologyConfig.model_validate(low)
+            CosmologyConfig.model_validate(high)
+        except ValidationError:
+            yield Problem(
+                f"finite_differences.steps.{name}",
+                f"{step:g} takes {name} to {low[name]:g} and {high[name]:g}, out of its range; give less",
+            )
