@@ -53,12 +53,16 @@ clean: ## remove .venv and the tools' caches; results/ stays
 	rm -rf $(VENV) .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find src tests workflow -name __pycache__ -prune -exec rm -rf {} +
 
+# the Python beneath .venv may have gone: begin anew
+$(shell test -x $(VENV)/bin/python || rm -f $(STAMP))
+
 $(STAMP): pyproject.toml requirements.lock | $(VENV)/bin/python
-	@echo "Installing the packages of requirements.lock into $(VENV): about a minute and 800 MB"
+	@echo "Installing the packages of requirements.lock into $(VENV): 1.2 GB, a minute or two"
 	@if command -v uv >/dev/null; then \
 	    uv pip install --quiet --python $(VENV)/bin/python --no-deps -r requirements.lock -e .; \
 	else \
-	    $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements.lock -e .; \
+	    $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --use-pep517 \
+	        --no-deps -r requirements.lock -e .; \
 	fi
 	@touch $@
 
@@ -67,8 +71,9 @@ $(VENV)/bin/python:
 	    "$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && break; \
 	    python=; \
 	done; \
+	rm -rf $(VENV); \
 	if command -v uv >/dev/null; then \
-	    uv venv --quiet --clear --python "$${python:->=3.11,<3.14}" $(VENV); \
+	    uv venv --quiet --python "$${python:->=3.11,<3.14}" $(VENV); \
 	elif test -z "$$python"; then \
 	    echo "lenscast needs Python 3.11, 3.12 or 3.13 and found none as $(PYTHON) on the PATH" \
 	        "(python3: $$(python3 --version 2>&1)). Install one, or name it: make ... PYTHON=/path/to/python" >&2; \
@@ -77,5 +82,5 @@ $(VENV)/bin/python:
 	    echo "$$python comes without venv. On Debian and Ubuntu: apt-get install python3-venv" >&2; \
 	    exit 1; \
 	else \
-	    "$$python" -m venv --clear $(VENV); \
+	    "$$python" -m venv $(VENV); \
 	fi
