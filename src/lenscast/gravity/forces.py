@@ -1,0 +1,76 @@
+"""Particle-mesh gravity: the acceleration of particles from their own density.
+
+Convention: the acceleration is -grad phi with laplacian phi = delta, in Mpc/h. Cosmology enters where the equations of
+motion multiply it, in `nbody` and `integrators`.
+"""
+
+import jax.numpy as jnp
+from jaxtyping import Array, Complex64, Float32
+
+from lenscast.gravity.mesh import ParticleMesh
+from lenscast.gravity.painting import paint, read
+from lenscast.numerics.fourier import wavenumbers
+
+__all__ = ["acceleration", "inverse_laplacian", "spectral_gradient"]
+
+
+def acceleration(position: Float32[Array, "3 particle"], mesh: ParticleMesh) -> Float32[Array, "3 particle"]:
+    """Acceleration -grad phi at the particles, laplacian phi = delta [Mpc/h].
+
+    Parameters
+    ----------
+    position : comoving positions [Mpc/h].
+    mesh : box, number of particles and force mesh.
+
+    References: Hockney & Eastwood (1988), Chap. 5; the 4-point gradient as in Feng et al. (2016), arXiv:1603.00476.
+    """
+    density = paint(position, mesh.box_size, mesh.mesh_size) * float(mesh.mesh_factor**3)
+    potential = inverse_laplacian(jnp.fft.rfftn(density), mesh)
+    if mesh.gradient == "spectral":
+        field = -spectral_gradient(potential, mesh)
+    else:
+        field = -_finite_difference(jnp.fft.irfftn(potential, s=density.shape), mesh.cell_size)
+    return read(field, position, mesh.box_size)
+
+
+def inverse_laplacian(density: Complex64[Array, "x y z"], mesh: ParticleMesh) -> Complex64[Array, "x y z"]:
+    """Fourier transform of phi, laplacian phi = delta; its mean is 0.
+
+    Parameters
+    ----------
+    density : ``rfftn`` of delta (or of 1 + delta) on a cubic mesh.
+    mesh : gives the size of the box [Mpc/h].
+    """
+    points = density.shape[0]
+    squared = sum(k**2 for k in wavenumbers((points,) * 3, mesh.box_size / points))
+    return density * jnp.where(squared > 0, -1 / jnp.where(squared > 0, squared, 1), 0)
+
+
+def spectral_gradient(field: Complex64[Array, "x y z"], mesh: ParticleMesh) -> Float32[Array, "x y z 3"]:
+    """Gradient of a field on a cubic mesh, component last, from its ``rfftn``.
+
+    The Nyquist mode of an even mesh has no sign, hence no derivative.
+
+    Parameters
+    ----------
+    field : ``rfftn`` of the field.
+    mesh : gives the size of the box [Mpc/h].
+    """
+    points = field.shape[0]
+    spacing = mesh.box_size / points
+    nyquist = jnp.pi / spacing * (1 - 1e-6)
+    components = [
+        jnp.fft.irfftn(1j * jnp.where(jnp.abs(k) < nyquist, k, 0) * field, s=(points,) * 3)
+        for k in wavenumbers((points,) * 3, spacing)
+    ]
+    return jnp.stack(components, axis=-1)
+
+
+def _finite_difference(field: Float32[Array, "x y z"], spacing: float) -> Float32[Array, "x y z 3"]:
+    """Fourth-order central difference of a periodic field."""
+
+    def difference(axis: int, steps: int) -> Float32[Array, "x y z"]:
+        return jnp.roll(field, -steps, axis) - jnp.roll(field, steps, axis)
+
+    components = [8 * difference(axis, 1) - difference(axis, 2) for axis in range(3)]
+    return jnp.stack(components, axis=-1) / (12 * spacing)

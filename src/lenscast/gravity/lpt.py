@@ -1,0 +1,70 @@
+"""Lagrangian perturbation theory: the displacement that starts a simulation."""
+
+from itertools import combinations
+
+import jax.numpy as jnp
+from jaxtyping import Array, Complex64, Float32
+
+from lenscast.cosmology import Cosmology
+from lenscast.cosmology.background import expansion
+from lenscast.gravity.forces import inverse_laplacian, spectral_gradient
+from lenscast.gravity.mesh import ParticleMesh, Particles
+from lenscast.numerics.fourier import wavenumbers
+
+__all__ = ["lpt"]
+
+
+def lpt(
+    field: Float32[Array, "x y z"], a: Float32[Array, ""] | float, cosmology: Cosmology, mesh: ParticleMesh, order: int = 2
+) -> Particles:
+    """Particles displaced from the lattice by first- or second-order Lagrangian perturbation theory.
+
+    x = q - D1 grad phi1 + D2 grad phi2, laplacian phi1 = delta, laplacian phi2 = sum_(i<j) phi1,ii phi1,jj - phi1,ij^2.
+
+    Parameters
+    ----------
+    field : linear overdensity today on the particle lattice.
+    a : scale factor.
+    cosmology : gives growth and expansion.
+    mesh : box and number of particles.
+    order : 1 (Zel'dovich) or 2.
+
+    Raises
+    ------
+    ValueError
+        If the order is neither 1 nor 2.
+
+    References: Bouchet et al. (1995), astro-ph/9406013; Scoccimarro (1998), astro-ph/9711187, App. D.
+    """
+    if order not in (1, 2):
+        raise ValueError(f"order = {order}: Lagrangian perturbation theory is available to order 1 or 2")
+    a = jnp.asarray(a, jnp.float64)
+    velocity = a**3 * expansion(a, cosmology.parameters)
+    growth = cosmology.growth
+    potential = inverse_laplacian(jnp.fft.rfftn(field), mesh)
+    first = -_displacement(potential, mesh)
+    displacement = growth.D1(a).astype(jnp.float32) * first
+    momentum = (velocity * growth.dD1_da(a)).astype(jnp.float32) * first
+    if order == 2:
+        source = jnp.fft.rfftn(_second_order_source(potential, mesh))
+        second = _displacement(inverse_laplacian(source, mesh), mesh)
+        displacement += growth.D2(a).astype(jnp.float32) * second
+        momentum += (velocity * growth.dD2_da(a)).astype(jnp.float32) * second
+    return Particles(displacement, momentum)
+
+
+def _displacement(potential: Complex64[Array, "x y z"], mesh: ParticleMesh) -> Float32[Array, "3 particle"]:
+    """Gradient on the lattice, in Lagrangian order."""
+    return spectral_gradient(potential, mesh).reshape(-1, 3).T
+
+
+def _second_order_source(potential: Complex64[Array, "x y z"], mesh: ParticleMesh) -> Float32[Array, "x y z"]:
+    """Sum over i < j of phi,ii phi,jj - phi,ij^2."""
+    shape = (mesh.particles,) * 3
+    k = wavenumbers(shape, mesh.box_size / mesh.particles)
+
+    def second(i: int, j: int) -> Float32[Array, "x y z"]:
+        return jnp.fft.irfftn(-k[i] * k[j] * potential, s=shape)
+
+    diagonal = [second(i, i) for i in range(3)]
+    return sum(diagonal[i] * diagonal[j] - second(i, j) ** 2 for i, j in combinations(range(3), 2))

@@ -1,0 +1,163 @@
+r"""Time integration of a particle-mesh simulation, through `diffrax.diffeqsolve`.
+
+Equations of motion in the scale factor, with p = a^2 dx/dt in H0 Mpc/h:
+
+    dx/da = p / (a^3 E),    dp/da = -(3/2) Omega_m grad phi / (a^2 E).
+
+Derivatives of any quantity at an output scale factor include the motion of that scale factor itself.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import diffrax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Float32, PyTree
+
+from lenscast.cosmology import Cosmology
+from lenscast.cosmology.background import expansion
+from lenscast.gravity.forces import acceleration
+from lenscast.gravity.integrators import BullFrog, FastPM
+from lenscast.gravity.mesh import ParticleMesh, Particles
+
+__all__ = ["Adaptive", "FixedSteps", "Integrator", "nbody"]
+
+
+@dataclass(frozen=True)
+class FixedSteps:
+    """Growth-matched steps of equal width in the linear growth factor.
+
+    Attributes
+    ----------
+    kind : "bullfrog" or "fastpm".
+    steps : their number between the start and the last output.
+    """
+
+    kind: Literal["bullfrog", "fastpm"]
+    steps: int
+
+    def __post_init__(self) -> None:
+        if self.kind not in ("bullfrog", "fastpm"):
+            raise ValueError(f"kind = {self.kind!r}: fixed steps are 'bullfrog' or 'fastpm'")
+        if self.steps < 1:
+            raise ValueError(f"steps = {self.steps}: give at least 1 step")
+
+
+@dataclass(frozen=True)
+class Adaptive:
+    """Runge-Kutta steps of adaptive width.
+
+    Attributes
+    ----------
+    kind : "tsit5" or "dopri5".
+    rtol, atol : relative and absolute tolerance of a step [atol in Mpc/h and in H0 Mpc/h].
+    max_steps : bound on the number of steps; an error when it does not suffice.
+    """
+
+    kind: Literal["tsit5", "dopri5"]
+    rtol: float
+    atol: float
+    max_steps: int = 512
+
+    def __post_init__(self) -> None:
+        if self.kind not in ("tsit5", "dopri5"):
+            raise ValueError(f"kind = {self.kind!r}: adaptive steps are 'tsit5' or 'dopri5'")
+        if not (self.rtol > 0 and self.atol > 0):
+            raise ValueError(f"rtol = {self.rtol}, atol = {self.atol}: give positive tolerances")
+
+
+Integrator = FixedSteps | Adaptive
+
+
+def nbody(
+    initial: Particles,
+    a: Float[Array, " time"],
+    cosmology: Cosmology,
+    mesh: ParticleMesh,
+    integrator: Integrator,
+    *,
+    save: Callable[[Particles], PyTree[Array]] | None = None,
+    adjoint: diffrax.AbstractAdjoint | None = None,
+) -> PyTree[Array, " time ..."]:
+    """Evolve particles and return what is asked of them at each scale factor.
+
+    Parameters
+    ----------
+    initial : particles at a[0], such as from `lpt`.
+    a : increasing scale factors: the start, then one or more outputs.
+    cosmology : parameters, growth and expansion.
+    mesh : box, number of particles and force mesh.
+    integrator : `FixedSteps` or `Adaptive`.
+    save : what to keep of the particles at each output, such as painted planes; by default the `Particles` themselves.
+        Memory holds only what is kept.
+    adjoint : how diffrax differentiates the solve. `ForwardMode()`, the default, serves `jvp`;
+        `RecursiveCheckpointAdjoint()` serves `grad` with memory for a few states; `BacksolveAdjoint()` serves `grad`
+        with memory for one state, by solving the adjoint equation of the talk backwards: adaptive integrators, whole
+        particle states and scale factors that do not depend on what is differentiated.
+
+    Returns
+    -------
+    What ``save`` returns, stacked along a leading axis of the outputs a[1:].
+
+    Raises
+    ------
+    ValueError
+        If there is no output, or `BacksolveAdjoint` meets what it cannot do.
+
+    References: adjoints, Kidger (2021), arXiv:2202.02435, Chap. 5; equations, Lanzieri et al. (2022), arXiv:2207.05509.
+    """
+    if a.ndim != 1 or a.shape[0] < 2:
+        raise ValueError(f"a has shape {a.shape}: give the scale factor of the start and one or more outputs")
+    if isinstance(adjoint, diffrax.BacksolveAdjoint) and (save is not None or isinstance(integrator, FixedSteps)):
+        raise ValueError(
+            "BacksolveAdjoint solves a differential equation backwards: it needs an Adaptive integrator and save=None; "
+            "use RecursiveCheckpointAdjoint() with fixed steps or with save"
+        )
+    times = a.astype(jnp.float32)
+    terms, solver, controller, max_steps = _method(integrator, times, cosmology, mesh)
+    kept = diffrax.SaveAt(ts=times[1:])
+    if save is not None:
+        kept = diffrax.SaveAt(ts=times[1:], fn=lambda t, y, args: save(y))
+    solution = diffrax.diffeqsolve(
+        terms,
+        solver,
+        t0=times[0],
+        t1=times[-1],
+        dt0=None,
+        y0=initial,
+        args=cosmology,
+        saveat=kept,
+        stepsize_controller=controller,
+        adjoint=adjoint or diffrax.ForwardMode(),
+        max_steps=max_steps,
+    )
+    return solution.ys
+
+
+def _method(
+    integrator: Integrator, times: Float32[Array, " time"], cosmology: Cosmology, mesh: ParticleMesh
+) -> tuple[diffrax.AbstractTerm, diffrax.AbstractSolver, diffrax.AbstractStepSizeController, int]:
+    """Vector field, solver, step control and largest number of steps."""
+    lattice = mesh.lattice
+    if isinstance(integrator, FixedSteps):
+        solver = {"bullfrog": BullFrog, "fastpm": FastPM}[integrator.kind]()
+
+        def forces(t: Float32[Array, ""], y: Particles, args: Cosmology) -> Particles:
+            return Particles(y.momentum, acceleration(lattice + y.displacement, mesh))
+
+        ends = cosmology.growth.D1(jnp.stack([times[0], times[-1]]).astype(jnp.float64))
+        inner = cosmology.growth.scale_factor(jnp.linspace(ends[0], ends[1], integrator.steps + 1)[1:-1])
+        steps = jnp.concatenate([times[:1], inner.astype(jnp.float32), times[-1:]])
+        return diffrax.ODETerm(forces), solver, diffrax.StepTo(steps), integrator.steps
+
+    def motion(t: Float32[Array, ""], y: Particles, args: Cosmology) -> Particles:
+        a = t.astype(jnp.float64)
+        rate = expansion(a, args.parameters)
+        drift = (1 / (a**3 * rate)).astype(jnp.float32)
+        kick = (1.5 * args.parameters.Omega_m / (a**2 * rate)).astype(jnp.float32)
+        return Particles(drift * y.momentum, kick * acceleration(lattice + y.displacement, mesh))
+
+    solver = {"tsit5": diffrax.Tsit5, "dopri5": diffrax.Dopri5}[integrator.kind]()
+    controller: Any = diffrax.PIDController(rtol=integrator.rtol, atol=integrator.atol)
+    return diffrax.ODETerm(motion), solver, controller, integrator.max_steps
