@@ -13,12 +13,11 @@ from typing import Generic, NamedTuple, TypeVar
 
 import diffrax
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from lenscast.cosmology.background import LN_A, Omega_m_a, expansion_slope
-from lenscast.cosmology.parameters import PARAMETER_NAMES, Parameters, basis
+from lenscast.cosmology.parameters import Parameters
 from lenscast.numerics.interpolation import HermiteTable, UniformHermiteTable
 
 __all__ = ["Growth", "growth"]
@@ -131,8 +130,8 @@ def _growing_mode(parameters: Parameters) -> _Scaled[Float[Array, ""]]:
     return _Scaled(D1=one, D1_prime=m, D2=c, D2_prime=2 * m * c)
 
 
-def _integrate(parameters: Parameters) -> _Scaled[Float[Array, " knot"]]:
-    """Scaled growth at all knots, D1 normalised at A_EARLY."""
+def _solve(parameters: Parameters) -> _Scaled[Float[Array, " knot"]]:
+    """Scaled growth at all knots, D1 = a at A_EARLY; the direct adjoint differentiates in both modes."""
     solution = diffrax.diffeqsolve(
         diffrax.ODETerm(_derivative),
         diffrax.Tsit5(),
@@ -143,29 +142,7 @@ def _integrate(parameters: Parameters) -> _Scaled[Float[Array, " knot"]]:
         args=parameters,
         saveat=diffrax.SaveAt(t0=True, steps=True),
         stepsize_controller=diffrax.StepTo(LN_A),
-        adjoint=diffrax.ForwardMode(),
+        adjoint=diffrax.DirectAdjoint(),
         max_steps=LN_A.size - 1,
     )
     return solution.ys
-
-
-@jax.custom_jvp
-def _solve(parameters: Parameters) -> _Scaled[Float[Array, " knot"]]:
-    """Scaled growth at all knots, differentiable in both modes although the solver goes forward only."""
-    return _integrate(parameters)
-
-
-@_solve.defjvp
-def _solve_jvp(
-    primals: tuple[Parameters], tangents: tuple[Parameters]
-) -> tuple[_Scaled[Float[Array, " knot"]], _Scaled[Float[Array, " knot"]]]:
-    """Contract the tangent with the whole Jacobian: linear in the tangent, hence also transposable."""
-    (parameters,), (tangent,) = primals, tangents
-
-    def column(unit: Parameters) -> tuple[_Scaled[Float[Array, " knot"]], _Scaled[Float[Array, " knot"]]]:
-        return jax.jvp(_integrate, (parameters,), (unit,))
-
-    units = basis(parameters, PARAMETER_NAMES)
-    state, jacobian = jax.vmap(column, out_axes=(None, 0))(units)
-    components = jnp.stack(jax.tree.leaves(tangent))
-    return state, jax.tree.map(lambda columns: components @ columns, jacobian)
