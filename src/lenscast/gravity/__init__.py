@@ -1,10 +1,10 @@
 """Gravity: initial conditions, Lagrangian perturbation theory, particle-mesh forces and time integration.
 
-    mesh = ParticleMesh(box_size=100.0, particles=32)
-    field = linear_field(key, cosmology.power, mesh)
-    start = lpt(field, 0.1, cosmology, mesh)
-    states = nbody(start, jnp.array([0.1, 1.0]), cosmology, mesh, FixedSteps("bullfrog", 10))
-    density = paint(start.position(mesh), mesh.box_size, mesh.particles)
+mesh = ParticleMesh(box_size=100.0, particles=32)
+field = linear_field(key, cosmology.power, mesh)
+start = lpt(field, 0.1, cosmology, mesh)
+states = nbody(start, jnp.array([0.1, 1.0]), cosmology, mesh, FixedSteps("bullfrog", 10))
+density = paint(start.position(mesh), mesh.box_size, mesh.particles)
 """
 
 from lenscast.gravity.forces import acceleration

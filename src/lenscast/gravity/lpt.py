@@ -15,7 +15,11 @@ __all__ = ["lpt"]
 
 
 def lpt(
-    field: Float32[Array, "x y z"], a: Float32[Array, ""] | float, cosmology: Cosmology, mesh: ParticleMesh, order: int = 2
+    field: Float32[Array, "x y z"],
+    a: Float32[Array, ""] | float,
+    cosmology: Cosmology,
+    mesh: ParticleMesh,
+    order: int = 2,
 ) -> Particles:
     """Particles displaced from the lattice by first- or second-order Lagrangian perturbation theory.
 

@@ -26,9 +26,7 @@ class _Cloud(NamedTuple):
     share: tuple[Float[Array, " particle"], Float[Array, " particle"]]
 
 
-def paint(
-    position: Float32[Array, "3 particle"], box_size: float, mesh_size: int
-) -> Float32[Array, "x y z"]:
+def paint(position: Float32[Array, "3 particle"], box_size: float, mesh_size: int) -> Float32[Array, "x y z"]:
     """Number of particles per mesh cell.
 
     Parameters
