@@ -59,7 +59,7 @@ def read_config(path: str | Path) -> Config:
     return load_config(mapping, str(path))
 
 
-def load_config(mapping: Mapping[str, Any], source: str = "config") -> Config:
+def load_config(mapping: Any, source: str = "config") -> Config:
     """The config in a mapping, checked.
 
     Rules between sections are checked for all sections that are valid by themselves, so that one call

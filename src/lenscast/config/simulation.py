@@ -1,7 +1,7 @@
 """Sections of the config that decide what is simulated: cosmology, box, lightcone, survey and seeds."""
 
 import math
-from typing import Literal, Self
+from typing import Literal
 
 from pydantic import Field, model_validator
 
@@ -22,7 +22,7 @@ class CosmologyConfig(Section):
     wa: float = Field(ge=-3.0, le=2.0, description="evolution of it: w(a) = w0 + wa (1 - a)")
 
     @model_validator(mode="after")
-    def _matter_first_dark_energy_last(self) -> Self:
+    def _matter_first_dark_energy_last(self) -> "CosmologyConfig":
         matter, early = self.Omega_c + self.Omega_b, self.w0 + self.wa
         if matter >= 1.0:
             raise ValueError(f"Omega_c + Omega_b = {matter:g} leaves no dark energy; keep it below 1")

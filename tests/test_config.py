@@ -1,0 +1,386 @@
+"""The config: what it reads, what it refuses and how it says so, what the package has to agree with."""
+
+import copy
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from scipy.integrate import quad
+
+from lenscast.config import PARAMETERS, STATISTICS, Config, ConfigError, json_schema, load_config, read_config
+from lenscast.config.geometry import comoving_distance
+from lenscast.config.simulation import CosmologyConfig
+from lenscast.cosmology.parameters import PARAMETER_NAMES
+from lenscast.statistics import registry
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+DEFAULT = yaml.safe_load((REPOSITORY / "config.yaml").read_text())
+REMOVED = object()
+
+
+def changed(changes: dict[str, Any]) -> dict[str, Any]:
+    """The default config with the values at dotted keys replaced or removed."""
+    mapping = copy.deepcopy(DEFAULT)
+    for dotted, value in changes.items():
+        *path, key = dotted.split(".")
+        section = mapping
+        for name in path:
+            section = section[name]
+        if value is REMOVED:
+            del section[key]
+        else:
+            section[key] = value
+    return mapping
+
+
+def refusal(changes: dict[str, Any]) -> list[str]:
+    """The lines of the error, one a problem."""
+    with pytest.raises(ConfigError) as error:
+        load_config(changed(changes))
+    header, *lines = str(error.value).splitlines()
+    assert header == f"config: {len(lines)} error{'s' if len(lines) > 1 else ''}"
+    return [line.strip() for line in lines]
+
+
+@pytest.fixture(scope="module")
+def config() -> Config:
+    return load_config(DEFAULT)
+
+
+@pytest.mark.parametrize(
+    "path", ["config.yaml", *(f"configs/{p.name}" for p in REPOSITORY.glob("configs/*.yaml"))]
+)
+def test_config_files_load(path: str) -> None:
+    assert read_config(REPOSITORY / path).run
+
+
+def test_config_schema_file_is_in_sync() -> None:
+    stored = json.loads((REPOSITORY / "workflow" / "schemas" / "config.schema.json").read_text())
+    assert stored == json_schema(), "run: python -m lenscast.config > workflow/schemas/config.schema.json"
+
+
+def test_config_schema_describes_every_key() -> None:
+    schema = json_schema()
+    for section in (schema, *schema["$defs"].values()):
+        for key, value in section["properties"].items():
+            assert "description" in value or "$ref" in value, key
+        assert section["required"] == list(section["properties"]), "a key has a default"
+
+
+def test_config_import_is_free_of_jax() -> None:
+    code = "import sys, lenscast.config; sys.exit('jax' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_config_parameters_are_those_of_the_cosmology() -> None:
+    assert tuple(PARAMETER_NAMES) == PARAMETERS
+
+
+def test_config_is_frozen(config: Config) -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        config.run = "other"
+
+
+def test_config_survives_a_round_trip(config: Config) -> None:
+    assert load_config(config.model_dump(mode="json")) == config
+
+
+def test_config_reads_numbers_that_yaml_takes_for_strings() -> None:
+    mapping = yaml.safe_load("{rtol: 1e-5, atol: '1e-4', first_seed: 1e5, prior: 2e-1, z_source: 9e-1}")
+    assert isinstance(mapping["rtol"], str)
+    config = load_config(
+        changed(
+            {
+                "simulation.integrator": {"kind": "tsit5", "rtol": mapping["rtol"], "atol": mapping["atol"]},
+                "simulation.mesh_factor": "2",
+                "covariance.first_seed": mapping["first_seed"],
+                "forecast.priors.Omega_c": mapping["prior"],
+                "survey.z_source": [mapping["z_source"]],
+            }
+        )
+    )
+    assert config.simulation.integrator.model_dump() == {"kind": "tsit5", "rtol": 1e-5, "atol": 1e-4}
+    assert config.simulation.mesh_factor == 2
+    assert config.covariance.first_seed == 100000
+    assert config.forecast.priors["Omega_c"] == 0.2
+    assert config.survey.z_source == (0.9,)
+
+
+@pytest.mark.parametrize(("w0", "wa"), [(-1.0, 0.0), (-0.9, 0.2), (-0.6, -0.8)])
+@pytest.mark.parametrize("z", [0.05, 0.914, 6.0, 99.0])
+def test_config_comoving_distance_agrees_with_adaptive_quadrature(z: float, w0: float, wa: float) -> None:
+    cosmology = CosmologyConfig.model_validate({**DEFAULT["cosmology"], "w0": w0, "wa": wa})
+
+    def inverse_expansion(redshift: float) -> float:
+        a = 1.0 / (1.0 + redshift)
+        dark_energy = 0.6925 * a ** (-3.0 * (1.0 + w0 + wa)) * math.exp(-3.0 * wa * (1.0 - a))
+        return (0.3075 * a**-3 + dark_energy) ** -0.5
+
+    expected = 2997.92458 * quad(inverse_expansion, 0.0, z, epsrel=1e-11)[0]
+    # both quadratures converge exponentially; what is left is rounding
+    assert comoving_distance(z, cosmology) == pytest.approx(expected, rel=1e-9)
+
+
+def test_config_cosmologies_are_fiducial_and_shifted(config: Config) -> None:
+    cosmologies = config.cosmologies
+    assert len(cosmologies) == 1 + 4 * len(config.forecast.parameters)
+    assert cosmologies["fiducial"] == DEFAULT["cosmology"]
+    assert cosmologies["w0_plus"] == {**DEFAULT["cosmology"], "w0": pytest.approx(-0.95)}
+    assert cosmologies["w0_minus_half"] == {**DEFAULT["cosmology"], "w0": pytest.approx(-1.025)}
+
+
+def test_config_batches_are_fixed_ranges_of_seeds(config: Config) -> None:
+    assert list(config.batches["covariance"])[:2] == ["seeds_100000_100007", "seeds_100008_100015"]
+    for section in ("covariance", "derivatives"):
+        seeds = [seed for batch in config.batches[section].values() for seed in batch]
+        assert seeds == list(getattr(config, section).seeds)
+    derivatives = config.batches["derivatives"].items()
+    assert config.batches["finite_differences"].items() <= derivatives
+    more = load_config(changed({"derivatives.boxes": 56})).batches["derivatives"].items()
+    assert derivatives < more
+
+
+@pytest.mark.parametrize("stencil", ["pixel", "scale"])
+def test_config_agrees_with_the_statistics(stencil: str) -> None:
+    config = load_config(changed({"statistics.peaks.stencil": stencil, "survey.z_source": [0.5, 0.914]}))
+    lightcone = config.lightcone
+    assert tuple(registry.STATISTICS) == STATISTICS
+    measured = registry.statistics_from_config(
+        config.statistics, lightcone.pixels, lightcone.field_deg, n_sources=2, sigma_pixel=0.05
+    )
+    for statistic in measured:
+        assert statistic.region.border == config.border_pixels
+        assert statistic.region.pixel_arcmin == lightcone.pixel_arcmin
+        assert len(statistic.bins()) == config.statistics.length([statistic.name], 2)
+
+
+REFUSALS = {
+    # keys, types and ranges
+    "unknown key": ({"survey.sigma_eps": 0.3}, "survey.sigma_eps: unknown key; did you mean sigma_e?"),
+    "misspelt key": (
+        {"lightcone.Pixel": 256, "lightcone.pixels": REMOVED},
+        "lightcone.Pixel: unknown key; did you mean pixels?",
+    ),
+    "unlike key": (
+        {"covariance.maps": 5},
+        "covariance.maps: unknown key; allowed: first_seed, boxes",
+    ),
+    "missing key": (
+        {"survey.n_gal": REMOVED},
+        "survey.n_gal: missing; give a number > 0 (galaxies per arcmin^2 at each source redshift)",
+    ),
+    "missing section": (
+        {"survey": REMOVED},
+        "survey: missing; give a section with z_source, area_deg2, sigma_e, n_gal "
+        "(Sources, shape noise and sky area.)",
+    ),
+    "wrong type": (
+        {"lightcone.pixels": "many"},
+        "lightcone.pixels: 'many' given; must be an integer, a multiple of 2, >= 16 (pixels per side of "
+        "the map)",
+    ),
+    "boolean": (
+        {"cosmology.h": True},
+        "cosmology.h: 'True (a boolean)' given; must be a number >= 0.2 and <= 2 (Hubble constant [100 "
+        "km/s/Mpc])",
+    ),
+    "infinite": (
+        {"survey.area_deg2": float("inf")},
+        "survey.area_deg2: inf given; must be a number > 0 and <= 41253 (survey area [deg^2])",
+    ),
+    "range": (
+        {"simulation.a_start": 1.5},
+        "simulation.a_start: 1.5 given; must be a number > 0 and < 1 (scale factor of the LPT start)",
+    ),
+    "item of a list": ({"survey.z_source": [-1]}, "survey.z_source[0]: -1 given; must be a number > 0"),
+    "empty list": (
+        {"survey.z_source": []},
+        "survey.z_source: [] given; must be a list of 1 or more (redshifts of the sources, increasing)",
+    ),
+    "choice": (
+        {"simulation.mesh_factor": 3},
+        "simulation.mesh_factor: 3 given; must be one of 1, 2 (force mesh points per particle spacing)",
+    ),
+    "run name": (
+        {"run": "my-run"},
+        "run: 'my-run' given; must be a name of letters, digits and _ (name of the run; outputs go to "
+        "results/<run>/)",
+    ),
+    "no dark energy": (
+        {"cosmology.Omega_c": 0.96},
+        "cosmology: Omega_c + Omega_b = 1.0086 leaves no dark energy; keep it below 1",
+    ),
+    "early dark energy": (
+        {"cosmology.wa": 1.5},
+        "cosmology: w0 + wa = 0.5 lets dark energy dominate early; keep it below 0",
+    ),
+    "solver": (
+        {"simulation.integrator.kind": "rk4"},
+        "simulation.integrator.kind: 'rk4' given; must be one of bullfrog, dopri5, fastpm, tsit5 "
+        "(time integration: bullfrog and fastpm have steps, tsit5 and dopri5 have rtol and atol)",
+    ),
+    "key of another solver": (
+        {"simulation.integrator": {"kind": "dopri5", "rtol": 1e-5, "atol": 1e-5, "steps": 12}},
+        "simulation.integrator.steps: unknown key; allowed: kind, rtol, atol",
+    ),
+    "key of a solver missing": (
+        {"simulation.integrator": {"kind": "fastpm"}},
+        "simulation.integrator.steps: missing; give an integer >= 1 "
+        "(number of steps from a_start to the nearest plane)",
+    ),
+    "soft counts without width": (
+        {"statistics.peaks.counts": "soft"},
+        "statistics.peaks.softness: missing; give a number > 0 and <= 1 "
+        "(width of the sigmoid [rms half second difference of the noise])",
+    ),
+    "edges not increasing": (
+        {"statistics.peaks.snr_edges": [0, 2, 1]},
+        "statistics.peaks.snr_edges: values must increase, but 1 follows 2; sort them, each once",
+    ),
+    # geometry
+    "source behind the planes": (
+        {"survey.z_source": [0.5, 1.5], "simulation.box_size": 410, "lightcone.slabs_per_box": 4},
+        "lightcone.planes: 22 planes of 102.5 Mpc/h end at chi = 2255, before z_source = 1.5 (chi = 3038); "
+        "raise lightcone.planes to 30",
+    ),
+    "source behind the planes of a shifted cosmology": (
+        {"simulation.box_size": 196},
+        "lightcone.planes: 22 planes of 98 Mpc/h end at chi = 2156, before z_source = 0.914 "
+        "(chi = 2174 in the cosmology w0_minus); raise lightcone.planes to 23",
+    ),
+    "planes before the start": (
+        {"lightcone.planes": 60},
+        "lightcone.planes: 60 planes of 102.5 Mpc/h end at chi = 6150, before the simulation starts at "
+        "a = 0.142857 (chi = 5725); lower lightcone.planes to 55 or simulation.a_start",
+    ),
+    "field wider than the box": (
+        {"lightcone.field_deg": 5.8, "lightcone.pixels": 298},
+        "lightcone.field_deg: 5.8 deg are 213 Mpc/h on the farthest plane in front of the sources (chi = "
+        "2101), "
+        "wider than the box of 205 Mpc/h; lower lightcone.field_deg to 5.5 or raise simulation.box_size "
+        "to 213",
+    ),
+    "scale not in the map": (
+        {"statistics.peaks.scales_arcmin": [12.0]},
+        "statistics.peaks.scales_arcmin: 12 arcmin is not 2^j pixels of 1.172 arcmin within 10 %; "
+        "allowed: 2.344, 4.688, 9.375, 18.75, 37.5 arcmin",
+    ),
+    "scale too large for the map": (
+        {"statistics.peaks.scales_arcmin": [75]},
+        "statistics.peaks.scales_arcmin: 75 arcmin needs a border of 127 pixels on each side of the map, "
+        "which "
+        "leaves 2 of 256; allowed: 2.344, 4.688, 9.375, 18.75, 37.5 arcmin",
+    ),
+    "scale twice": (
+        {"statistics.starlet_power_spectrum.scales_arcmin": [9.3, 9.4]},
+        "statistics.starlet_power_spectrum.scales_arcmin: 9.3 and 9.4 arcmin are the same scale; keep one",
+    ),
+    "unresolved multipole": (
+        {"statistics.power_spectrum.ell_edges": [200, 10000]},
+        "statistics.power_spectrum.ell_edges: ell = 10000 is not resolved by pixels of 1.172 arcmin; "
+        "end at ell = 9216 or raise lightcone.pixels",
+    ),
+    "bin without modes": (
+        {"statistics.starlet_power_spectrum.ell_edges": [50, 90, 500]},
+        "statistics.starlet_power_spectrum.ell_edges: no mode in 50 <= ell < 90: modes of the 194 pixels "
+        "inside "
+        "the border are 95 apart; widen the bin",
+    ),
+    # seeds and numbers of maps
+    "broken batch": (
+        {"derivatives.boxes": 50},
+        "derivatives.boxes: 50 is not a multiple of boxes_per_batch = 8; give 48 or 56",
+    ),
+    "one box": (
+        {"derivatives.boxes": 1},
+        "derivatives.boxes: 1 given; must be an integer >= 2 and <= 1e+06 "
+        "(number of boxes, a multiple of boxes_per_batch)",
+    ),
+    "more finite differences than derivatives": (
+        {"finite_differences.boxes": 56},
+        "finite_differences.boxes: 56 given, but they are the first of the 48 boxes of derivatives; give "
+        "at most 48",
+    ),
+    "shared seeds": (
+        {"covariance.first_seed": 40},
+        "covariance.first_seed: seeds 40 to 103 overlap the derivatives' seeds 0 to 47; "
+        "set covariance.first_seed to 48 or more",
+    ),
+    "fewer maps than data": (
+        {"covariance.boxes": 8, "lightcone.realisations_per_box": 3},
+        "covariance.boxes: 8 boxes of 3 maps make 24 maps, too few for the covariance of the 23 data of "
+        "combined, "
+        "which needs 28 or more; raise covariance.boxes to 16",
+    ),
+    # parameters and statistics
+    "unknown parameter": (
+        {"forecast.parameters": ["Omega_c", "sigma_8"], "forecast.priors": {}},
+        "forecast.parameters[1]: sigma_8 is not a parameter; did you mean sigma8?",
+    ),
+    "parameter twice": (
+        {"forecast.parameters": ["h", "h"]},
+        "forecast.parameters: h given more than once; keep one",
+    ),
+    "prior on an unknown parameter": (
+        {"forecast.priors.A_IA": 3.0},
+        "forecast.priors.A_IA: A_IA is not a parameter; allowed: Omega_c, Omega_b, h, n_s, sigma8, w0, wa",
+    ),
+    "prior on a fixed parameter": (
+        {"forecast.priors.wa": 2.0},
+        "forecast.priors.wa: wa is not in forecast.parameters (Omega_c, Omega_b, h, n_s, sigma8, w0); "
+        "add it there or remove this line",
+    ),
+    "step missing": (
+        {"finite_differences.steps.h": REMOVED},
+        "finite_differences.steps.h: missing; give the step of h, above 0",
+    ),
+    "step too large": (
+        {"finite_differences.steps.Omega_b": 0.05},
+        "finite_differences.steps.Omega_b: 0.05 takes Omega_b to -0.0014 and 0.0986, out of its range; "
+        "give less",
+    ),
+    "unknown statistic": (
+        {"forecast.data_vectors.peaks": ["peak"]},
+        "forecast.data_vectors.peaks[0]: peak is not a statistic; did you mean peaks?",
+    ),
+    "name of a data vector": (
+        {"forecast.data_vectors": {"C ell": ["power_spectrum"]}},
+        "forecast.data_vectors.C ell: 'C ell' given; must be a name of letters, digits and _",
+    ),
+}
+
+
+@pytest.mark.parametrize(("changes", "line"), REFUSALS.values(), ids=REFUSALS.keys())
+def test_config_refuses(changes: dict[str, Any], line: str) -> None:
+    assert refusal(changes) == [line]
+
+
+def test_config_reports_all_errors_at_once() -> None:
+    keys = [
+        line.split(":")[0]
+        for line in refusal(
+            {"survey.sigma_e": -1, "simulation.gradient": "up", "derivatives.boxes": 50, "extra": 1}
+        )
+    ]
+    assert keys == ["extra", "simulation.gradient", "survey.sigma_e", "derivatives.boxes"]
+
+
+def test_config_that_is_empty_names_the_sections(tmp_path: Path) -> None:
+    empty = tmp_path / "empty.yaml"
+    empty.write_text("")
+    with pytest.raises(
+        ConfigError, match="config: None given; must be a section with run, cosmology, simulation"
+    ):
+        read_config(empty)
+
+
+def test_config_that_is_not_yaml_names_the_line(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.yaml"
+    broken.write_text("run: default\ncosmology: {h: 0.7\n")
+    with pytest.raises(ConfigError, match=r"broken\.yaml: 1 error(.|\n)*line 3"):
+        read_config(broken)
