@@ -1,31 +1,27 @@
-"""Axis names of the package's arrays, and the shapes that several modules exchange.
+"""Axis names of the arrays that pass between the package's parts.
 
-One name means one thing in every annotation (`Float[Array, "param source y x"]`), in the files that `io`
-writes and on the axes of figures. Units are not part of a type: each docstring states them.
+One name means one thing in annotations (`Float[Array, "param source y x"]`), in the files that `io` writes and on the
+axes of figures; the docstrings state the units. A test holds every axis name that two parts share against this
+glossary; a name used within one part alone is explained where it is used.
 """
 
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from jaxtyping import Array, Float, Float32, Float64, Key
-
 AXES: Mapping[str, str] = MappingProxyType(
     {
-        "param": "cosmological or nuisance parameter, in the order of the names that go with the array",
+        "param": "varied parameter, in the order of the names that go with the array",
+        "box": "simulated box, one seed each",
+        "map": "realisation of the sky; those of one box are neighbours",
         "source": "source plane or redshift bin, nearest first",
         "plane": "lens plane, nearest first",
-        "map": "realisation of the sky",
-        "y": "pixel rows of a map",
-        "x": "pixel columns of a map",
-        "ell": "multipole bin",
-        "scale": "starlet scale, finest first",
-        "bin": "signal-to-noise bin, outermost bins open",
         "particle": "particle of the simulation",
+        "z": "mesh points of the box, slowest index",
+        "y": "rows of a map, or mesh points",
+        "x": "columns of a map, or mesh points",
+        "knot": "abscissa of an interpolation table",
+        "scale": "starlet scale, finest first",
+        "ell": "multipole bin",
+        "bin": "element of a data vector",
     }
 )
-
-Scalar = Float64[Array, ""]
-RandomKey = Key[Array, ""]
-Maps = Float[Array, "map source y x"]
-Tangents = Float[Array, "map param source y x"]
-Particles = Float32[Array, "particle 3"]
