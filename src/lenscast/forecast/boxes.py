@@ -1,0 +1,67 @@
+"""Independent boxes and their errors.
+
+Maps that share an N-body box are not independent: whatever is averaged or resampled is averaged over the maps
+of a box first. A box is labelled by its seed, and every box has the same number of maps.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int
+
+
+class BoxMeans(NamedTuple):
+    """Means over the maps of each box, in ascending order of `box`."""
+
+    box: Int[np.ndarray, " box"]
+    mean: Float[np.ndarray, "box ..."]
+
+
+def box_means(values: Float[np.ndarray, "map ..."], box: Int[np.ndarray, " map"]) -> BoxMeans:
+    """Average maps that share a box.
+
+    Parameters
+    ----------
+    values : one entry a map.
+    box : seed of each map's box.
+
+    Raises
+    ------
+    ValueError : if the boxes have different numbers of maps.
+    """
+    labels, counts = np.unique(box, return_counts=True)
+    fewest, most = int(np.argmin(counts)), int(counts.max())
+    if counts[fewest] != most:
+        raise ValueError(
+            f"box {labels[fewest]} has {counts[fewest]} maps where others have {most}: "
+            "every box must have all its realisations; run the batch that holds it again"
+        )
+    ordered = values[np.argsort(box, kind="stable")].astype(np.float64)
+    grouped = ordered.reshape(len(labels), most, *values.shape[1:])
+    return BoxMeans(labels, grouped.mean(axis=1))
+
+
+def leave_one_out_means(values: Float[np.ndarray, "box ..."]) -> Float[np.ndarray, "box ..."]:
+    """Means over all boxes but one, for each box left out.
+
+    Raises
+    ------
+    ValueError : for fewer than two boxes.
+    """
+    if len(values) < 2:
+        raise ValueError(
+            "errors from the scatter between boxes need at least 2 boxes, got 1: raise the number of boxes"
+        )
+    return (values.sum(axis=0) - values) / (len(values) - 1)
+
+
+def jackknife_error(replicates: Float[np.ndarray, "box ..."]) -> Float[np.ndarray, "..."]:
+    """Standard error of an estimate from its values with one box left out each.
+
+    sigma^2 = (N - 1)/N sum_r (x_r - <x>)^2; for a mean this is the scatter between boxes over sqrt(N),
+    exactly.
+
+    References: Efron (1982), The Jackknife, the Bootstrap and Other Resampling Plans, eq. 3.4.
+    """
+    count = len(replicates)
+    return np.asarray(np.sqrt((count - 1) * replicates.var(axis=0)))
