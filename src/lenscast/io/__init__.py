@@ -1,0 +1,14 @@
+"""Files: HDF5 with named axes, units and provenance, and tables as CSV.
+
+Layout of an HDF5 file: ``/variables/<name>``, with HDF5 dimension labels for axes and attributes ``unit`` and
+``description``; ``/coordinates/<axis>``, a compound dataset with one row per index of the axis;
+``/provenance/<key>``, text. Files appear whole or not at all, hold finite numbers only, and carry no time,
+host or path: equal content gives equal bytes. What is stored, and under which names, is the caller's
+business.
+"""
+
+from lenscast.io.atomic import save_table
+from lenscast.io.files import Contents, Variable, Writer, load, save, writer
+from lenscast.io.origin import provenance
+
+__all__ = ["Contents", "Variable", "Writer", "load", "provenance", "save", "save_table", "writer"]

@@ -1,0 +1,52 @@
+"""Tables of coordinates along an axis, between pandas and HDF5 compound data.
+
+A table has one row per index of its axis. Text is stored as UTF-8 of fixed length, so that its bytes in a
+file depend on nothing else; missing numbers are NaN.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import h5py
+import numpy as np
+import pandas as pd
+
+Columns = Mapping[str, Sequence[Any]]
+
+
+def records(axis: str, columns: Columns | pd.DataFrame) -> np.ndarray:
+    """Rows of a coordinate table as a structured array."""
+    table = pd.DataFrame(columns)
+    fields = {str(name): _field(axis, str(name), column) for name, column in table.items()}
+    rows = np.empty(len(table), np.dtype([(name, field.dtype) for name, field in fields.items()]))
+    for name, field in fields.items():
+        rows[name] = field
+    return rows
+
+
+def _field(axis: str, name: str, column: pd.Series) -> np.ndarray:
+    """One column of a coordinate table as numbers or fixed-length text."""
+    if column.isna().all():
+        return np.full(len(column), np.nan)
+    if pd.api.types.is_numeric_dtype(column):
+        return column.to_numpy()
+    if not all(isinstance(value, str) for value in column):
+        raise ValueError(f"coordinate '{name}' of axis '{axis}' mixes text with other values: {list(column)[:4]}")
+    texts = [value.encode() for value in column]
+    return np.array(texts, dtype=text_dtype(texts))
+
+
+def frame(rows: np.ndarray) -> pd.DataFrame:
+    """Coordinate table from its structured array."""
+    columns = {name: rows[name] for name in rows.dtype.names or ()}
+    return pd.DataFrame(
+        {
+            name: np.char.decode(column, "utf-8") if column.dtype.kind == "S" else column
+            for name, column in columns.items()
+        }
+    )
+
+
+def text_dtype(texts: Sequence[bytes]) -> np.dtype:
+    """Fixed-length UTF-8, whose bytes in a file depend on nothing but the text."""
+    return h5py.string_dtype("utf-8", max([1, *(len(text) for text in texts)]))

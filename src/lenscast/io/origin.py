@@ -1,0 +1,48 @@
+"""Provenance: how a file says what it takes to make it again, free of time, host and path."""
+
+import json
+import platform
+import subprocess
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from lenscast import __version__
+
+
+def provenance(config: Mapping[str, Any], seeds: Sequence[int], command: str) -> dict[str, str]:
+    """What it takes to make a file again.
+
+    Parameters
+    ----------
+    config : the settings that the content depends on, as plain values.
+    seeds : the seeds that went in.
+    command : shell command that makes the file, run in the repository.
+
+    Returns
+    -------
+    provenance : ``config, seeds, versions`` as JSON, ``command``, and ``git_commit``: the commit of the
+        source, with ``-dirty`` if tracked files differ from it, or ``unknown`` outside a repository.
+    """
+    libraries = ("diffrax", "h5py", "jax", "jaxlib", "numpy")
+    versions = {"lenscast": __version__, "python": platform.python_version()}
+    versions |= {name: metadata.version(name) for name in libraries}
+    return {
+        "config": json.dumps(config, sort_keys=True, allow_nan=False),
+        "seeds": json.dumps([int(seed) for seed in seeds]),
+        "command": command,
+        "versions": json.dumps(versions, sort_keys=True),
+        "git_commit": git_commit(Path(__file__)),
+    }
+
+
+def git_commit(source: Path) -> str:
+    """Commit of the repository that tracks a source file; ``-dirty`` and ``unknown`` as in `provenance`."""
+    git = ["git", "-C", str(source.parent)]
+    try:
+        subprocess.run([*git, "ls-files", "--error-unmatch", source.name], check=True, capture_output=True)
+        describe = [*git, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+        return subprocess.run(describe, check=True, capture_output=True, text=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"

@@ -1,0 +1,221 @@
+"""Files: round trips, wholeness, equal bytes, refusals."""
+
+import json
+import subprocess
+import time
+from pathlib import Path
+
+import h5py
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+import pytest
+
+from lenscast import io
+from lenscast.io.origin import git_commit
+
+COORDINATES = {
+    "map": {"seed": [5, 5, 6], "box": np.array([0, 0, 1])},
+    "bin": pd.DataFrame(
+        {"statistic": ["C_ell", "Δpeaks"], "scale_arcmin": [None, 9.4], "open": [True, False], "none": [None, None]}
+    ),
+}
+ORIGIN = {"config": '{"box_size": 205.0}', "command": "snakemake x.h5"}
+
+
+def variables(maps: int = 3) -> dict[str, io.Variable]:
+    """Arrays of several dtypes and ranks."""
+    rng = np.random.default_rng(0)
+    return {
+        "summary": io.Variable(rng.normal(size=(maps, 2)), ("map", "bin"), "1", "data vector"),
+        "kappa": io.Variable(rng.normal(size=(maps, 4, 4)).astype("f4"), ("map", "y", "x"), "1", "convergence"),
+        "counts": io.Variable(np.arange(maps), ("map",), "1", "number of peaks"),
+        "inside": io.Variable(np.eye(2) > 0, ("bin", "bin"), "1", "pairs in use"),
+        "area": io.Variable(np.float64(25.0), (), "deg^2", "area of a map"),
+    }
+
+
+def test_round_trip_keeps_values_dtypes_axes_units_and_order(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "folder" / "file.h5"
+    io.save(path, variables(), COORDINATES, ORIGIN)
+    contents = io.load(path)
+    assert set(contents.variables) == set(variables())
+    for name, variable in variables().items():
+        read = contents.variables[name]
+        np.testing.assert_array_equal(read.values, variable.values)
+        assert read.values.dtype == variable.values.dtype
+        assert (read.axes, read.unit, read.description) == (variable.axes, variable.unit, variable.description)
+    assert contents.provenance == ORIGIN
+    assert contents.coordinates["map"].to_dict("list") == {"seed": [5, 5, 6], "box": [0, 0, 1]}
+    table = contents.coordinates["bin"]
+    assert table["statistic"].tolist() == ["C_ell", "Δpeaks"]
+    assert table["open"].tolist() == [True, False]
+    np.testing.assert_array_equal(table["scale_arcmin"], [np.nan, 9.4])
+    assert table["none"].isna().all()
+    assert list(table) == ["statistic", "scale_arcmin", "open", "none"]
+
+
+def test_jax_arrays_are_stored_in_their_dtype(tmp_path: Path) -> None:
+    values = jnp.arange(3, dtype=jnp.float32)
+    io.save(tmp_path / "file.h5", {"a": io.Variable(values, ("map",), "1", "")}, {}, {})
+    assert io.load(tmp_path / "file.h5").variables["a"].values.dtype == np.float32
+
+
+def test_pieces_make_the_same_contents_as_one(tmp_path: Path) -> None:
+    whole = {name: variable for name, variable in variables().items() if variable.axes[:1] == ("map",)}
+    with io.writer(tmp_path / "pieces.h5", COORDINATES, ORIGIN) as pieces:
+        for part in (slice(0, 1), slice(1, 3)):
+            pieces.append({n: io.Variable(v.values[part], v.axes, v.unit, v.description) for n, v in whole.items()})
+            assert not (tmp_path / "pieces.h5").exists()
+    contents = io.load(tmp_path / "pieces.h5")
+    for name, variable in whole.items():
+        np.testing.assert_array_equal(contents.variables[name].values, variable.values)
+
+
+def test_part_of_a_file_is_read_by_names_and_axes(tmp_path: Path) -> None:
+    io.save(tmp_path / "file.h5", variables(), COORDINATES, ORIGIN)
+    contents = io.load(tmp_path / "file.h5", names=["kappa", "area"], select={"map": slice(1, 2)})
+    assert set(contents.variables) == {"kappa", "area"}
+    np.testing.assert_array_equal(contents.variables["kappa"].values, variables()["kappa"].values[1:2])
+    assert contents.coordinates["map"]["seed"].tolist() == [5]
+    assert len(contents.coordinates["bin"]) == 2
+    with pytest.raises(ValueError, match=r"has no variable \['gamma'\]: it has \['area', 'counts'"):
+        io.load(tmp_path / "file.h5", names=["gamma"])
+    with pytest.raises(ValueError, match=r"has no axis \['seed'\]"):
+        io.load(tmp_path / "file.h5", select={"seed": slice(0, 1)})
+
+
+def test_chunks_hold_one_large_map_or_several_small_ones(tmp_path: Path) -> None:
+    large = np.zeros((2, 3, 512, 1024), dtype=np.float32)
+    small = np.zeros((16, 3, 64, 64), dtype=np.float32)
+    for name, values in (("large", large), ("small", small)):
+        axes = ("map", "param", "y", "x")
+        io.save(tmp_path / f"{name}.h5", {"tangents": io.Variable(values, axes, "1", "")}, {}, {})
+    with h5py.File(tmp_path / "large.h5") as file:
+        assert file["variables/tangents"].chunks == (1, 1, 512, 1024)
+    with h5py.File(tmp_path / "small.h5") as file:
+        assert file["variables/tangents"].chunks == (16, 3, 64, 64)
+
+
+def test_equal_contents_give_equal_bytes_at_another_time_and_place(tmp_path: Path) -> None:
+    first, second = tmp_path / "a.h5", tmp_path / "elsewhere" / "another_name.h5"
+    io.save(first, variables(), COORDINATES, ORIGIN)
+    time.sleep(1.1)  # HDF5 counts time in seconds
+    io.save(second, variables(), COORDINATES, ORIGIN)
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_error_inside_leaves_nothing_new_and_the_old_file_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "file.h5"
+
+    def fail_while_writing() -> None:
+        with io.writer(path, COORDINATES, ORIGIN) as pieces:
+            pieces.append(variables())
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail_while_writing()
+    assert list(tmp_path.iterdir()) == []
+    io.save(path, variables(), COORDINATES, ORIGIN)
+    before = path.read_bytes()
+    with pytest.raises(KeyboardInterrupt):
+        fail_while_writing()
+    assert list(tmp_path.iterdir()) == [path]
+    assert path.read_bytes() == before
+
+
+def test_non_finite_numbers_are_refused_by_name_and_index(tmp_path: Path) -> None:
+    broken = variables()
+    broken["kappa"].values[2, 1, 3] = np.nan
+    with pytest.raises(ValueError, match=r"'kappa' is nan at map 2, y 1, x 3 \(1 of 48 entries"):
+        io.save(tmp_path / "file.h5", broken, COORDINATES, ORIGIN)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_axes_of_two_lengths_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="axis 'map' has 4 entries in 'counts', but 3 in coordinates of 'map'"):
+        io.save(tmp_path / "file.h5", variables(maps=4), COORDINATES, ORIGIN)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_pieces_that_do_not_fit_are_refused(tmp_path: Path) -> None:
+    kappa = variables()["kappa"]
+    wider = io.Variable(np.zeros((1, 4, 5), dtype="f4"), kappa.axes, kappa.unit, kappa.description)
+    double = io.Variable(np.zeros((1, 4, 4)), kappa.axes, kappa.unit, kappa.description)
+    for other in (wider, double):
+        with io.writer(tmp_path / "file.h5", {}, {}) as pieces:
+            pieces.append({"kappa": kappa})
+            with pytest.raises(ValueError, match=r"cannot append float.* to 'kappa', which holds float32\[3, 4, 4\]"):
+                pieces.append({"kappa": other})
+    with pytest.raises(ValueError, match="name 'a/b' must be an identifier"):
+        io.save(tmp_path / "file.h5", {"a/b": kappa}, {}, {})
+
+
+def test_variables_and_coordinates_refuse_what_has_no_meaning(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="every axis needs a name"):
+        io.Variable(np.zeros((2, 2)), ("map",), "1", "")
+    with pytest.raises(ValueError, match="only numbers are stored"):
+        io.Variable(np.array(["a"]), ("map",), "1", "")
+    with pytest.raises(ValueError, match="'name' of axis 'map' mixes text with other values"):
+        io.save(tmp_path / "file.h5", {}, {"map": {"name": ["a", 1]}}, {})
+
+
+def test_truncated_damaged_and_foreign_files_are_refused_with_advice(tmp_path: Path) -> None:
+    path = tmp_path / "file.h5"
+    values = np.arange(10000.0)
+    io.save(path, {"a": io.Variable(values, ("map",), "1", "")}, {}, {})
+    good = path.read_bytes()
+    advice = "delete it and run the command"
+    path.write_bytes(good[: len(good) // 2])
+    with pytest.raises(ValueError, match=rf"file\.h5 is truncated.*{advice}"):
+        io.load(path)
+    place = good.index(values[5000:5002].tobytes())
+    path.write_bytes(good[:place] + b"\x01" + good[place + 1 :])
+    with pytest.raises(ValueError, match=rf"damaged.*filter returned failure.*{advice}"):
+        io.load(path)
+    path.write_text("not HDF5 at all")
+    with pytest.raises(ValueError, match=rf"not HDF5.*{advice}"):
+        io.load(path)
+    with h5py.File(path, "w") as file:
+        file["x"] = 1
+    with pytest.raises(ValueError, match="made by other software"):
+        io.load(path)
+    with pytest.raises(FileNotFoundError, match="absent"):
+        io.load(tmp_path / "absent.h5")
+
+
+def test_table_is_written_whole_with_all_digits(tmp_path: Path) -> None:
+    path = tmp_path / "tables" / "fisher.csv"
+    table = pd.DataFrame({"parameter": ["sigma8", "w0"], "sigma": [0.1 + 0.2, np.nan]})
+    io.save_table(path, table)
+    before = path.read_bytes()
+    assert before == b"parameter,sigma\nsigma8,0.30000000000000004\nw0,\n"
+    io.save_table(path, table)
+    assert path.read_bytes() == before
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_provenance_is_plain_and_repeatable() -> None:
+    config = {"survey": {"z_source": [0.914]}, "run": "default"}
+    origin = io.provenance(config, range(8, 11), "snakemake results/default/maps/8.h5")
+    assert json.loads(origin["config"]) == config
+    assert json.loads(origin["seeds"]) == [8, 9, 10]
+    assert {"lenscast", "jax", "jaxlib", "diffrax", "numpy", "h5py", "python"} == set(json.loads(origin["versions"]))
+    reordered = {"run": "default", "survey": {"z_source": [0.914]}}
+    assert io.provenance(reordered, [8, 9, 10], "snakemake results/default/maps/8.h5") == origin
+
+
+def test_git_commit_says_dirty_and_unknown(tmp_path: Path) -> None:
+    source = tmp_path / "module.py"
+    source.write_text("x = 1\n")
+    assert git_commit(source) == "unknown"
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=n", "-c", "user.email=n@example.org"]
+    for command in (["init", "-q"], ["add", "module.py"], ["commit", "-q", "-m", "first"]):
+        subprocess.run([*git, *command], check=True, capture_output=True)
+    clean = git_commit(source)
+    assert len(clean) == 40
+    source.write_text("x = 2\n")
+    assert git_commit(source) == f"{clean}-dirty"
+    untracked = tmp_path / "installed.py"
+    untracked.write_text("")
+    assert git_commit(untracked) == "unknown"
