@@ -271,8 +271,7 @@ REFUSALS = {
     ),
     "scale too large for the map": (
         {"statistics.peaks.scales_arcmin": [75]},
-        "statistics.peaks.scales_arcmin: 75 arcmin needs a border of 127 pixels on each side of the map, "
-        "which "
+        "statistics.peaks.scales_arcmin: 75 arcmin reaches 127 pixels into the map from each side, which "
         "leaves 2 of 256; allowed: 2.344, 4.688, 9.375, 18.75, 37.5 arcmin",
     ),
     "scale twice": (
@@ -297,7 +296,7 @@ REFUSALS = {
     ),
     "one box": (
         {"derivatives.boxes": 1},
-        "derivatives.boxes: 1 given; must be an integer >= 2 and <= 1e+06 "
+        "derivatives.boxes: 1 given; must be an integer >= 2 and <= 1000000 "
         "(number of boxes, a multiple of boxes_per_batch)",
     ),
     "more finite differences than derivatives": (

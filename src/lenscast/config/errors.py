@@ -127,5 +127,5 @@ def _allowed(node: Mapping[str, Any]) -> str:
     elif least := node.get("minItems", node.get("minProperties")):
         kind += f" of {least} or more"
     signs = {"exclusiveMinimum": ">", "minimum": ">=", "exclusiveMaximum": "<", "maximum": "<="}
-    bounds = " and ".join(f"{sign} {node[word]:g}" for word, sign in signs.items() if word in node)
+    bounds = " and ".join(f"{sign} {node[word]:.10g}" for word, sign in signs.items() if word in node)
     return f"{kind}{' ' if bounds else ''}{bounds}{meaning}"

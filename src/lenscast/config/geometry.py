@@ -130,8 +130,8 @@ def check_scales(lightcone: LightconeConfig, statistics: StatisticsConfig) -> It
                 border = statistics.peaks.reach(level)
                 yield Problem(
                     key,
-                    f"{scale:g} arcmin needs a border of {border} pixels on each side of the map, which "
-                    f"leaves {max(0, lightcone.pixels - 2 * border)} of {lightcone.pixels}; {advice}",
+                    f"{scale:g} arcmin reaches {border} pixels into the map from each side, which leaves "
+                    f"{max(0, lightcone.pixels - 2 * border)} of {lightcone.pixels}; {advice}",
                 )
             if level in used:
                 yield Problem(key, f"{used[level]:g} and {scale:g} arcmin are the same scale; keep one")

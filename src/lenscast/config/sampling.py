@@ -63,10 +63,7 @@ def check_covariance(
     boxes_per_batch: int,
 ) -> Iterator[Problem]:
     """Maps outnumber the data by what the factor of Dodelson & Schneider (2013, arXiv:1304.2593) needs."""
-    lengths = {
-        name: statistics.length(vector, len(survey.z_source))
-        for name, vector in forecast.data_vectors.items()
-    }
+    lengths = {name: statistics.length(vector, len(survey.z_source)) for name, vector in forecast.data_vectors.items()}
     longest = max(lengths, key=lambda name: lengths[name])
     per_box, needed = lightcone.realisations_per_box, lengths[longest] + DODELSON_SCHNEIDER_MARGIN
     if covariance.boxes * per_box < needed:
@@ -78,9 +75,7 @@ def check_covariance(
         )
 
 
-def check_parameters(
-    forecast: ForecastConfig, finite_differences: FiniteDifferencesConfig
-) -> Iterator[Problem]:
+def check_parameters(forecast: ForecastConfig, finite_differences: FiniteDifferencesConfig) -> Iterator[Problem]:
     """Priors and steps are for parameters of the forecast, each of which has a step."""
     for section, names in (
         ("forecast.priors", forecast.priors),

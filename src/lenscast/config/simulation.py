@@ -48,9 +48,7 @@ class AdaptiveSteps(Section):
 
     kind: Literal["tsit5", "dopri5"] = Field(description="Runge-Kutta solver of fifth order")
     rtol: float = Field(ge=1e-7, le=0.1, description="relative tolerance of a step; float32 resolves 1e-7")
-    atol: float = Field(
-        ge=1e-9, le=10.0, description="absolute tolerance of positions [Mpc/h] and momenta [H0 Mpc/h]"
-    )
+    atol: float = Field(ge=1e-9, le=10.0, description="absolute tolerance of positions [Mpc/h] and momenta [H0 Mpc/h]")
 
 
 class SimulationConfig(Section):
@@ -61,9 +59,7 @@ class SimulationConfig(Section):
     mesh_factor: Literal[1, 2] = Field(description="force mesh points per particle spacing")
     a_start: float = Field(gt=0.0, lt=1.0, description="scale factor of the LPT start")
     lpt_order: Literal[1, 2] = Field(description="order of the LPT start")
-    gradient: Literal["spectral", "finite_difference"] = Field(
-        description="gradient of the potential on the mesh"
-    )
+    gradient: Literal["spectral", "finite_difference"] = Field(description="gradient of the potential on the mesh")
     integrator: FixedSteps | AdaptiveSteps = Field(
         discriminator="kind",
         description="time integration: bullfrog and fastpm have steps, tsit5 and dopri5 have rtol and atol",
@@ -101,9 +97,7 @@ class LightconeConfig(Section):
         """
         level = round(math.log2(scale_arcmin / self.pixel_arcmin))
         if level < 1 or abs(scale_arcmin / self.starlet_scale(level) - 1.0) >= SCALE_TOLERANCE:
-            raise ValueError(
-                f"{scale_arcmin:g} arcmin is not 2^j pixels of {self.pixel_arcmin:.4g} arcmin within 10 %"
-            )
+            raise ValueError(f"{scale_arcmin:g} arcmin is not 2^j pixels of {self.pixel_arcmin:.4g} arcmin within 10 %")
         return level
 
 
