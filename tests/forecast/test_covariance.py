@@ -83,7 +83,7 @@ def test_values_that_spoil_a_covariance_are_refused_by_name() -> None:
         sample_covariance(broken, box, names(3))
     constant = summary.copy()
     constant[:, 2] = 0.0
-    with pytest.raises(ValueError, match=r"bin_2 the same in all 20 maps.*merge these bins"):
+    with pytest.raises(ValueError, match=r"same value in all 20 maps for bin_2.*merge these bins"):
         sample_covariance(constant, box, names(3))
     with pytest.raises(ValueError, match=r"of 1 box do not sample a covariance: raise covariance\.boxes"):
         sample_covariance(summary, np.zeros(20, dtype=int), names(3))

@@ -58,8 +58,7 @@ def leave_one_out_means(values: Float[np.ndarray, "box ..."]) -> Float[np.ndarra
 def jackknife_error(replicates: Float[np.ndarray, "box ..."]) -> Float[np.ndarray, "..."]:
     """Standard error of an estimate from its values with one box left out each.
 
-    sigma^2 = (N - 1)/N sum_r (x_r - <x>)^2; for a mean this is the scatter between boxes over sqrt(N),
-    exactly.
+    sigma^2 = (N - 1)/N sum_r (x_r - <x>)^2, which for a mean is the scatter between boxes over sqrt(N).
 
     References: Efron (1982), The Jackknife, the Bootstrap and Other Resampling Plans, eq. 3.4.
     """

@@ -114,12 +114,8 @@ def convergence_curve(
     rows = []
     size = len(derivatives.box)
     while size >= 2:
-        groups = [
-            derivatives.box[start : start + size] for start in range(0, len(derivatives.box) - size + 1, size)
-        ]
-        estimates = [
-            fisher_estimate(derivatives.in_boxes(group), covariance, fiducial, area_ratio) for group in groups
-        ]
+        groups = [derivatives.box[start : start + size] for start in range(0, len(derivatives.box) - size + 1, size)]
+        estimates = [fisher_estimate(derivatives.in_boxes(group), covariance, fiducial, area_ratio) for group in groups]
         for estimator in ESTIMATORS:
             matrices = [estimate.fisher(estimator).with_priors(priors) for estimate in estimates]
             errors = [matrix.inverse().marginal_errors for matrix in matrices if matrix.is_positive_definite]

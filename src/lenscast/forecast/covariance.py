@@ -91,13 +91,11 @@ def sample_covariance(
     ------
     ValueError : for non-finite values (naming map and element), elements that never vary, a single box, boxes
         with different numbers of maps, and fewer than d + 3 effective maps for d elements: below that the
-        inverse of the covariance has no finite mean (Hartlap et al. 2007, astro-ph/0608064, eq. 17).
+        inverse of the covariance has no finite mean (Hartlap et al. 2007, astro-ph/0608064).
     """
     require_unique(data, "data element")
     if summary.shape != (len(box), len(data)):
-        raise ValueError(
-            f"summaries of shape {summary.shape}, but {(len(box), len(data))} [map bin] are named"
-        )
+        raise ValueError(f"summaries of shape {summary.shape}, but {(len(box), len(data))} [map bin] are named")
     values = summary.astype(np.float64)
     _require_variation(values, box, data)
     means = box_means(values, box)
@@ -117,21 +115,18 @@ def sample_covariance(
     return result
 
 
-def _require_variation(
-    values: Float[np.ndarray, "map bin"], box: Int[np.ndarray, " map"], data: Sequence[str]
-) -> None:
+def _require_variation(values: Float[np.ndarray, "map bin"], box: Int[np.ndarray, " map"], data: Sequence[str]) -> None:
     """Refuse values that are not finite and elements that are the same in all maps."""
     bad = np.argwhere(~np.isfinite(values))
     if len(bad):
         index, element = bad[0]
         raise ValueError(
-            f"'{data[element]}' is {values[index, element]} in map {index} (box {box[index]}): "
-            "run its batch again"
+            f"'{data[element]}' is {values[index, element]} in map {index} (box {box[index]}): run its batch again"
         )
     constant = [name for name, spread in zip(data, np.ptp(values, axis=0), strict=True) if spread == 0]
     if constant:
         raise ValueError(
-            f"{', '.join(constant)} the same in all {len(values)} maps: their covariance is singular; "
+            f"the same value in all {len(values)} maps for {', '.join(constant)}: their covariance is singular; "
             "merge these bins with their neighbours or leave them out"
         )
 

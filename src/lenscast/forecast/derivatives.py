@@ -1,5 +1,4 @@
-"""Jacobians of summaries: forward-mode derivatives, their samples over boxes, and their check against
-differences.
+"""Jacobians of summaries: forward-mode derivatives, samples over boxes, check against finite differences.
 
 A Jacobian has axes [param bin], in units of the summary per unit of the parameter. Maps of one box are
 averaged before any error is taken. Noise realisations are the business of the statistic, which may average
@@ -59,9 +58,7 @@ def summary_and_jacobian(
             f"the summary is {summary.dtype}{list(summary.shape)}, which has no Jacobian: return a vector "
             "of floats; for hard counts use their conditional expectation"
         )
-    values, jacobian = jax.vmap(lambda tangent: jax.jvp(function, (kappa,), (tangent,)), out_axes=(None, 0))(
-        tangents
-    )
+    values, jacobian = jax.vmap(lambda tangent: jax.jvp(function, (kappa,), (tangent,)), out_axes=(None, 0))(tangents)
     return SummaryAndJacobian(values, jacobian)
 
 
@@ -91,9 +88,7 @@ class DerivativeSample:
         require_unique(self.data, "data element")
         expected = (len(self.box), len(self.parameters), len(self.data))
         if self.jacobian.shape != expected:
-            raise ValueError(
-                f"Jacobian of shape {self.jacobian.shape}, but {expected} [box param bin] are named"
-            )
+            raise ValueError(f"Jacobian of shape {self.jacobian.shape}, but {expected} [box param bin] are named")
         bad = np.argwhere(~np.isfinite(self.jacobian))
         if len(bad):
             box, parameter, element = bad[0]
@@ -138,9 +133,7 @@ class DerivativeSample:
         data = tuple(name for sample in samples for name in sample.data)
         return cls(first.parameters, data, first.box, np.concatenate([s.jacobian for s in samples], axis=-1))
 
-    def select(
-        self, parameters: Sequence[str] | None = None, data: Sequence[str] | None = None
-    ) -> "DerivativeSample":
+    def select(self, parameters: Sequence[str] | None = None, data: Sequence[str] | None = None) -> "DerivativeSample":
         """The named parameters and data, in the order given; None keeps all.
 
         Raises
@@ -162,9 +155,7 @@ class DerivativeSample:
         """
         missing = np.setdiff1d(box, self.box)
         if len(missing):
-            raise ValueError(
-                f"no Jacobian of box {missing[0]}: there are boxes {self.box.min()} to {self.box.max()}"
-            )
+            raise ValueError(f"no Jacobian of box {missing[0]}: there are boxes {self.box.min()} to {self.box.max()}")
         kept = np.isin(self.box, box)
         return DerivativeSample(self.parameters, self.data, self.box[kept], self.jacobian[kept])
 
@@ -237,17 +228,13 @@ def comparison_table(autodiff: DerivativeSample, difference: DerivativeSample) -
         columns["relative"] = columns["deviation"] / columns["difference"]
         z = columns["deviation"] / columns["deviation_error"]
     columns["z"] = np.where(columns["deviation"] == 0, 0.0, z)
-    labels = pd.MultiIndex.from_product(
-        [paired.parameters, (*paired.data, "total")], names=["parameter", "data"]
-    )
-    table = pd.DataFrame(
-        {name: values.ravel() for name, values in columns.items()}, index=labels
-    ).reset_index()
+    labels = pd.MultiIndex.from_product([paired.parameters, (*paired.data, "total")], names=["parameter", "data"])
+    table = pd.DataFrame({name: values.ravel() for name, values in columns.items()}, index=labels).reset_index()
     return table.assign(boxes=len(difference.box))
 
 
 def comparison_summary(table: pd.DataFrame) -> pd.DataFrame:
-    """One row per parameter of a `comparison_table`: does autodiff agree with the differences?
+    """Agreement of autodiff with differences, one row per parameter of a `comparison_table`.
 
     ``chi2_per_bin`` is the mean of z^2 over the data vector. z follows Student's t with N - 1 degrees of
     freedom for N boxes, so that agreement means ``expected`` = (N - 1)/(N - 3), which exists for N > 3.

@@ -58,17 +58,14 @@ def finite_sample_factors(simulations: float, data_length: int, parameters: int)
         )
     if data_length < parameters:
         raise ValueError(
-            f"{data_length} data elements cannot constrain {parameters} parameters: add data or fix "
-            "parameters"
+            f"{data_length} data elements cannot constrain {parameters} parameters: add data or fix parameters"
         )
     spare = simulations - data_length
     return FiniteSampleFactors(
         hartlap=(spare - 2) / (simulations - 1),
         taylor_joachimi=(simulations - 1) / (spare - 1 + parameters),
         dodelson_schneider=(
-            1 + (spare - 2) / ((spare - 1) * (spare - 4)) * (data_length - parameters)
-            if spare > 4
-            else float("inf")
+            1 + (spare - 2) / ((spare - 1) * (spare - 4)) * (data_length - parameters) if spare > 4 else float("inf")
         ),
     )
 
@@ -130,9 +127,7 @@ class FisherEstimate:
         ValueError : for fewer than 3 boxes.
         """
         if self.boxes < 3:
-            raise ValueError(
-                f"jackknife errors need at least 3 boxes, got {self.boxes}: raise derivatives.boxes"
-            )
+            raise ValueError(f"jackknife errors need at least 3 boxes, got {self.boxes}: raise derivatives.boxes")
         mean = leave_one_out_means(self.whitened)
         standard = self._information(mean)
         if estimator == "standard":
@@ -144,9 +139,7 @@ class FisherEstimate:
         """D_r^T C^-1 D_r of each box."""
         return self.whitened @ self.whitened.swapaxes(1, 2)
 
-    def _information(
-        self, mean: Float[np.ndarray, "*box param bin"]
-    ) -> Float[np.ndarray, "*box param param"]:
+    def _information(self, mean: Float[np.ndarray, "*box param bin"]) -> Float[np.ndarray, "*box param param"]:
         """Information of mean whitened derivatives."""
         return self.factors.hartlap * self.area_ratio * (mean @ mean.swapaxes(-1, -2))
 
@@ -197,6 +190,4 @@ def fisher_estimate(
     whitened = linalg.solve_triangular(factor, rows.T, lower=True).T.reshape(boxes, parameters, data)
     known = positions(derivatives.parameters, tuple(fiducial), "parameter with a fiducial value")
     values = np.array([float(value) for value in fiducial.values()])[known]
-    return FisherEstimate(
-        derivatives.parameters, values, whitened, factors, covariance.n_effective, float(area_ratio)
-    )
+    return FisherEstimate(derivatives.parameters, values, whitened, factors, covariance.n_effective, float(area_ratio))

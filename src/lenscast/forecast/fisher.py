@@ -29,7 +29,7 @@ class DerivedParameter(NamedTuple):
     gradient: Mapping[str, float]
 
 
-def S8(fiducial: Mapping[str, float]) -> DerivedParameter:  # noqa: N802 - the field's symbol
+def S8(fiducial: Mapping[str, float]) -> DerivedParameter:
     """S8 = sigma8 sqrt(Omega_m / 0.3) with Omega_m = Omega_c + Omega_b.
 
     Parameters
@@ -43,9 +43,7 @@ def S8(fiducial: Mapping[str, float]) -> DerivedParameter:  # noqa: N802 - the f
     return DerivedParameter("S8", fiducial["sigma8"] * root, gradient)
 
 
-def derived_jacobian(
-    names: Sequence[str], derived: Sequence[DerivedParameter]
-) -> Float[np.ndarray, "all param"]:
+def derived_jacobian(names: Sequence[str], derived: Sequence[DerivedParameter]) -> Float[np.ndarray, "all param"]:
     """Derivatives of the parameters themselves, then of the derived ones, by the parameters.
 
     Parameters that a gradient names but that are not among `names` are held fixed.
@@ -90,8 +88,7 @@ class ParameterCovariance:
         return ParameterCovariance(tuple(names), self.fiducial[kept], self.matrix[np.ix_(kept, kept)])
 
     def with_derived(self, derived: Sequence[DerivedParameter]) -> "ParameterCovariance":
-        """Append derived parameters by their Jacobian; parameters that are not in the posterior are held
-        fixed.
+        """Append derived parameters by their Jacobian, with parameters outside the posterior held fixed.
 
         The result is singular, since a derived parameter adds a row but no freedom.
         """
@@ -126,9 +123,7 @@ class FisherMatrix:
         require_unique(self.names, "parameter")
         count = len(self.names)
         if self.fiducial.shape != (count,) or self.matrix.shape != (count, count):
-            raise ValueError(
-                f"{count} parameters with fiducial {self.fiducial.shape} and matrix {self.matrix.shape}"
-            )
+            raise ValueError(f"{count} parameters with fiducial {self.fiducial.shape} and matrix {self.matrix.shape}")
         scale = np.sqrt(np.abs(np.outer(np.diag(self.matrix), np.diag(self.matrix))))
         if not np.all(np.abs(self.matrix - self.matrix.T) <= 1e-8 * scale):
             raise ValueError(f"the Fisher matrix of {', '.join(self.names)} is not symmetric and finite")
@@ -153,9 +148,7 @@ class FisherMatrix:
         """
         remedy = "add data, priors or boxes of derivatives, or fix one of these parameters"
         factor = cholesky_factor(self.matrix, self.names, "the Fisher matrix", remedy)
-        return ParameterCovariance(
-            self.names, self.fiducial, linalg.cho_solve((factor, True), np.eye(len(self.names)))
-        )
+        return ParameterCovariance(self.names, self.fiducial, linalg.cho_solve((factor, True), np.eye(len(self.names))))
 
     def select(self, names: Sequence[str]) -> "FisherMatrix":
         """The named parameters, with the others fixed.

@@ -39,9 +39,7 @@ def fisher_table(
     ------
     ValueError : if F_std is singular, or for a prior on an unknown parameter.
     """
-    parts = [
-        _rows(estimate, estimator, used, derived) for used in ({}, dict(priors)) for estimator in ESTIMATORS
-    ]
+    parts = [_rows(estimate, estimator, used, derived) for used in ({}, dict(priors)) for estimator in ESTIMATORS]
     table = pd.concat(parts if priors else parts[: len(ESTIMATORS)], ignore_index=True)
     return table.assign(
         data_length=estimate.data_length,
@@ -78,9 +76,7 @@ def _rows(
             "sigma_taylor_joachimi": _errors(fisher.scaled(1 / to_taylor), priors, derived),
             "sigma_dodelson_schneider": _errors(fisher.scaled(1 / to_dodelson), priors, derived),
             "bias_share": shares,
-            "verdict": [
-                verdict(share) if total.is_positive_definite else "not converged" for share in shares
-            ],
+            "verdict": [verdict(share) if total.is_positive_definite else "not converged" for share in shares],
             "prior": prior,
             "posterior_to_prior": sigma / prior,
             "prior_dominated": sigma / prior > PRIOR_DOMINATED_ABOVE,

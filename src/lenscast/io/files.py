@@ -162,13 +162,11 @@ def load(
     ----------
     path : file that `save` or `writer` made.
     names : variables to read; None for all.
-    select : entries to read along named axes, such as ``{"map": slice(0, 8)}``; no more than their chunks is
-        read.
+    select : entries to read along named axes, such as ``{"map": slice(0, 8)}``; other chunks stay on disk.
 
     Raises
     ------
-    ValueError : for a truncated, damaged or foreign file (says what to do), and for names or axes it does not
-        have.
+    ValueError : for a truncated, damaged or foreign file (says what to do), and names or axes it lacks.
     """
     select = {} if select is None else dict(select)
     with _opened(Path(path)) as file:
