@@ -15,6 +15,7 @@ AXES: Mapping[str, str] = MappingProxyType(
         "map": "realisation of the sky; those of one box are neighbours",
         "source": "source plane or redshift bin, nearest first",
         "plane": "lens plane, nearest first",
+        "slab": "slice of the box along the line of sight; one makes one plane",
         "particle": "particle of the simulation",
         "z": "mesh points of the box, slowest index",
         "y": "rows of a map, or mesh points",
