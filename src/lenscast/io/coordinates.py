@@ -5,16 +5,16 @@ file depend on nothing else; missing numbers are NaN.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import h5py
 import numpy as np
 import pandas as pd
 
-Columns = Mapping[str, Sequence[Any]]
+Columns: TypeAlias = Mapping[str, Sequence[Any]] | pd.DataFrame
 
 
-def records(axis: str, columns: Columns | pd.DataFrame) -> np.ndarray:
+def records(axis: str, columns: Columns) -> np.ndarray:
     """Rows of a coordinate table as a structured array."""
     table = pd.DataFrame(columns)
     fields = {str(name): _field(axis, str(name), column) for name, column in table.items()}

@@ -107,9 +107,7 @@ class Writer:
 
 @contextmanager
 def writer(
-    path: str | os.PathLike[str],
-    coordinates: Mapping[str, Columns | pd.DataFrame],
-    provenance: Mapping[str, str],
+    path: str | os.PathLike[str], coordinates: Mapping[str, Columns], provenance: Mapping[str, str]
 ) -> Iterator[Writer]:
     """Write a file piece by piece; it appears when the block ends without error.
 
@@ -138,7 +136,7 @@ def writer(
 def save(
     path: str | os.PathLike[str],
     variables: Mapping[str, Variable],
-    coordinates: Mapping[str, Columns | pd.DataFrame],
+    coordinates: Mapping[str, Columns],
     provenance: Mapping[str, str],
 ) -> None:
     """Write a file at once; see `writer`.
