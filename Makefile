@@ -34,7 +34,7 @@ lint: $(STAMP) ## style, types, dependency direction and workflow
 	$(IN_VENV) ruff format --check .
 	$(IN_VENV) snakefmt --check Snakefile workflow
 	$(IN_VENV) mypy
-	$(IN_VENV) lint-imports
+	$(IN_VENV) lint-imports --no-logo
 	$(IN_VENV) snakemake --lint
 
 format: $(STAMP) ## rewrite the sources in the project's style
