@@ -1,7 +1,7 @@
 """Expansion history and comoving distances of a flat w0wa-CDM universe without radiation.
 
-Convention: the scale factor ``a`` is the only time; distances are comoving, in Mpc/h, and vanish at a = 1. Tables cover
-A_EARLY <= a <= 1 on an even grid in ln a, which growth shares.
+Convention: the scale factor ``a`` is the only time; distances are comoving, in Mpc/h, and vanish at a = 1.
+Tables cover A_EARLY <= a <= 1 on an even grid in ln a, which growth shares.
 """
 
 import equinox as eqx
@@ -85,8 +85,8 @@ class Distances(eqx.Module):
 def distances(parameters: Parameters) -> Distances:
     """Tables of the comoving distance and of its inverse.
 
-    chi(a) = (c / H0) int_a^1 da' / (a'^2 E(a')), by an eighth-order Gauss-Legendre rule between knots; the inverse
-    takes the same knots with d ln a / d chi = -a E H0 / c.
+    chi(a) = (c / H0) int_a^1 da' / (a'^2 E(a')), by Gauss-Legendre quadrature between knots; the inverse takes
+    the same knots with d ln a / d chi = -a E H0 / c.
 
     Parameters
     ----------

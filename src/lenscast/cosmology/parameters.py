@@ -1,35 +1,35 @@
 """The cosmological parameters: the one place that names them.
 
-Flat w0wa-CDM in CCL's spelling. A new parameter is one field with its LaTeX label; names, labels, tangent basis and
-configuration reading follow from the fields.
+Flat w0wa-CDM in CCL's spelling. A new parameter is one field with its LaTeX label; names, labels, tangent
+basis and the reading of a configuration follow from the fields.
 """
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, ArrayLike, Float
 
 __all__ = ["LABELS", "PARAMETER_NAMES", "Parameters", "basis"]
 
 
-def _float64_scalar(value: Float[Array, ""] | float) -> Float[Array, ""]:
+def _float64_scalar(value: ArrayLike) -> Float[Array, ""]:
     """Convert to a float64 scalar array, or say why not."""
-    if not jax.config.jax_enable_x64:
+    if jax.dtypes.canonicalize_dtype(jnp.float64) != jnp.float64:
         raise ValueError(
             "cosmology runs in float64 but JAX is in 32-bit mode: "
             'call jax.config.update("jax_enable_x64", True) at the start of the program'
         )
     scalar = jnp.asarray(value, dtype=jnp.float64)
     if scalar.ndim != 0:
-        raise ValueError(f"a cosmological parameter of shape {scalar.shape} was given: give scalars, and vmap over them")
+        raise ValueError(f"a cosmological parameter has shape {scalar.shape}: give scalars, and vmap over them")
     return scalar
 
 
-def _parameter(label: str) -> Float[Array, ""]:
+def _parameter(label: str) -> Any:
     """A field that holds one parameter and knows its LaTeX label."""
     return eqx.field(converter=_float64_scalar, metadata={"label": label})
 
@@ -71,8 +71,8 @@ class Parameters(eqx.Module):
         _require_known(section)
         missing = [name for name in PARAMETER_NAMES if name not in section]
         if missing:
-            raise ValueError(f"no value for the cosmological parameters {missing}: give all of {list(PARAMETER_NAMES)}")
-        return cls(**section)
+            raise ValueError(f"no value for cosmological parameters {missing}: give all of {PARAMETER_NAMES}")
+        return cls(**{name: jnp.asarray(value) for name, value in section.items()})
 
 
 LABELS: dict[str, str] = {field.name: field.metadata["label"] for field in dataclasses.fields(Parameters)}
@@ -82,8 +82,8 @@ PARAMETER_NAMES: tuple[str, ...] = tuple(LABELS)
 def basis(parameters: Parameters, names: Sequence[str]) -> Parameters:
     """Unit tangent vectors, one per name, along a leading axis ``param``.
 
-    ``jax.vmap(lambda tangent: jax.jvp(f, (parameters,), (tangent,))[1])(basis(parameters, names))`` is the derivative of
-    f with respect to the named parameters, in their order.
+    ``jax.vmap(lambda tangent: jax.jvp(f, (parameters,), (tangent,))[1])(basis(parameters, names))`` is the
+    derivative of f with respect to the named parameters, in their order.
 
     Parameters
     ----------
@@ -96,8 +96,7 @@ def basis(parameters: Parameters, names: Sequence[str]) -> Parameters:
         If a name is unknown.
     """
     _require_known(names)
-    units = {name: np.array([name == chosen for chosen in names], dtype=np.float64) for name in PARAMETER_NAMES}
-    leaves = [jnp.asarray(units[name]) for name in PARAMETER_NAMES]
+    leaves = [jnp.array([chosen == name for chosen in names], dtype=jnp.float64) for name in PARAMETER_NAMES]
     return jax.tree.unflatten(jax.tree.structure(parameters), leaves)
 
 
@@ -105,4 +104,4 @@ def _require_known(names: Mapping[str, float] | Sequence[str]) -> None:
     """Refuse names that are no cosmological parameter."""
     unknown = [name for name in names if name not in PARAMETER_NAMES]
     if unknown:
-        raise ValueError(f"unknown cosmological parameters {unknown}: choose from {list(PARAMETER_NAMES)}")
+        raise ValueError(f"unknown cosmological parameters {unknown}: choose from {PARAMETER_NAMES}")

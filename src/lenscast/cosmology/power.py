@@ -1,8 +1,8 @@
 """Linear matter power spectrum today: Eisenstein & Hu (1998) with wiggles, normalised to sigma8.
 
-Convention: k in h/Mpc, P in (Mpc/h)^3, transform P(k) = int d^3x xi(x) exp(-i k x). The shape of the spectrum does not
-depend on dark energy, and sigma8 is its amplitude today: the derivatives by w0 and wa are zero here and enter through
-growth. P(0) = 0, with zero gradients.
+Convention: k in h/Mpc, P in (Mpc/h)^3, P(k) = int d^3x xi(x) exp(-i k x). Dark energy does not act on the shape
+and sigma8 is the amplitude today: derivatives by w0 and wa are zero here, they enter through growth. P(0) = 0,
+with zero gradients.
 """
 
 from typing import NamedTuple
@@ -107,7 +107,8 @@ def transfer(k: Float[Array, "*shape"], parameters: Parameters) -> Float[Array, 
     q = k / (13.41 * fit.k_equality)
     ks = k * fit.sound_horizon
     weight = 1 / (1 + (ks / 5.4) ** 4)
-    cold = weight * _pressureless(q, 1.0, fit.beta_c) + (1 - weight) * _pressureless(q, fit.alpha_c, fit.beta_c)
+    large, small = _pressureless(q, 1.0, fit.beta_c), _pressureless(q, fit.alpha_c, fit.beta_c)
+    cold = weight * large + (1 - weight) * small
     driving = fit.alpha_b * ks**3 / (ks**3 + fit.beta_b**3) * jnp.exp(-((k / fit.k_silk) ** 1.4))
     phase = ks**2 / jnp.cbrt(ks**3 + fit.beta_node**3)
     baryons = (_pressureless(q, 1.0, 1.0) / (1 + (ks / 5.2) ** 2) + driving) * jnp.sinc(phase / jnp.pi)
@@ -168,7 +169,7 @@ def linear_power(k: Float[Array, "*shape"], parameters: Parameters) -> Float[Arr
 
 
 class PowerTable(eqx.Module):
-    """Linear power spectrum today, tabulated: cheap on meshes, in the dtype of the wavenumber; built by `power_table`.
+    """Linear power spectrum today, cheap on meshes, in the dtype of the wavenumber; built by `power_table`.
 
     ln P is cubic in ln k between 1e-4 and 1e2 h/Mpc, to 1e-6, and goes on as a power law on both sides. Its
     interpolation weights depend on no parameter. Value and gradients at k = 0 are 0.

@@ -1,7 +1,7 @@
 """Wavenumbers of real-to-complex transforms on periodic meshes.
 
-Convention: ``jnp.fft.rfftn``, the last axis halved, no factor on the forward transform. Wavenumbers are angular, in
-the inverse unit of the mesh spacing.
+Convention: ``jnp.fft.rfftn``, the last axis halved, no factor on the forward transform. Wavenumbers are angular,
+in the inverse unit of the mesh spacing.
 """
 
 import jax.numpy as jnp
@@ -14,10 +14,10 @@ __all__ = ["wavenumbers"]
 def wavenumbers(
     shape: tuple[int, ...], spacing: float, dtype: jnp.dtype | type = jnp.float32
 ) -> tuple[Float[Array, "..."], ...]:
-    """Angular wavenumber along each axis of the ``rfftn`` of a mesh, shaped to broadcast against each other.
+    """Angular wavenumber along each axis of the ``rfftn`` of a mesh, shaped to broadcast.
 
-    Component i has length 1 on all axes but i; ``sum(k**2 for k in wavenumbers(...))`` is the squared wavenumber on
-    the mesh.
+    Component i has length 1 on all axes but i; ``sum(k**2 for k in wavenumbers(...))`` is the squared wavenumber
+    on the mesh.
 
     Parameters
     ----------

@@ -1,9 +1,9 @@
 """Cubic Hermite tables: values and slopes at knots, evaluated at points of any shape.
 
-The interpolant has a continuous first derivative and an error of h^4 / 384 times the fourth derivative between knots of
-spacing h. Outside the knots it goes on as a straight line with the slope of the end knot. Evaluation is differentiable
-in both modes with respect to the point and to everything tabulated. A result has the dtype of the point: a float64
-table evaluates on a float32 mesh in float32.
+The interpolant has a continuous first derivative and an error of h^4 / 384 times the fourth derivative between
+knots of spacing h. Outside the knots it goes on as a straight line with the slope of the end knot. Evaluation is
+differentiable in both modes with respect to the point and to everything tabulated. A result has the dtype of the
+point: a float64 table evaluates on a float32 mesh in float32.
 """
 
 import equinox as eqx
@@ -14,7 +14,7 @@ __all__ = ["HermiteTable", "UniformHermiteTable"]
 
 
 class HermiteTable(eqx.Module):
-    """Table on any increasing knots, which may depend on the parameters like the values (an inverse function's do).
+    """Table on any increasing knots, which may depend on the parameters: an inverse function's do.
 
     Attributes
     ----------
@@ -39,8 +39,8 @@ class HermiteTable(eqx.Module):
 class UniformHermiteTable(eqx.Module):
     """Table on evenly spaced knots: located without a search, with weights that no parameter moves.
 
-    The grid is static: a tangent of the table is a tangent of values and slopes alone, so that many tangents on a large
-    mesh share one set of indices and weights.
+    The grid is static: a tangent of the table is a tangent of values and slopes alone, so that many tangents on a
+    large mesh share one set of indices and weights.
 
     Attributes
     ----------

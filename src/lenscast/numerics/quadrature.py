@@ -1,7 +1,7 @@
 """Fixed-order Gauss-Legendre quadrature.
 
-Nodes and weights are numpy constants, so that an integral is one weighted sum: exact derivatives in both modes, with
-respect to anything in the integrand. Adaptive quadrature is left out on purpose.
+Nodes and weights are numpy constants, so that an integral is one weighted sum: exact derivatives in both modes,
+with respect to anything in the integrand. Adaptive quadrature is left out on purpose.
 """
 
 from typing import NamedTuple
@@ -22,8 +22,8 @@ class Quadrature(NamedTuple):
 def gauss_legendre(edges: Float[np.ndarray, " edge"], order: int) -> Quadrature:
     """Gauss-Legendre rule of the given order on each panel between consecutive edges.
 
-    Exact for polynomials of degree 2 order - 1 on a panel. ``(f(nodes) * weights).sum(axis=1)`` integrates f panel by
-    panel.
+    Exact for polynomials of degree 2 order - 1 on a panel. ``(f(nodes) * weights).sum(axis=1)`` integrates f panel
+    by panel.
 
     Parameters
     ----------
