@@ -1,0 +1,1 @@
+"""Summary statistics of convergence maps: what each one measures, and how it is differentiated."""

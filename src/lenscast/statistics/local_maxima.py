@@ -1,0 +1,192 @@
+"""Local maxima of noisy starlet coefficients: hard counts, their exact mean over part of the noise, soft counts.
+
+Convention: nu is a normalised coefficient over the rms of its noise, and a peak is a pixel whose nu is above that of
+its 8 neighbours, `Stencil.spacing` pixels away. Counts are per grid of that spacing: of all pixels, over spacing^2.
+
+A hard count jumps when a pixel becomes a peak. Its derivative pixel by pixel, which autodiff gives, lacks the peaks
+that come and go. But the noise is white on the sky and known, so that some of it can be averaged over exactly
+(conditional Monte Carlo). Let n be the noise of nu at the 9 pixels of a stencil, C its covariance, and q a contrast: 1
+at the centre and -1/8 at the neighbours; s^2 = q C q and c = C q / s. Then t = q n / s is a unit normal variable
+independent of n - c t. If t changes while n - c t does not, the pixel is a peak above e once t has risen from its value
+in the map by
+
+    z = max(max_j (nu_j - nu_0) / (c_0 - c_j), (e - nu_0) / c_0).
+
+Hard counts are the number of z < 0. The sum of Phi(-t - z), probabilities given all noise but t, has the same mean
+exactly and is continuous in the map, so that its derivative is unbiased; and its scatter is smaller.
+
+Reference: Asmussen & Glynn (2007), Stochastic Simulation, Sects. V.4 and VII.2.
+"""
+
+from collections.abc import Sequence
+from functools import reduce
+from math import inf, pi, sqrt
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jaxtyping import Array, Float, Float64
+
+from lenscast.statistics.starlet import noise_correlation
+
+__all__ = ["Stencil", "hard_tails", "mean_tails", "noise_stencil", "soft_tails"]
+
+EDGES = ((-1, 0), (1, 0), (0, -1), (0, 1))
+CORNERS = ((-1, -1), (-1, 1), (1, -1), (1, 1))
+
+
+class Stencil(NamedTuple):
+    """A pixel and its 8 neighbours, and the noise of nu there (symbols of the module's docstring).
+
+    `spacing` is the distance of the neighbours [pixels]; `contrast` is s, `centre` c_0, `edge` and `corner` c_0 - c_j;
+    `curvature` is the rms of half the second difference of the noise along an axis.
+    """
+
+    spacing: int
+    contrast: float
+    centre: float
+    edge: float
+    corner: float
+    curvature: float
+
+
+def noise_stencil(level: int, spacing: int) -> Stencil:
+    """Stencil with neighbours so many pixels away, for nu of level j."""
+    correlation = noise_correlation(level)
+    offsets = spacing * np.array([(0, 0), *EDGES, *CORNERS])
+    lag_y, lag_x = np.abs(offsets[:, None] - offsets[None]).transpose(2, 0, 1)
+    covariance, weights = correlation[lag_y, lag_x], np.array([1.0] + [-1 / 8] * 8)
+    contrast = sqrt(weights @ covariance @ weights)
+    centre, edge, *_, corner = (covariance @ weights / contrast).tolist()
+    assert centre > max(edge, corner, 0.0), "a pixel follows its contrast more than its neighbours do"
+    curvature = sqrt(6 - 8 * correlation[0, spacing] + 2 * correlation[0, 2 * spacing]) / 2
+    return Stencil(spacing, contrast, centre, centre - edge, centre - corner, curvature)
+
+
+def hard_tails(
+    snr: Float[Array, "source y x"], stencil: Stencil, snr_edges: Sequence[float]
+) -> Float64[Array, "tail source"]:
+    """Number of peaks, all of them and those above each edge.
+
+    Parameters
+    ----------
+    snr : nu; pixels that lack a neighbour are no peaks.
+    stencil : where the neighbours are.
+    snr_edges : edges in nu.
+    """
+    to_peak, to_zero = _rise(snr, stencil)
+    rise = jnp.maximum(to_peak[None], to_zero[None] + _levels(snr_edges, stencil.centre, snr.dtype))
+    return _total((rise < 0).astype(snr.dtype), stencil)
+
+
+def mean_tails(
+    snr: Float[Array, "source y x"],
+    noise: Float[Array, "source y x"],
+    stencil: Stencil,
+    snr_edges: Sequence[float],
+) -> Float64[Array, "tail source"]:
+    """`hard_tails` averaged over the contrast of the noise at each pixel, given the rest of the noise.
+
+    Parameters
+    ----------
+    snr : nu of signal plus noise; pixels that lack a neighbour are no peaks.
+    noise : nu of the noise.
+    stencil : where the neighbours are, and the covariance of the noise there.
+    snr_edges : edges in nu.
+    """
+    neighbours = sum(_at(noise, offset, stencil.spacing) for offset in EDGES + CORNERS)
+    contrast = (_at(noise, (0, 0), stencil.spacing) - neighbours / 8) / stencil.contrast
+    to_peak, to_zero = _rise(snr, stencil)
+    levels = _levels(snr_edges, stencil.centre, snr.dtype)
+    return _exceedance(contrast + to_peak, contrast + to_zero, levels) / stencil.spacing**2
+
+
+def soft_tails(
+    snr: Float[Array, "source y x"], stencil: Stencil, snr_edges: Sequence[float], softness: float
+) -> Float64[Array, "tail source"]:
+    """Smooth counts that differ from `hard_tails` in the second order of their softness.
+
+    Being a peak is a sigmoid of the height above the highest neighbour, of width softness times the rms half second
+    difference of the noise; being above an edge is a normal distribution function of width softness in nu.
+
+    Parameters
+    ----------
+    snr : nu; pixels that lack a neighbour are no peaks.
+    stencil : where the neighbours are, and the curvature of the noise there.
+    snr_edges : edges in nu.
+    softness : width tau.
+    """
+    centre = _at(snr, (0, 0), stencil.spacing)
+    height = centre - _highest(snr, EDGES + CORNERS, stencil.spacing)
+    peak = jax.nn.sigmoid(height / (softness * stencil.curvature))
+    above = _upper_tail((_levels(snr_edges, 1.0, snr.dtype) - centre[None]) / softness)
+    return _total(peak[None] * above, stencil)
+
+
+def _rise(
+    snr: Float[Array, "source y x"], stencil: Stencil
+) -> tuple[Float[Array, "source y2 x2"], Float[Array, "source y2 x2"]]:
+    """Rise of t that lifts a pixel above its neighbours, and one that lifts it to nu = 0."""
+    centre = _at(snr, (0, 0), stencil.spacing)
+    above_edges = (_highest(snr, EDGES, stencil.spacing) - centre) / stencil.edge
+    above_corners = (_highest(snr, CORNERS, stencil.spacing) - centre) / stencil.corner
+    return _larger(above_edges, above_corners), -centre / stencil.centre
+
+
+@jax.custom_jvp
+def _exceedance(
+    first: Float[Array, "source y x"], second: Float[Array, "source y x"], levels: Float[Array, "tail 1 1 1"]
+) -> Float64[Array, "tail source"]:
+    """Sum over pixels of the probability that a unit normal variable exceeds both `first` and `second` + level."""
+    threshold = jnp.maximum(first[None], second[None] + levels)
+    return jnp.sum(_upper_tail(threshold), axis=(-2, -1), dtype=jnp.float64)
+
+
+@_exceedance.defjvp
+def _exceedance_jvp(
+    primals: tuple[Array, Array, Array], tangents: tuple[Array, Array, Array]
+) -> tuple[Float64[Array, "tail source"], Float64[Array, "tail source"]]:
+    """A matrix of densities times all tangents, where tracing would make a cube for each; levels are constants."""
+    first, second, levels = primals
+    threshold = jnp.maximum(first[None], second[None] + levels)
+    density = jnp.exp(-(threshold**2) / 2) / sqrt(2 * pi)
+    is_first = first[None] > second[None] + levels
+    rows = jnp.einsum("tsyx,syx->tsy", jnp.where(is_first, density, 0), tangents[0])
+    rows += jnp.einsum("tsyx,syx->tsy", jnp.where(is_first, 0, density), tangents[1])
+    return _exceedance(*primals), -jnp.sum(rows, axis=-1, dtype=jnp.float64)
+
+
+def _upper_tail(x: Float[Array, "*any"]) -> Float[Array, "*any"]:
+    """Probability that a unit normal variable exceeds x."""
+    return 0.5 * lax.erfc(x / sqrt(2.0))
+
+
+def _total(indicators: Float[Array, "tail source y x"], stencil: Stencil) -> Float64[Array, "tail source"]:
+    """Sum over pixels, per grid of the stencil's spacing."""
+    return jnp.sum(indicators, axis=(-2, -1), dtype=jnp.float64) / stencil.spacing**2
+
+
+def _levels(snr_edges: Sequence[float], unit: float, dtype: jnp.dtype) -> Float[Array, "tail 1 1 1"]:
+    """Edges above which tails are taken, in units of so many nu; the first is below all values."""
+    return jnp.array([-inf, *(edge / unit for edge in snr_edges)], dtype)[:, None, None, None]
+
+
+def _at(maps: Float[Array, "source y x"], offset: tuple[int, int], spacing: int) -> Float[Array, "source y2 x2"]:
+    """Neighbour, in one direction, of each pixel that has all neighbours."""
+    side = maps.shape[-1] - 2 * spacing
+    y, x = ((1 + step) * spacing for step in offset)
+    return maps[..., y : y + side, x : x + side]
+
+
+def _highest(
+    maps: Float[Array, "source y x"], offsets: Sequence[tuple[int, int]], spacing: int
+) -> Float[Array, "source y2 x2"]:
+    """Highest neighbour in these directions, of each pixel that has all neighbours."""
+    return reduce(_larger, (_at(maps, offset, spacing) for offset in offsets))
+
+
+def _larger(first: Float[Array, "source y x"], second: Float[Array, "source y x"]) -> Float[Array, "source y x"]:
+    """Maximum whose tangent is one selection: that of jnp.maximum takes twice as long to compile."""
+    return jnp.where(first > second, first, second)

@@ -1,0 +1,118 @@
+"""Counts of starlet peaks in bins of signal-to-noise ratio.
+
+Conventions: nu is the normalised starlet coefficient over the rms of the shape noise; peaks are pixels above their 8
+neighbours, counted in bins of nu with open ends [peaks per region]. On the stencil "pixel" the neighbours are the
+adjacent pixels. On "scale" they are 2^(j-1) pixels away, half the scale of level j, and counts are averaged over the
+4^(j-1) grids of that spacing: peaks of nu as sampled at half its scale. How peaks are counted, and why the derivative
+of `Peaks.expected` is unbiased, is told in `local_maxima`.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from itertools import product
+from typing import Any, Literal
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Float64
+
+from lenscast.statistics.binning import check_edges, counts_from_tails, open_intervals
+from lenscast.statistics.local_maxima import hard_tails, mean_tails, noise_stencil, soft_tails
+from lenscast.statistics.starlet import starlet, starlet_reach
+from lenscast.statistics.statistic import Bin, Region, Statistic
+
+__all__ = ["Peaks", "stencil_spacing"]
+
+
+class Peaks(Statistic):
+    """Peak counts; the data vector runs over scales, sources and bins of nu, the last fastest.
+
+    Parameters
+    ----------
+    name : key of the statistic in the config.
+    region : part of the map in which the peaks are.
+    n_sources : number of source planes.
+    sigma_pixel : rms of the shape noise per pixel.
+    levels : starlet levels.
+    snr_edges : inner edges of the bins of nu.
+    stencil : which pixels are neighbours, "pixel" or "scale".
+    counts : "hard", or "soft" for `soft_tails` in both `measured` and `expected`.
+    softness : width of soft counts; hard ones have none.
+
+    Raises
+    ------
+    ValueError : if there is no noise, the edges do not increase, an option is unknown, or soft counts have no softness.
+    """
+
+    name: str = eqx.field(static=True)
+    region: Region = eqx.field(static=True)
+    n_sources: int = eqx.field(static=True)
+    sigma_pixel: float = eqx.field(static=True, converter=float)
+    levels: tuple[int, ...] = eqx.field(static=True, converter=tuple)
+    snr_edges: tuple[float, ...] = eqx.field(static=True, converter=tuple)
+    stencil: Literal["pixel", "scale"] = eqx.field(static=True)
+    counts: Literal["hard", "soft"] = eqx.field(static=True)
+    softness: float | None = eqx.field(static=True, default=None)
+
+    def __check_init__(self) -> None:
+        check_edges(self.snr_edges, f"{self.name}.snr_edges")
+        if not self.sigma_pixel > 0:
+            raise ValueError(f"sigma_pixel = {self.sigma_pixel}: heights of peaks are in units of it, give one above 0")
+        if self.stencil not in ("pixel", "scale"):
+            raise ValueError(f"{self.name}.stencil = {self.stencil!r}: choose pixel or scale")
+        if (self.counts, self.softness is None) not in (("hard", True), ("soft", False)):
+            raise ValueError(
+                f"{self.name}.counts = {self.counts!r} with softness = {self.softness}: choose hard without one, "
+                "or soft with one such as 0.1"
+            )
+        if self.softness is not None and not self.softness > 0:
+            raise ValueError(f"{self.name}.softness = {self.softness}: give a width above 0, such as 0.1")
+
+    @staticmethod
+    def border(settings: Mapping[str, Any]) -> int:
+        """Reach of the starlet and distance of the neighbours [pixels]."""
+        return max(starlet_reach(level) + stencil_spacing(level, settings["stencil"]) for level in settings["levels"])
+
+    def bins(self) -> list[Bin]:
+        """One record per element; bins of nu, counts in the region."""
+        return [
+            Bin(
+                statistic=self.name,
+                source_1=source,
+                source_2=None,
+                scale_arcmin=2**level * self.region.pixel_arcmin,
+                low=interval.low,
+                high=interval.high,
+                centre=interval.centre,
+                unit="peaks per region",
+            )
+            for level, source, interval in product(self.levels, range(self.n_sources), open_intervals(self.snr_edges))
+        ]
+
+    def measured(self, kappa: Float[Array, "source y x"], noise: Float[Array, "source y x"]) -> Float64[Array, " bin"]:
+        """Counts in kappa + noise, hard or soft."""
+        tails = hard_tails if self.softness is None else partial(soft_tails, softness=self.softness)
+        return self._counts(tails, kappa + noise)
+
+    def expected(self, kappa: Float[Array, "source y x"], noise: Float[Array, "source y x"]) -> Float64[Array, " bin"]:
+        """Hard counts averaged over the contrast of the noise at each pixel, given the rest of it; or soft counts."""
+        if self.softness is not None:
+            return self.measured(kappa, noise)
+        return self._counts(mean_tails, kappa + noise, noise)
+
+    def _counts(
+        self, tails: Callable[..., Float64[Array, "tail source"]], *maps: Float[Array, "source y x"]
+    ) -> Float64[Array, " bin"]:
+        """Data vector made by a function of the maps' nu on one level, its stencil and the edges."""
+        coefficients = [starlet(each / self.sigma_pixel, self.levels) for each in maps]
+        counts = []
+        for level, *snr in zip(self.levels, *coefficients, strict=True):
+            stencil = noise_stencil(level, stencil_spacing(level, self.stencil))
+            inside = (self.region.crop(each, margin=stencil.spacing) for each in snr)
+            counts.append(counts_from_tails(tails(*inside, stencil=stencil, snr_edges=self.snr_edges)).T.ravel())
+        return jnp.concatenate(counts)
+
+
+def stencil_spacing(level: int, stencil: Literal["pixel", "scale"]) -> int:
+    """Distance of the neighbours that a peak on level j exceeds [pixels]."""
+    return 1 if stencil == "pixel" else 2 ** (level - 1)
