@@ -35,8 +35,7 @@ def gauss_legendre(edges: Float[np.ndarray, " edge"], order: int) -> Quadrature:
     ValueError
         If there are fewer than two edges, they do not increase, or the order is below 1.
     """
-    edges = np.asarray(edges, dtype=np.float64)
-    if edges.ndim != 1 or edges.size < 2 or np.any(np.diff(edges) <= 0):
+    if edges.size < 2 or np.any(np.diff(edges) <= 0):
         raise ValueError(f"edges = {edges}: give two or more increasing panel edges")
     if order < 1:
         raise ValueError(f"order = {order}: give at least 1 node per panel")

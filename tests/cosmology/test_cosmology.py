@@ -1,0 +1,14 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from lenscast.cosmology import basis, cosmology
+
+
+def test_cosmology_tangents_are_finite_and_dark_energy_spares_the_power(parameters):
+    tangents = jax.jit(
+        lambda p: jax.vmap(lambda unit: jax.jvp(cosmology, (p,), (unit,))[1])(basis(p, ["h", "w0", "wa"]))
+    )(parameters)
+    assert all(jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(tangents))
+    np.testing.assert_array_equal(tangents.power.ln_power.values[1:], 0.0)
+    np.testing.assert_array_equal(tangents.growth.scaled_D1.values[0], 0.0)
