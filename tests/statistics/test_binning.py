@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -31,14 +33,16 @@ def test_fourier_modes_average_over_the_whole_plane(pixels):
     ell = np.hypot(frequencies[:, None], frequencies)
     modes = fourier_modes(pixels, PIXEL, edges.tolist())
     half = power[:, : pixels // 2 + 1].ravel()[modes.flat_index]
-    for number, (low, high) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+    for number, (low, high) in enumerate(pairwise(edges)):
         mean = np.sum((modes.weight * half)[modes.bin == number])
         np.testing.assert_allclose(mean, power[(ell >= low) & (ell < high)].mean(), rtol=1e-13)
     np.testing.assert_array_equal(np.digitize(np.hypot(modes.ell_y, modes.ell_x), edges) - 1, modes.bin)
 
 
 def test_fourier_modes_refuse_bins_beyond_the_pixels():
-    with pytest.raises(ValueError, match="ell_edges end at 4000, above the pixels' Nyquist frequency 3142: lower the last"):
+    with pytest.raises(
+        ValueError, match="ell_edges end at 4000, above the pixels' Nyquist frequency 3142: lower the last"
+    ):
         fourier_modes(32, PIXEL, [500.0, 4000.0])
 
 

@@ -36,9 +36,11 @@ def truth(measure, spectrum):
     frequencies = 2 * np.pi * np.fft.fftfreq(side, pixel)
     ell_y, ell_x = np.meshgrid(frequencies, frequencies, indexing="ij")
     number = np.digitize(np.hypot(ell_y, ell_x), EDGES) - 1
-    bands = [1.0] if measure.levels is None else [
-        starlet_transfer(level, ell_y * pixel, ell_x * pixel) ** 2 for level in measure.levels
-    ]
+    bands = (
+        [1.0]
+        if measure.levels is None
+        else [starlet_transfer(level, ell_y * pixel, ell_x * pixel) ** 2 for level in measure.levels]
+    )
     power = spectrum(np.hypot(ell_y, ell_x))
     return np.array([(power * band)[number == i].mean() for band in bands for i in range(len(EDGES) - 1)])
 
@@ -64,7 +66,7 @@ def test_power_spectrum_of_a_map_that_is_not_periodic_is_unbiased(levels, spectr
     sample = np.asarray(sample_of(measure, maps, jnp.zeros_like(maps)))
     error = sample.std(axis=0) / np.sqrt(len(sample))
     deviation = np.abs(sample.mean(axis=0) - truth(measure, spectrum))
-    # the fundamental mode is 188: sharp edges cost 2 % in the first bin, which lies below four times that, 1 % in others
+    # the fundamental mode is 188; sharp edges cost 2 % in the first bin, below four times that, and 1 % in others
     floor = np.tile([0.02, 0.01, 0.01, 0.01], len(sample[0]) // 4) * truth(measure, spectrum)
     assert np.all(deviation < floor + 3 * error), deviation / truth(measure, spectrum)
 

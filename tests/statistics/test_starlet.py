@@ -79,7 +79,9 @@ def test_starlet_is_linear_and_differentiable_in_both_modes(assert_derivatives):
     assert_derivatives(coefficients, maps, direction, step=1.0, rtol=1e-12)
 
 
-@pytest.mark.parametrize(("scale", "pixel", "level"), [(9.4, 300 / 256, 3), (9.33, 300 / 1024, 5), (37.38, 300 / 1024, 7)])
+@pytest.mark.parametrize(
+    ("scale", "pixel", "level"), [(9.4, 300 / 256, 3), (9.33, 300 / 1024, 5), (37.38, 300 / 1024, 7)]
+)
 def test_starlet_level_is_found_by_a_rounded_scale(scale, pixel, level):
     assert starlet_level(scale, pixel) == level
 

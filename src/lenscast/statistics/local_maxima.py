@@ -12,8 +12,9 @@ in the map by
 
     z = max(max_j (nu_j - nu_0) / (c_0 - c_j), (e - nu_0) / c_0).
 
-Hard counts are the number of z < 0. The sum of Phi(-t - z), probabilities given all noise but t, has the same mean
-exactly and is continuous in the map, so that its derivative is unbiased; and its scatter is smaller.
+Hard counts are the number of z < 0. The sum over pixels of Phi(-t - z), the probability of a peak given all noise but
+t, has the same mean exactly. It is continuous in the map, so that its derivative is an unbiased estimate of that of the
+mean count. It scatters the more, the closer the neighbours: noise of adjacent pixels hardly differs on a wide scale.
 
 Reference: Asmussen & Glynn (2007), Stochastic Simulation, Sects. V.4 and VII.2.
 """

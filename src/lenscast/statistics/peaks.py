@@ -10,7 +10,7 @@ of `Peaks.expected` is unbiased, is told in `local_maxima`.
 from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import product
-from typing import Any, Literal
+from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -50,16 +50,15 @@ class Peaks(Statistic):
     sigma_pixel: float = eqx.field(static=True, converter=float)
     levels: tuple[int, ...] = eqx.field(static=True, converter=tuple)
     snr_edges: tuple[float, ...] = eqx.field(static=True, converter=tuple)
-    stencil: Literal["pixel", "scale"] = eqx.field(static=True)
-    counts: Literal["hard", "soft"] = eqx.field(static=True)
+    stencil: str = eqx.field(static=True)
+    counts: str = eqx.field(static=True)
     softness: float | None = eqx.field(static=True, default=None)
 
     def __check_init__(self) -> None:
         check_edges(self.snr_edges, f"{self.name}.snr_edges")
         if not self.sigma_pixel > 0:
             raise ValueError(f"sigma_pixel = {self.sigma_pixel}: heights of peaks are in units of it, give one above 0")
-        if self.stencil not in ("pixel", "scale"):
-            raise ValueError(f"{self.name}.stencil = {self.stencil!r}: choose pixel or scale")
+        self.border({"levels": self.levels, "stencil": self.stencil})
         if (self.counts, self.softness is None) not in (("hard", True), ("soft", False)):
             raise ValueError(
                 f"{self.name}.counts = {self.counts!r} with softness = {self.softness}: choose hard without one, "
@@ -113,6 +112,19 @@ class Peaks(Statistic):
         return jnp.concatenate(counts)
 
 
-def stencil_spacing(level: int, stencil: Literal["pixel", "scale"]) -> int:
-    """Distance of the neighbours that a peak on level j exceeds [pixels]."""
-    return 1 if stencil == "pixel" else 2 ** (level - 1)
+def stencil_spacing(level: int, stencil: str) -> int:
+    """Distance of the neighbours that a peak on level j exceeds [pixels].
+
+    Parameters
+    ----------
+    level : level j.
+    stencil : "pixel" or "scale".
+
+    Raises
+    ------
+    ValueError : if the stencil is another.
+    """
+    spacings = {"pixel": 1, "scale": 2 ** (level - 1)}
+    if stencil not in spacings:
+        raise ValueError(f"peaks.stencil = {stencil!r}: choose {' or '.join(spacings)}")
+    return spacings[stencil]

@@ -2,8 +2,8 @@
 
 Run ``python make_tables.py`` in an environment of its own, ``pip install lenspack==1.0.0 "numpy<2"``.
 
-The map is white noise of unit rms from `map.txt`, rounded to four digits so that the table is the whole truth. Coefficients
-of lenspack are not normalised and continue the map past its edges: only those that reach over no edge are written.
+The map is white noise of unit rms, rounded to the digits that are written. Coefficients of lenspack are not normalised
+and continue the map past its edges: only those that reach over no edge are written.
 """
 
 from pathlib import Path
@@ -25,9 +25,13 @@ def main() -> None:
     for level in LEVELS:
         reach = 2 * (2**level - 1)
         inside = coefficients[level - 1, reach:-reach, reach:-reach]
-        np.savetxt(DIRECTORY / f"coefficients_{level}.txt", inside[::5, ::5], fmt="%.9e", header="c_(j-1) - c_j, [::5, ::5]")
+        np.savetxt(
+            DIRECTORY / f"coefficients_{level}.txt", inside[::5, ::5], fmt="%.9e", header="c_(j-1) - c_j, [::5, ::5]"
+        )
         y, x, height = find_peaks2d(inside, ordered=False)
-        np.savetxt(DIRECTORY / f"peaks_{level}.txt", np.column_stack([y, x, height]), fmt="%d %d %.9e", header="y x height")
+        np.savetxt(
+            DIRECTORY / f"peaks_{level}.txt", np.column_stack([y, x, height]), fmt="%d %d %.9e", header="y x height"
+        )
 
 
 if __name__ == "__main__":

@@ -1,0 +1,157 @@
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.scipy.special import ndtr
+
+from lenscast.statistics.peaks import Peaks
+from lenscast.statistics.starlet import starlet
+from lenscast.statistics.statistic import Region
+
+PIXELS = 96
+SIGMA = 0.05
+EDGES = (0.0, 1.0, 2.0, 3.0, 4.0)
+BINS = len(EDGES) + 1
+
+
+def statistic(stencil="scale", levels=(2, 3), n_sources=1, pixels=PIXELS, **options):
+    region = Region(pixels, pixels * 5.0 / 256, Peaks.border({"levels": levels, "stencil": stencil}))
+    return Peaks("peaks", region, n_sources, SIGMA, levels, EDGES, stencil, **({"counts": "hard"} | options))
+
+
+def random_maps(n_sources, pixels=PIXELS, dtype=jnp.float32):
+    return 0.7 * SIGMA * jax.random.normal(jax.random.key(0), (2, n_sources, pixels, pixels), dtype)
+
+
+@eqx.filter_jit
+def measured(measure, kappa, noise):
+    return measure.measured(kappa, noise)
+
+
+@eqx.filter_jit
+def expected(measure, kappa, noise):
+    return measure.expected(kappa, noise)
+
+
+@pytest.fixture(scope="module", params=["pixel", "scale"])
+def ensemble(request, lognormal_map):
+    """Derivatives by the amplitude of the fluctuations, of maps with the same seeds: a row for each map.
+
+    Returns those of `expected` by autodiff, of hard counts by central differences, and of hard peaks by autodiff, where
+    their heights are spread over bins with edges of width 0.1.
+    """
+    measure, step = statistic(request.param, levels=(2,)), 0.1
+
+    def masked(kappa, noise):
+        (nu,) = starlet((kappa + noise)[0] / SIGMA, (2,))
+        near = jnp.stack([jnp.roll(nu, (i, j), (0, 1)) for i in (-1, 0, 1) for j in (-1, 0, 1) if i or j])
+        above = ndtr((nu[None] - jnp.array(EDGES, nu.dtype)[:, None, None]) / 0.1)
+        tails = jnp.concatenate([jnp.ones_like(nu)[None], above, jnp.zeros_like(nu)[None]])
+        return jnp.sum(jnp.where(nu > near.max(axis=0), tails[:-1] - tails[1:], 0), axis=(1, 2), dtype=jnp.float64)
+
+    @jax.jit
+    def derivatives(keys):
+        def one(key):
+            noise = SIGMA * jax.random.normal(jax.random.fold_in(key, 1), (1, PIXELS, PIXELS), jnp.float32)
+            kappa = lambda scaling: lognormal_map(key, PIXELS, scaling)  # noqa: E731
+            _, ours = jax.jvp(lambda scaling: measure.expected(kappa(scaling), noise), (1.0,), (1.0,))
+            _, plain = jax.jvp(lambda scaling: masked(kappa(scaling), noise), (1.0,), (1.0,))
+            up, down = (measure.measured(kappa(1.0 + sign * step), noise) for sign in (1, -1))
+            return ours, (up - down) / (2 * step), plain
+
+        return jax.lax.map(one, keys)
+
+    return [np.asarray(each) for each in derivatives(jax.random.split(jax.random.key(1), 300))]
+
+
+def mean_and_error(sample):
+    return np.mean(sample, axis=0), np.std(sample, axis=0) / np.sqrt(len(sample))
+
+
+def test_peak_jacobian_is_that_of_hard_counts(ensemble):
+    ours, differences, _ = ensemble
+    mean, error = mean_and_error(ours - differences)
+    # chi2 per bin of 6 bins is 1 +- 0.6
+    assert np.mean((mean / error) ** 2) < 2.5
+    signal, error = mean_and_error(ours)
+    assert np.max(np.abs(signal / error)) > 15
+
+
+def test_peak_jacobian_counts_peaks_that_come_and_go(ensemble):
+    ours, differences, plain = (np.sum(each, axis=1) for each in ensemble)
+    mean, error = mean_and_error(ours - differences)
+    assert abs(mean) < 3 * error
+    total, error = mean_and_error(differences)
+    assert abs(total) > 5 * error
+    # autodiff of the peaks found sees none, though it sees them move between bins
+    np.testing.assert_allclose(plain, 0, atol=1e-3)
+    assert np.abs(np.mean(ensemble[2], axis=0)).max() > 1
+
+
+def test_peak_counts_of_each_source_are_its_own():
+    kappa, noise = random_maps(n_sources=2)
+    both, single = statistic(n_sources=2), statistic()
+    for measure in (measured, expected):
+        together = measure(both, kappa, noise)
+        assert together.dtype == jnp.float64
+        apart = [measure(single, kappa[i : i + 1], noise[i : i + 1]).reshape(2, BINS) for i in (0, 1)]
+        np.testing.assert_allclose(together.reshape(2, 2, BINS), np.stack(apart, axis=1), rtol=1e-5, atol=1e-4)
+
+
+def test_soft_counts_are_expected_as_measured():
+    kappa, noise = random_maps(n_sources=1)
+    soft = statistic(counts="soft", softness=0.1)
+    np.testing.assert_array_equal(measured(soft, kappa, noise), expected(soft, kappa, noise))
+
+
+def test_expected_peak_counts_are_differentiable_in_both_modes(assert_derivatives):
+    measure = statistic(levels=(2,), pixels=40)
+    kappa, noise = random_maps(n_sources=1, pixels=40, dtype=jnp.float64)
+    direction = jnp.cos(kappa / SIGMA)
+    # kinks are 1e5 times as far apart as the step
+    assert_derivatives(lambda maps: measure.expected(maps, noise), kappa, direction, step=1e-7 * SIGMA, rtol=1e-5)
+
+
+def test_expected_peak_counts_have_the_derivative_in_single_precision():
+    measure, (kappa, noise) = statistic(levels=(3,)), random_maps(n_sources=1, dtype=jnp.float64)
+    derivative = jax.jit(lambda *maps: jax.jvp(lambda each: measure.expected(each, maps[1]), maps[:1], maps[:1])[1])
+    single = derivative(kappa.astype(jnp.float32), noise.astype(jnp.float32))
+    double = derivative(kappa, noise)
+    # coefficients of S/N 1 are good to 1e-6, and neighbours differ by a tenth of that
+    np.testing.assert_allclose(single, double, atol=1e-4 * np.abs(double).max())
+
+
+def test_peak_bins_name_the_elements_of_the_data_vector():
+    measure = statistic(n_sources=2)
+    bins = measure.bins()
+    assert len(bins) == len(measured(measure, *random_maps(n_sources=2)))
+    assert bins[BINS] == {
+        "statistic": "peaks",
+        "source_1": 1,
+        "source_2": None,
+        "scale_arcmin": 4.6875,
+        "low": None,
+        "high": 0.0,
+        "centre": -0.5,
+        "unit": "peaks per region",
+    }
+    assert bins[-1]["scale_arcmin"] == 9.375
+    assert (bins[-1]["low"], bins[-1]["high"]) == (4.0, None)
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({"stencil": "cross"}, r"peaks.stencil = 'cross': choose pixel or scale"),
+        ({"counts": "soft"}, r"peaks.counts = 'soft' with softness = None: choose hard without one, or soft with one"),
+        ({"counts": "hard", "softness": 0.1}, r"peaks.counts = 'hard' with softness = 0.1: choose hard without one"),
+        ({"counts": "soft", "softness": -0.1}, r"peaks.softness = -0.1: give a width above 0, such as 0.1"),
+        ({"sigma_pixel": 0.0}, r"sigma_pixel = 0.0: heights of peaks are in units of it, give one above 0"),
+        ({"snr_edges": (1.0, 0.0)}, r"peaks.snr_edges = \[1.0, 0.0\]: give at least two edges"),
+    ],
+)
+def test_peaks_refuse_what_has_no_meaning(options, match):
+    settings = {"sigma_pixel": SIGMA, "levels": (2,), "snr_edges": EDGES, "stencil": "pixel", "counts": "hard"}
+    with pytest.raises(ValueError, match=match):
+        Peaks("peaks", Region(PIXELS, 1.875, 7), 1, **(settings | options))
