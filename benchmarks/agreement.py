@@ -1,0 +1,55 @@
+"""Whether two codes did the same work: their densities of today, mode by mode."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+LOW_K = 0.3  # h/Mpc
+POWER_TOLERANCE = 0.03
+CORRELATION = 0.999
+
+
+class Agreement(NamedTuple):
+    """How a density compares with a reference of the same initial field, at k < LOW_K.
+
+    Attributes
+    ----------
+    power : ratio of the power spectra minus 1, at its largest.
+    correlation : cross-correlation coefficient, at its smallest.
+    """
+
+    power: float
+    correlation: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether the two ran the same simulation."""
+        return abs(self.power) < POWER_TOLERANCE and self.correlation > CORRELATION
+
+
+def agreement(density: np.ndarray, reference: np.ndarray, box_size: float) -> Agreement:
+    """Compare two densities on one mesh.
+
+    Raises
+    ------
+    ValueError
+        If the meshes differ.
+    """
+    if density.shape != reference.shape:
+        raise ValueError(f"the densities lie on meshes of {density.shape} and {reference.shape}")
+    a, b = (np.fft.rfftn(x / x.mean(dtype=float)) for x in (density, reference))
+    bins, inside = _shells(density.shape[0], box_size)
+
+    def binned(values: np.ndarray) -> np.ndarray:
+        return np.bincount(bins[inside], weights=values.real[inside])[1:]
+
+    P_a, P_b, cross = binned(a * a.conj()), binned(b * b.conj()), binned(a * b.conj())
+    power = P_a / P_b - 1
+    return Agreement(float(power[np.argmax(np.abs(power))]), float(np.min(cross / np.sqrt(P_a * P_b))))
+
+
+def _shells(size: int, box_size: float) -> tuple[np.ndarray, np.ndarray]:
+    """Shells of the width of the fundamental mode, and which modes lie below LOW_K, the mean left out."""
+    n, n_last = np.fft.fftfreq(size, 1 / size), np.fft.rfftfreq(size, 1 / size)
+    number = np.sqrt(n[:, None, None] ** 2 + n[None, :, None] ** 2 + n_last**2)
+    return np.rint(number).astype(int), (number > 0) & (number * 2 * np.pi / box_size < LOW_K)

@@ -1,0 +1,66 @@
+"""JaxPM 0.1.6 (Differentiable Universe Initiative): 4-point gradient, complex transforms, lengths in cells.
+
+Its solvers are those of diffrax on dx/da and dp/da. With as few steps as here they lose a tenth of the power on all
+scales, so that its forces are stepped as in FastPM, with its own growth functions: more accurate, for the same cost.
+"""
+
+import warnings
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # jax_cosmo asks for pkg_resources
+    import jax_cosmo
+from jaxpm.growth import E, Gf, dGfa, growth_factor
+from jaxpm.painting import cic_paint, cic_paint_dx
+from jaxpm.pm import lpt, pm_forces
+from workload import COSMOLOGY, Program, Workload
+
+
+def _factors(cosmology, work: Workload) -> jax.Array:
+    """Factors of half drift, kick and half drift for each step, after FastPM (Feng et al. 2016, arXiv:1603.00476)."""
+    edges = np.linspace(work.a_start, 1, work.steps + 1)
+    a0, a1 = edges[:-1], edges[1:]
+    middle = (a0 + a1) / 2
+    D0, D, D1 = (growth_factor(cosmology, a) for a in (a0, middle, a1))
+    F0, F1 = Gf(cosmology, a0), Gf(cosmology, a1)
+    kick = 1.5 * cosmology.Omega_m * (F1 - F0) / (dGfa(cosmology, middle) * middle**2 * E(cosmology, middle))
+    return jnp.stack([(D - D0) / F0, kick, (D1 - D) / F1], axis=1)
+
+
+def _simulate(work: Workload, absolute: bool) -> Program:
+    shape = (work.particles,) * 3
+    cosmology = jax_cosmo.Cosmology(**COSMOLOGY, Omega_k=0.0)
+    factors = _factors(cosmology, work)  # and its tables, which it keeps
+    points = jnp.arange(work.particles, dtype=jnp.float32)
+    lattice = jnp.stack(jnp.meshgrid(points, points, points, indexing="ij"), axis=-1) if absolute else None
+
+    def step(state, factor):
+        x, p = state
+        x = x + factor[0] * p
+        p = p + factor[1] * pm_forces(x, mesh_shape=shape, paint_absolute_pos=absolute)
+        return (x + factor[2] * p, p), None
+
+    @jax.jit
+    def run(field):
+        dx, p, _ = lpt(cosmology, field, lattice, a=work.a_start, order=2)
+        (x, _), _ = jax.lax.scan(step, (lattice + dx if absolute else dx, p), factors)
+        return cic_paint(jnp.zeros(shape), x) if absolute else cic_paint_dx(x)
+
+    field = jnp.asarray(np.load(work.field))
+    return Program(lambda: run(field), forces=work.steps)
+
+
+def displacements(work: Workload) -> Program:
+    """Particles as displacements from the lattice: its default in `lpt`."""
+    return _simulate(work, absolute=False)
+
+
+def positions(work: Workload) -> Program:
+    """Particles as positions, as in its introductory notebook."""
+    return _simulate(work, absolute=True)
+
+
+PROGRAMS = {"N-body": displacements, "N-body, positions": positions}

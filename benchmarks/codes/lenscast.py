@@ -1,0 +1,92 @@
+"""lenscast: the N-body of the comparison, and what a forecast needs, with and without tangents."""
+
+from functools import partial
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from workload import COSMOLOGY, Program, Workload
+
+from lenscast.config import read_config
+from lenscast.cosmology import Parameters, basis, cosmology
+from lenscast.gravity import FixedSteps, ParticleMesh, linear_field, lpt, nbody, paint
+from lenscast.simulate import Simulation, convergence_maps, maps_and_tangents
+
+jax.config.update("jax_enable_x64", True)
+
+CONFIG = Path(__file__).parents[2] / "config.yaml"
+PARAMETERS = ("Omega_c", "Omega_b", "h", "n_s", "sigma8", "w0")
+
+
+def density(field, universe, mesh, work):
+    """Particles per cell today."""
+    start = lpt(field, work.a_start, universe, mesh)
+    a = jnp.array([work.a_start, 1.0])
+    final = nbody(start, a, universe, mesh, FixedSteps("bullfrog", work.steps), save=lambda y: y.position(mesh))
+    return paint(final[0], mesh.box_size, mesh.particles)
+
+
+def density_of_parameters(parameters, mesh, work):
+    """The same from the parameters on, with a field of its own."""
+    universe = cosmology(parameters)
+    return density(linear_field(jax.random.key(0), universe.power, mesh), universe, mesh, work)
+
+
+def make_field(work: Workload) -> Program:
+    mesh = ParticleMesh(work.box_size, work.particles)
+    make = jax.jit(lambda parameters: linear_field(jax.random.key(0), cosmology(parameters).power, mesh))
+    return Program(lambda: make(Parameters.from_config(COSMOLOGY)))
+
+
+def simulate(work: Workload) -> Program:
+    mesh = ParticleMesh(work.box_size, work.particles)
+    universe = jax.jit(cosmology)(Parameters.from_config(COSMOLOGY))
+    run = jax.jit(partial(density, mesh=mesh, work=work))
+    return Program(partial(run, jnp.asarray(np.load(work.field)), universe), forces=work.steps)
+
+
+def simulate_from_parameters(work: Workload) -> Program:
+    mesh = ParticleMesh(work.box_size, work.particles)
+    run = jax.jit(partial(density_of_parameters, mesh=mesh, work=work))
+    return Program(partial(run, Parameters.from_config(COSMOLOGY)), forces=work.steps)
+
+
+def simulate_tangents(work: Workload) -> Program:
+    mesh = ParticleMesh(work.box_size, work.particles)
+
+    @jax.jit
+    def run(parameters):
+        def along(tangent):
+            return jax.jvp(partial(density_of_parameters, mesh=mesh, work=work), (parameters,), (tangent,))
+
+        return jax.vmap(along, out_axes=(None, 0))(basis(parameters, PARAMETERS))
+
+    return Program(partial(run, Parameters.from_config(COSMOLOGY)), forces=work.steps)
+
+
+def _box() -> tuple[Simulation, Parameters]:
+    config = read_config(CONFIG)
+    simulation = Simulation.from_config(config.simulation, config.lightcone, config.survey.z_source)
+    return simulation, Parameters.from_config(COSMOLOGY)
+
+
+def kappa(work: Workload) -> Program:
+    simulation, parameters = _box()
+    return Program(partial(jax.jit(partial(convergence_maps, simulation=simulation)), 0, parameters))
+
+
+def kappa_tangents(work: Workload) -> Program:
+    simulation, parameters = _box()
+    run = jax.jit(partial(maps_and_tangents, simulation=simulation, names=PARAMETERS))
+    return Program(partial(run, 0, parameters))
+
+
+PROGRAMS = {
+    "linear field": make_field,
+    "N-body": simulate,
+    "N-body from parameters": simulate_from_parameters,
+    "N-body, 6 tangents": simulate_tangents,
+    "kappa": kappa,
+    "kappa, 6 tangents": kappa_tangents,
+}

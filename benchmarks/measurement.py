@@ -1,0 +1,108 @@
+"""Programs side by side: one process each, all of them in turn, round after round."""
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from environments import python_of
+from workload import Workload
+
+HERE = Path(__file__).parent
+
+
+class Subject(NamedTuple):
+    """A program of a code."""
+
+    code: str
+    program: str
+
+
+class Spread(NamedTuple):
+    """Median with lower and upper quartile."""
+
+    median: float
+    low: float
+    high: float
+
+
+@dataclass
+class Timing:
+    """All measurements of one subject, one value a round."""
+
+    subject: Subject
+    first_call: float  # wall time, compilation included [s]
+    forces: int
+    versions: dict[str, str]
+    cpu: list[float] = field(default_factory=list)
+    wall: list[float] = field(default_factory=list)
+    peak_memory: float = 0.0  # of the process [MB]
+
+    def ratio(self, reference: "Timing", clock: str) -> Spread:
+        """Time in units of the reference's in the same round."""
+        return spread(np.divide(getattr(self, clock), getattr(reference, clock)))
+
+
+def spread(values: Sequence[float] | np.ndarray) -> Spread:
+    """Median and quartiles."""
+    low, median, high = np.percentile(values, (25, 50, 75))
+    return Spread(float(median), float(low), float(high))
+
+
+class Worker:
+    """A process that holds a program, compiled and run once."""
+
+    def __init__(
+        self, subject: Subject, work: Workload, cores: int, environment: Mapping[str, str] | None = None
+    ) -> None:
+        arguments = [subject.code, subject.program, str(cores), json.dumps(asdict(work))]
+        self.process = subprocess.Popen(
+            [str(python_of(subject.code)), str(HERE / "worker.py"), *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "JAX_PLATFORMS": "cpu", "JAX_ENABLE_COMPILATION_CACHE": "0", **(environment or {})},
+        )
+        ready = self._reply()
+        self.first = ready.pop("first")
+        self.timing = Timing(subject, self.first["wall"], **ready)
+
+    def _reply(self) -> dict[str, Any]:
+        line = self.process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"the process of {self.process.args[2:4]} ended, code {self.process.wait()}")
+        return json.loads(line)
+
+    def _ask(self, request: str) -> dict[str, Any]:
+        self.process.stdin.write(request + "\n")
+        self.process.stdin.flush()
+        return self._reply()
+
+    def measure(self, seconds: float) -> None:
+        """Add one value to the timing."""
+        reply = self._ask(f"measure {seconds}")
+        self.timing.cpu.append(reply["cpu"])
+        self.timing.wall.append(reply["wall"])
+        self.timing.peak_memory = reply["peak"]
+
+    def save(self, path: Path) -> None:
+        """Keep the first array of the result."""
+        self._ask(f"save {path}")
+
+    def __enter__(self) -> "Worker":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def take_turns(workers: Sequence[Worker], rounds: int, seconds: float) -> None:
+    """Measure each worker once a round, and begin each round with another one."""
+    for start in range(rounds):
+        for i in range(len(workers)):
+            workers[(start + i) % len(workers)].measure(seconds)

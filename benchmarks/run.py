@@ -1,0 +1,176 @@
+"""Speed and memory of lenscast beside other particle-mesh codes, and of its tangents beside its maps.
+
+    make benchmarks                        32^3 and 64^3 particles, on 1 core and on 2
+    make benchmarks ARGS=--large           128^3 too
+    make benchmarks ARGS="--rounds 3 --sizes 64 --cores 1"
+
+Tables go to benchmarks/results. README.md says what is compared and how.
+"""
+
+import argparse
+import os
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import report
+from agreement import agreement
+from environments import UnavailableError, python_of
+from measurement import HERE, Spread, Subject, Timing, Worker, spread, take_turns
+from workload import Workload
+
+NBODY = (
+    Subject("lenscast", "N-body"),
+    Subject("pmwd", "N-body"),
+    Subject("pmwd", "N-body, one program"),
+    Subject("pmpp", "N-body"),
+    Subject("jaxpm", "N-body"),
+    Subject("jaxpm", "N-body, positions"),
+)
+TANGENTS = {
+    Subject("lenscast", "N-body, 6 tangents"): Subject("lenscast", "N-body from parameters"),
+    Subject("lenscast", "kappa, 6 tangents"): Subject("lenscast", "kappa"),
+}
+BAR_SIZE = 64
+# at least so many times the CPU time of lenscast; pmpp stands in where pmwd is not installed
+FASTER_THAN = {"pmwd": 3.5, "pmpp": 6.0, "jaxpm": 9.0}
+TANGENT_COST = 9.0
+COMPILATION = 20.0  # s
+
+
+def compare_codes(size: int, cores: int, options: argparse.Namespace, subjects: Sequence[Subject]) -> list[dict]:
+    """One row a code and program."""
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        work = Workload(size, f"{folder}/field.npy")
+        with Worker(Subject("lenscast", "linear field"), work, cores) as worker:
+            worker.save(Path(work.field))
+        workers = [stack.enter_context(Worker(subject, work, cores)) for subject in subjects]
+        take_turns(workers, options.rounds, options.seconds)
+        densities = []
+        for number, worker in enumerate(workers):
+            worker.save(Path(folder, f"{number}.npy"))
+            densities.append(np.load(Path(folder, f"{number}.npy")))
+        timings = [worker.timing for worker in workers]
+    rows = []
+    for timing, density in zip(timings, densities, strict=True):
+        agreed = agreement(density, densities[0], work.box_size)
+        rows.append({"particles": size, **_row(timing, timings[0], cores), **agreed._asdict(), "agrees": agreed.holds})
+    return rows
+
+
+def compare_tangents(cores: int, options: argparse.Namespace) -> list[dict]:
+    """One row a program: with tangents, and the same without."""
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        work = Workload(BAR_SIZE, "")
+        for subject, plain in TANGENTS.items():
+            cache = {
+                "JAX_ENABLE_COMPILATION_CACHE": "1",
+                "JAX_COMPILATION_CACHE_DIR": f"{folder}/{subject.program}",
+                "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+            }
+            with Worker(subject, work, cores, cache) as worker, Worker(plain, work, cores) as reference:
+                take_turns((reference, worker), options.rounds, options.seconds)
+            with Worker(subject, work, cores, cache) as warm:
+                cached = warm.first["wall"]
+            for timing in (reference.timing, worker.timing):
+                row = _row(timing, reference.timing, cores)
+                row["first_call"] -= row["wall"]
+                rows.append(row)
+            rows[-1]["cached"] = cached - rows[-1]["wall"]
+    return rows
+
+
+def _row(timing: Timing, reference: Timing, cores: int) -> dict[str, Any]:
+    row = {
+        "cores": cores,
+        "code": timing.subject.code,
+        "program": timing.subject.program,
+        "forces": timing.forces,
+        "first_call": timing.first_call,
+        "peak_memory": timing.peak_memory,
+        "versions": timing.versions,
+    }
+    for clock in ("cpu", "wall"):
+        row[clock] = spread(getattr(timing, clock)).median
+        row |= _spread_columns(f"{clock}_ratio", timing.ratio(reference, clock))
+    return row
+
+
+def _spread_columns(name: str, value: Spread) -> dict[str, float]:
+    return {name: value.median, f"{name}_low": value.low, f"{name}_high": value.high}
+
+
+def bars(nbody: Sequence[dict], tangents: Sequence[dict]) -> list[dict]:
+    """What is claimed, what was measured."""
+    rows = []
+    at_size = [row for row in nbody if row["particles"] == BAR_SIZE and row["code"] in FASTER_THAN]
+    installed = {row["code"] for row in at_size}
+    for row in at_size:
+        if row["code"] == "pmpp" and "pmwd" in installed:
+            continue
+        claim = f"{BAR_SIZE}^3 {row['program']}: {row['code']} / lenscast, CPU"
+        rows.append(_bar(claim, row, row["cpu_ratio"], at_least=FASTER_THAN[row["code"]]))
+    for row in tangents:
+        if "cached" in row:
+            rows.append(_bar(f"{row['program']} / without, CPU", row, row["cpu_ratio"], at_most=TANGENT_COST))
+            rows.append(_bar(f"{row['program']}: compilation [s]", row, row["first_call"], at_most=COMPILATION))
+    return rows
+
+
+def _bar(claim: str, row: dict, measured: float, at_least: float = 0.0, at_most: float = np.inf) -> dict:
+    bar = f">= {at_least:g}" if at_least else f"<= {at_most:g}"
+    met = "yes" if at_least <= measured <= at_most else "no"
+    return {"claim": claim, "bar": bar, "cores": row["cores"], "measured": measured, "met": met}
+
+
+def available(subjects: Sequence[Subject]) -> tuple[list[Subject], list[str]]:
+    """Subjects whose code is installed or could be, and why the others are left out."""
+    missing = {}
+    for code in dict.fromkeys(subject.code for subject in subjects):
+        try:
+            python_of(code)
+        except UnavailableError as error:
+            missing[code] = str(error)
+            print(f"{code} left out: {error}", flush=True)
+    present = [subject for subject in subjects if subject.code not in missing]
+    return present, [f"{code} was not measured: {reason}." for code, reason in missing.items()]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[32, 64], help="particles per side (32 64)")
+    parser.add_argument("--large", action="store_true", help="128 particles per side, too")
+    parser.add_argument("--cores", type=int, nargs="+", default=[1, 2], help="numbers of cores (1 2)")
+    parser.add_argument("--rounds", type=int, default=7, help="measurements of each program (7)")
+    parser.add_argument("--seconds", type=float, default=0.5, help="CPU time of one measurement, at least (0.5)")
+    parser.add_argument("--only", choices=["nbody", "tangents"], help="one of the two tables")
+    parser.add_argument("--output", type=Path, default=HERE / "results", help="folder of the tables")
+    options = parser.parse_args()
+
+    notes = [f"{report.machine()}; load average at the start: {report.load()}."]
+    subjects, left_out = available(NBODY)
+    nbody: list[dict] = []
+    tangents: list[dict] = []
+    for cores in options.cores:
+        for size in options.sizes + [128] * options.large if options.only != "tangents" else []:
+            print(f"N-body, {size}^3, {cores} core(s)", flush=True)
+            nbody += compare_codes(size, cores, options, subjects)
+        if options.only != "nbody":
+            print(f"Tangents, {cores} core(s)", flush=True)
+            tangents += compare_tangents(cores, options)
+    versions = {name: number for row in nbody + tangents for name, number in row.pop("versions").items()}
+    notes += [f"Medians of {options.rounds} rounds; ratios within a round, with quartiles.", *left_out]
+    tables = {"bars": bars(nbody, tangents), "nbody": nbody, "tangents": tangents}
+    print(report.write(options.output, tables, versions, notes))
+    wrong = sorted({f"{row['code']} ({row['program']}, {row['particles']}^3)" for row in nbody if not row["agrees"]})
+    if wrong:
+        raise SystemExit(f"not the same simulation as lenscast's: {', '.join(wrong)}")
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    main()

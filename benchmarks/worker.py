@@ -1,0 +1,71 @@
+"""A process that holds one program of one code and runs it on request: JSON lines on standard input and output.
+
+    python worker.py CODE PROGRAM CORES WORKLOAD
+
+It prints what it is ready to run. Then `measure SECONDS` runs it for about that long, and `save FILE` keeps the
+result of one run.
+"""
+
+import json
+import os
+import resource
+import sys
+import time
+from importlib import import_module
+from importlib.metadata import version
+from typing import Any
+
+DISTRIBUTIONS = {"lenscast": "lenscast", "pmwd": "pmwd", "pmpp": "pmpp", "jaxpm": "JaxPM"}
+
+
+def keep_to(cores: int) -> None:
+    """Run on the first of the cores that this process may use; to be called before XLA starts its threads."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
+    os.environ["NPROC"] = str(cores)
+
+
+def measure(run: Any, seconds: float) -> dict[str, Any]:
+    """Wall and CPU time per call over as many calls as fit."""
+    import jax
+
+    calls = 0
+    wall, cpu = time.perf_counter(), time.process_time()
+    while calls == 0 or time.process_time() - cpu < seconds:
+        jax.block_until_ready(run())
+        calls += 1
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    return {"wall": wall / calls, "cpu": cpu / calls, "calls": calls, "peak": peak_memory()}
+
+
+def peak_memory() -> float:
+    """Largest resident memory of this process so far [MB]."""
+    unit = 1e-6 if sys.platform == "darwin" else 1.024e-3
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def main() -> None:
+    replies = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)  # what the code prints is no reply
+    code, name, cores, work = sys.argv[1], sys.argv[2], int(sys.argv[3]), json.loads(sys.argv[4])
+    keep_to(cores)
+    import jax
+    import numpy as np
+    from workload import Workload
+
+    program = import_module(f"codes.{code}").PROGRAMS[name](Workload(**work))
+    first = measure(program.run, 0)
+    versions = {code: version(DISTRIBUTIONS[code]), "jax": version("jax"), "jaxlib": version("jaxlib")}
+    print(json.dumps({"first": first, "forces": program.forces, "versions": versions}), file=replies)
+    for line in sys.stdin:
+        request, argument = line.split(maxsplit=1)
+        if request == "measure":
+            reply = measure(program.run, float(argument))
+        else:
+            np.save(argument.strip(), np.asarray(jax.tree.leaves(program.run())[0]))
+            reply = {}
+        print(json.dumps(reply), file=replies)
+
+
+if __name__ == "__main__":
+    main()
