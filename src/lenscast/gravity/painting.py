@@ -108,6 +108,7 @@ def paint_slabs(
     References: the hard assignment that this replaces has a derivative of zero, Sect. 1 of docs/design.md.
     """
     mean = position.shape[1] / (mesh_size**2 * slabs)
+    position = _materialised(position)
     planes = [
         _project(position[los], position[(los + 1) % 3], position[(los + 2) % 3], box_size, mesh_size, slabs, edge)
         for los in range(3)
@@ -144,11 +145,9 @@ def _slab(
     if slabs == 1:
         return (jnp.zeros_like(depth, dtype=jnp.int32),), (jnp.ones_like(depth),)
     thickness = box_size / slabs
-    scaled = _wrapped((depth - edge / 2) / thickness, slabs)
-    floor = jnp.floor(scaled)
-    home = _folded(floor.astype(jnp.int32), slabs)
-    beyond = jnp.maximum((scaled - floor - 1) * (thickness / edge) + 1, 0)
-    return (home, _folded(home + 1, slabs)), (1 - beyond, beyond)
+    cell, share = _located((depth - edge / 2) / thickness, slabs)
+    beyond = jnp.maximum((share - 1) * (thickness / edge) + 1, 0)
+    return cell, (1 - beyond, beyond)
 
 
 def _corners(
@@ -162,18 +161,20 @@ def _corners(
 
 
 def _cloud(coordinate: Float32[Array, " particle"], box_size: float, mesh_size: int) -> _Cloud:
-    scaled = _wrapped(coordinate * (mesh_size / box_size), mesh_size)
+    """Cloud of one mesh cell around a coordinate."""
+    cell, share = _located(coordinate * (mesh_size / box_size), mesh_size)
+    return _Cloud(cell, (1 - share, share))
+
+
+def _located(
+    scaled: Float32[Array, " particle"], period: int
+) -> tuple[tuple[Int[Array, " particle"], Int[Array, " particle"]], Float32[Array, " particle"]]:
+    """Periodic cell of a coordinate and the next one, and how far the coordinate has come between them.
+
+    Cells are wrapped at their centres: rounding then never takes one to the wrong side of the border. Comparing with
+    the period is much cheaper than an integer remainder.
+    """
     floor = jnp.floor(scaled)
-    home = _folded(floor.astype(jnp.int32), mesh_size)
-    share = scaled - floor
-    return _Cloud((home, _folded(home + 1, mesh_size)), (1 - share, share))
-
-
-def _wrapped(scaled: Float32[Array, " particle"], period: int) -> Float32[Array, " particle"]:
-    """Coordinate between 0 and the period, the end included when rounding reaches it."""
-    return scaled - period * jnp.floor(scaled * (1 / period))
-
-
-def _folded(cell: Int[Array, " particle"], period: int) -> Int[Array, " particle"]:
-    """Cell index with the first one past the end folded to 0; much cheaper than an integer remainder."""
-    return jnp.where(cell >= period, cell - period, cell)
+    cell = (floor - period * jnp.floor((floor + 0.5) * (1 / period))).astype(jnp.int32)
+    following = jnp.where(cell == period - 1, 0, cell + 1)
+    return (cell, following), scaled - floor
