@@ -178,3 +178,12 @@ def _located(
     cell = (floor - period * jnp.floor((floor + 0.5) * (1 / period))).astype(jnp.int32)
     following = jnp.where(cell == period - 1, 0, cell + 1)
     return (cell, following), scaled - floor
+
+
+def _materialised(position: Float32[Array, "3 particle"]) -> Float32[Array, "3 particle"]:
+    """The same array, computed once.
+
+    Without this loop XLA repeats the interpolation in time behind the positions in each of the dozen fused kernels
+    that use them, which makes tangents of planes twice as dear.
+    """
+    return jax.lax.map(lambda axis: position[axis], jnp.arange(3))
