@@ -30,11 +30,22 @@ def read_table(oracle):
     return read
 
 
-@pytest.fixture(scope="session")
-def parameters(oracle):
-    """The parameters in the header of the oracle table."""
+def parameters_of(oracle):
+    """The parameters in the header of an oracle table."""
     words = (ORACLES / f"{oracle}_power.txt").read_text().splitlines()[1].removeprefix("# ").split()
     return Parameters.from_config({name: float(value) for name, value in (word.split("=") for word in words)})
+
+
+@pytest.fixture(scope="session")
+def parameters(oracle):
+    """Each of the two cosmologies."""
+    return parameters_of(oracle)
+
+
+@pytest.fixture(scope="session")
+def w0wa():
+    """The general one of them, for what need not be tested twice."""
+    return parameters_of("w0wa")
 
 
 @pytest.fixture(scope="session")
@@ -43,7 +54,7 @@ def cosmo(parameters):
 
 
 @pytest.fixture(scope="session")
-def assert_derivatives(parameters):
+def assert_derivatives(w0wa):
     """Compare jvp and vjp with central differences, for every parameter; ``function`` returns one array."""
 
     def check(function, rtol):
@@ -53,17 +64,16 @@ def assert_derivatives(parameters):
         def pull(p, cotangent):
             return jax.vjp(function, p)[1](cotangent)[0]
 
-        # the parameters are arguments, so that the second cosmology finds the programs compiled
-        units = basis(parameters, PARAMETER_NAMES)
+        units = basis(w0wa, PARAMETER_NAMES)
         evaluate = jax.jit(jax.vmap(function))
-        ends = [jax.tree.map(lambda x, u, s=sign: x + s * STEP * u, parameters, units) for sign in (1, -1)]
+        ends = [jax.tree.map(lambda x, u, s=sign: x + s * STEP * u, w0wa, units) for sign in (1, -1)]
         expected = np.subtract(*map(evaluate, ends)) / (2 * STEP)
-        forward = np.asarray(jax.jit(jax.vmap(push, in_axes=(None, 0)))(parameters, units))
+        forward = np.asarray(jax.jit(jax.vmap(push, in_axes=(None, 0)))(w0wa, units))
         scale = np.abs(expected).max(axis=0)
         np.testing.assert_allclose(forward / scale, expected / scale, atol=rtol)
 
         cotangent = np.random.default_rng(0).normal(size=scale.shape) / scale
-        pulled = jax.jit(pull)(parameters, jnp.asarray(cotangent))
+        pulled = jax.jit(pull)(w0wa, jnp.asarray(cotangent))
         pushed = (expected * cotangent).reshape(len(expected), -1)
         atol = rtol * np.abs(pushed).sum(axis=1).max()
         np.testing.assert_allclose(jax.tree.leaves(pulled), pushed.sum(axis=1), atol=atol)

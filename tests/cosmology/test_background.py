@@ -39,7 +39,7 @@ def test_comoving_distance_agrees_between_knots_with_its_integral(parameters, co
     # the relative error is largest within the last interval of the table
     for a in (0.0123, 0.2345, 0.9935, 0.9991):
         chi = cosmo.distances.comoving_distance(jnp.asarray(a))
-        assert chi == pytest.approx(quad(hubble_distance, np.log(a), 0.0, epsrel=1e-11)[0], rel=5e-8)
+        assert chi == pytest.approx(quad(hubble_distance, np.log(a), 0.0, epsrel=1e-11)[0], rel=7e-8)
 
 
 def test_scale_factor_inverts_comoving_distance(cosmo):
@@ -51,7 +51,7 @@ def test_scale_factor_slope_is_the_expansion_rate(parameters, cosmo):
     chi = jnp.array([10.0, 102.5, 1517.0, 4000.0])
     a, slope = jax.jvp(cosmo.distances.scale_factor, (chi,), (jnp.ones_like(chi),))
     # the derivative of a cubic interpolant is one order less accurate than its value
-    np.testing.assert_allclose(slope, -(a**2) * expansion(a, parameters) / SPEED_OF_LIGHT_OVER_H0, rtol=1e-7)
+    np.testing.assert_allclose(slope, -(a**2) * expansion(a, parameters) / SPEED_OF_LIGHT_OVER_H0, rtol=3e-7)
 
 
 def test_expansion_is_one_today_and_matter_dominates_early(parameters):

@@ -16,6 +16,7 @@ from lenscast.numerics.quadrature import gauss_legendre
 __all__ = [
     "A_EARLY",
     "LN_A",
+    "LN_A_SPACING",
     "SPEED_OF_LIGHT_OVER_H0",
     "Distances",
     "Omega_m_a",
@@ -27,11 +28,14 @@ __all__ = [
 SPEED_OF_LIGHT_OVER_H0 = 2997.92458
 """Hubble distance [Mpc/h]."""
 
-A_EARLY = 1e-3
-"""Where the tables start: matter dominates, structure is linear."""
+LN_A_SPACING = 1 / 64
+"""Spacing of the tables in ln a: exact in binary, so that fixed steps meet the knots."""
 
-LN_A = np.linspace(np.log(A_EARLY), 0.0, 513)
-"""Knots of the tables, dense enough for distances to 3e-8 at chi = 20 Mpc/h."""
+LN_A = np.arange(-448, 1) * LN_A_SPACING
+"""Knots of the tables, dense enough for distances to 6e-8 (worst at chi = 20 Mpc/h)."""
+
+A_EARLY = float(np.exp(LN_A[0]))
+"""Where the tables start, 9e-4: matter dominates, structure is linear."""
 
 
 def _dark_energy(a: Float[Array, "*shape"], parameters: Parameters) -> Float[Array, "*shape"]:
@@ -68,7 +72,7 @@ def expansion_slope(a: Float[Array, "*shape"], parameters: Parameters) -> Float[
 
 
 class Distances(eqx.Module):
-    """Comoving distance and its inverse, accurate to 3e-8 for A_EARLY <= a <= 1; built by `distances`."""
+    """Comoving distance and its inverse, accurate to 6e-8 for A_EARLY <= a <= 1; built by `distances`."""
 
     chi_of_ln_a: UniformHermiteTable
     ln_a_of_chi: HermiteTable
@@ -97,7 +101,7 @@ def distances(parameters: Parameters) -> Distances:
     chi = jnp.append(jnp.cumsum(slices[::-1])[::-1], 0.0)
     slope = -_hubble_distance(LN_A, parameters)
     return Distances(
-        chi_of_ln_a=UniformHermiteTable(chi, slope, start=float(LN_A[0]), spacing=float(LN_A[1] - LN_A[0])),
+        chi_of_ln_a=UniformHermiteTable(chi, slope, start=float(LN_A[0]), spacing=LN_A_SPACING),
         ln_a_of_chi=HermiteTable(chi[::-1], jnp.asarray(LN_A[::-1]), 1 / slope[::-1]),
     )
 

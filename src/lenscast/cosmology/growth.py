@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from lenscast.cosmology.background import LN_A, Omega_m_a, expansion_slope
+from lenscast.cosmology.background import LN_A, LN_A_SPACING, Omega_m_a, expansion_slope
 from lenscast.cosmology.parameters import PARAMETER_NAMES, Parameters, basis
 from lenscast.numerics.interpolation import HermiteTable, UniformHermiteTable
 
@@ -116,7 +116,7 @@ def growth(parameters: Parameters) -> Growth:
 
 def _tabulate(values: Float[Array, " knot"], slopes: Float[Array, " knot"]) -> UniformHermiteTable:
     """Table over LN_A."""
-    return UniformHermiteTable(values, slopes, start=float(LN_A[0]), spacing=float(LN_A[1] - LN_A[0]))
+    return UniformHermiteTable(values, slopes, start=float(LN_A[0]), spacing=LN_A_SPACING)
 
 
 def _derivative(ln_a: Float[Array, "*shape"], state: _State, parameters: Parameters) -> _State:
@@ -147,19 +147,23 @@ def _growing_mode(parameters: Parameters) -> _State:
 
 
 def _integrate(parameters: Parameters) -> _State:
-    """Scaled growth at all knots, with D1 = a at A_EARLY."""
+    """Scaled growth at all knots, with D1 = a at A_EARLY.
+
+    The steps are fixed, so that no error check is needed: a check would call back to the host, and JAX keeps no
+    program that does in its compilation cache.
+    """
     solution = diffrax.diffeqsolve(
         diffrax.ODETerm(lambda ln_a, state, args: _derivative(jnp.asarray(ln_a), state, args)),
         diffrax.Tsit5(),
-        t0=LN_A[0],
-        t1=LN_A[-1],
-        dt0=None,
+        t0=float(LN_A[0]),
+        t1=float(LN_A[-1]),
+        dt0=LN_A_SPACING,
         y0=_growing_mode(parameters),
         args=parameters,
         saveat=diffrax.SaveAt(t0=True, steps=True),
-        stepsize_controller=diffrax.StepTo(jnp.asarray(LN_A)),
         adjoint=diffrax.ForwardMode(),
         max_steps=LN_A.size - 1,
+        throw=False,
     )
     return solution.ys
 
