@@ -58,7 +58,8 @@ class Peaks(Statistic):
         check_edges(self.snr_edges, f"{self.name}.snr_edges")
         if not self.sigma_pixel > 0:
             raise ValueError(f"sigma_pixel = {self.sigma_pixel}: heights of peaks are in units of it, give one above 0")
-        self.border({"levels": self.levels, "stencil": self.stencil})
+        for level in self.levels:
+            stencil_spacing(level, self.stencil)  # refuses an unknown stencil
         if (self.counts, self.softness is None) not in (("hard", True), ("soft", False)):
             raise ValueError(
                 f"{self.name}.counts = {self.counts!r} with softness = {self.softness}: choose hard without one, "
