@@ -148,7 +148,7 @@ def maps_and_tangents(
 
 
 def noise_maps(
-    seed: Int[Array, ""] | int, realisation: Int[Array, ""] | int, draw: int, shape: tuple[int, ...], rms: float
+    seed: Int[Array, ""] | int, realisation: Int[Array, ""] | int, draw: Int[Array, ""] | int, shape: tuple[int, ...], rms: float
 ) -> Float32[Array, "source y x"]:
     """Shape noise of one map, independent of the density field and of the other maps.
 

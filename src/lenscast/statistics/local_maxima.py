@@ -126,6 +126,27 @@ def soft_tails(
     return _total(peak[None] * above, stencil)
 
 
+def masked_tails(
+    snr: Float[Array, "source y x"], stencil: Stencil, snr_edges: Sequence[float], width: float
+) -> Float64[Array, "tail source"]:
+    """Counts with smooth edges in nu behind a hard mask of the peaks.
+
+    Automatic differentiation sees the peaks of the mask move in height but none appear or vanish: the derivative of
+    their total number is 0. Kept to show how wrong that is.
+
+    Parameters
+    ----------
+    snr : nu; pixels that lack a neighbour are no peaks.
+    stencil : where the neighbours are.
+    snr_edges : edges in nu.
+    width : of the edges in nu.
+    """
+    centre = _at(snr, (0, 0), stencil.spacing)
+    peak = centre > _highest(snr, EDGES + CORNERS, stencil.spacing)
+    above = _upper_tail((_levels(snr_edges, 1.0, snr.dtype) - centre[None]) / width)
+    return _total(peak[None] * above, stencil)
+
+
 def _rise(
     snr: Float[Array, "source y x"], stencil: Stencil
 ) -> tuple[Float[Array, "source y2 x2"], Float[Array, "source y2 x2"]]:

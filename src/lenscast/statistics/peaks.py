@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Float64
 
 from lenscast.statistics.binning import check_edges, counts_from_tails, open_intervals
-from lenscast.statistics.local_maxima import hard_tails, mean_tails, noise_stencil, soft_tails
+from lenscast.statistics.local_maxima import hard_tails, masked_tails, mean_tails, noise_stencil, soft_tails
 from lenscast.statistics.starlet import starlet, starlet_reach
 from lenscast.statistics.statistic import Bin, Region, Statistic
 
@@ -99,6 +99,12 @@ class Peaks(Statistic):
         if self.softness is not None:
             return self.measured(kappa, noise)
         return self._counts(mean_tails, kappa + noise, noise)
+
+    def through_mask(
+        self, kappa: Float[Array, "source y x"], noise: Float[Array, "source y x"], width: float = 0.25
+    ) -> Float64[Array, " bin"]:
+        """Counts with bin edges ``width`` wide in nu behind a hard mask: for the check of derivatives, not for forecasts."""
+        return self._counts(partial(masked_tails, width=width), kappa + noise)
 
     def _counts(
         self, tails: Callable[..., Float64[Array, "tail source"]], *maps: Float[Array, "source y x"]

@@ -1,0 +1,102 @@
+"""From maps to data vectors: all statistics of a map, averaged over shape noise, and their Jacobian from its tangents.
+
+No simulation runs here: whatever is asked of the maps later follows from kappa and its tangents on disk.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import pandas as pd
+from jaxtyping import Array, Float32, Float64, Int
+
+from lenscast.forecast.derivatives import SummaryAndJacobian, summary_and_jacobian
+from lenscast.simulate import noise_maps
+from lenscast.statistics.statistic import Statistic
+
+__all__ = ["Summaries", "bin_table", "expected_and_jacobian", "summarise"]
+
+
+class Summaries(NamedTuple):
+    """Data vector of one map by two estimates, both averaged over its shape-noise realisations."""
+
+    measured: Float64[Array, " bin"]
+    expected: Float64[Array, " bin"]
+
+
+def bin_table(statistics: Sequence[Statistic]) -> pd.DataFrame:
+    """The data vector's bins in order, one row each: what selects them, and a unique ``name`` that spells it out."""
+    table = pd.DataFrame([record for statistic in statistics for record in statistic.bins()])
+    return table.assign(name=[_bin_name(row) for row in table.to_dict("records")])
+
+
+def _bin_name(row: dict[str, object]) -> str:
+    sources = "-".join(f"{row[key]:.0f}" for key in ("source_1", "source_2") if not pd.isna(row[key]))
+    scale = "" if pd.isna(row["scale_arcmin"]) else f" {row['scale_arcmin']:.4g} arcmin"
+    low, high = ("" if pd.isna(row[end]) else f"{row[end]:g}" for end in ("low", "high"))
+    return f"{row['statistic']} {sources}{scale} {low}..{high}"
+
+
+def summarise(
+    kappa: Float32[Array, "source y x"],
+    seed: Int[Array, ""] | int,
+    realisation: Int[Array, ""] | int,
+    statistics: Sequence[Statistic],
+    sigma_pixel: float,
+    draws: int = 1,
+) -> Summaries:
+    """Data vector of one map.
+
+    Parameters
+    ----------
+    kappa : noise-free convergence.
+    seed, realisation : of the map; with the number of the draw they fix its shape noise.
+    statistics : what to measure, in order.
+    sigma_pixel : rms of the shape noise per pixel.
+    draws : shape-noise realisations to average over; 1 is what a survey sees.
+    """
+    noise = _noise(kappa.shape, seed, realisation, sigma_pixel, draws)
+
+    def join(which: str) -> Float64[Array, " bin"]:
+        parts = [jax.vmap(lambda n, s=s: getattr(s, which)(kappa, n))(noise).mean(axis=0) for s in statistics]
+        return jnp.concatenate(parts)
+
+    return Summaries(join("measured"), join("expected"))
+
+
+def expected_and_jacobian(
+    kappa: Float32[Array, "source y x"],
+    tangents: Float32[Array, "param source y x"],
+    seed: Int[Array, ""] | int,
+    realisation: Int[Array, ""] | int,
+    statistics: Sequence[Statistic],
+    sigma_pixel: float,
+    draws: int = 1,
+) -> SummaryAndJacobian:
+    """Expected data vector of one map and its derivative with respect to each parameter.
+
+    Parameters
+    ----------
+    kappa, seed, realisation, statistics, sigma_pixel, draws : as of `summarise`.
+    tangents : derivative of kappa with respect to each parameter.
+    """
+
+    def of_one(noise: Float32[Array, "source y x"]) -> SummaryAndJacobian:
+        def joined(maps: Float32[Array, "source y x"]) -> Float64[Array, " bin"]:
+            return jnp.concatenate([statistic.expected(maps, noise) for statistic in statistics])
+
+        return summary_and_jacobian(joined, kappa, tangents)
+
+    noise = _noise(kappa.shape, seed, realisation, sigma_pixel, draws)
+    return jax.tree.map(lambda values: values.mean(axis=0), jax.vmap(of_one)(noise))
+
+
+def _noise(
+    shape: tuple[int, ...],
+    seed: Int[Array, ""] | int,
+    realisation: Int[Array, ""] | int,
+    sigma_pixel: float,
+    draws: int,
+) -> Float32[Array, "draw source y x"]:
+    return jax.vmap(lambda draw: noise_maps(seed, realisation, draw, shape, sigma_pixel))(jnp.arange(draws))

@@ -1,0 +1,91 @@
+import ast
+import hashlib
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+from lenscast import config as experiment
+
+try:
+    CONFIG = experiment.load_config(config, ", ".join(map(str, workflow.configfiles)) or "config")
+except experiment.ConfigError as error:
+    raise WorkflowError(str(error)) from None
+
+SETTINGS = CONFIG.model_dump(mode="json")
+RESULTS = f"results/{CONFIG.run}"
+DATA_VECTORS = list(CONFIG.forecast.data_vectors)
+BATCHES = {name: seeds for batches in CONFIG.batches.values() for name, seeds in batches.items()}
+THEORY = find_spec("camb") is not None
+
+
+wildcard_constraints:
+    cosmology="|".join(CONFIG.cosmologies),
+    batch="|".join(BATCHES),
+    data_vector="|".join(DATA_VECTORS),
+
+
+def sources(*parts):
+    """Hash of the code that a rule's result depends on; comments, docstrings and layout leave it alone."""
+    package = Path(find_spec("lenscast").origin).parent
+    digest = hashlib.sha1()
+    for part in parts:
+        files = sorted((package / part).rglob("*.py")) or [package / f"{part}.py"]
+        for file in files:
+            digest.update(_without_docstrings(file).encode())
+    return digest.hexdigest()
+
+
+def _without_docstrings(file):
+    tree = ast.parse(file.read_text())
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list) and body and isinstance(body[0], ast.Expr):
+            if isinstance(getattr(body[0].value, "value", None), str):
+                body[0].value.value = ""
+    return ast.dump(tree)
+
+
+MAP_CODE = sources("numerics", "cosmology", "gravity", "lensing", "simulate")
+SUMMARY_CODE = sources("numerics", "statistics", "summarise", "forecast/derivatives")
+FORECAST_CODE = sources("forecast")
+PLOT_CODE = sources("plotting")
+
+
+def seeds_of(wildcards):
+    """Seeds of a batch; all batches of all sections have distinct names."""
+    return list(BATCHES[wildcards.batch])
+
+
+def batches(pattern, section, **wildcards):
+    """The pattern's files of all batches of a section of the config."""
+    return expand(pattern, batch=CONFIG.batches[section], **wildcards)
+
+
+def maps_settings(wildcards):
+    """What the maps of a cosmology depend on."""
+    return {
+        "cosmology": CONFIG.cosmologies[wildcards.cosmology],
+        "simulation": SETTINGS["simulation"],
+        "lightcone": SETTINGS["lightcone"],
+        "z_source": SETTINGS["survey"]["z_source"],
+    }
+
+
+def statistics_settings():
+    """What the summaries of given maps depend on."""
+    return {
+        "statistics": SETTINGS["statistics"],
+        "pixels": CONFIG.lightcone.pixels,
+        "field_deg": CONFIG.lightcone.field_deg,
+        "sigma_e": CONFIG.survey.sigma_e,
+        "n_gal": CONFIG.survey.n_gal,
+        "n_sources": len(CONFIG.survey.z_source),
+    }
+
+
+def command(target):
+    """Shell command that makes a file again."""
+    files = " ".join(map(str, workflow.configfiles))
+    return f"snakemake {target}" + (f" --configfile {files}" if workflow.config_settings.configfiles else "")

@@ -1,0 +1,48 @@
+"""What every job does first: log, precision, threads and compilation cache; the only global settings of the workflow."""
+
+import hashlib
+import logging
+import os
+import platform
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+
+def start(job: Any) -> logging.Logger:
+    """Set up the process of a job, before JAX is imported."""
+    os.environ.update(
+        JAX_ENABLE_X64="1",
+        JAX_COMPILATION_CACHE_DIR=str(Path(".cache/jax", _machine()).absolute()),
+        JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS="0",
+        NPROC=str(job.threads),  # the size of XLA's thread pool on a CPU
+        OMP_NUM_THREADS=str(job.threads),
+        MPLBACKEND="Agg",
+    )
+    name = " ".join([job.rule, *map(str, job.wildcards)])
+    handlers = [logging.StreamHandler(sys.stderr), logging.FileHandler(job.log[0], mode="w")]
+    logging.basicConfig(level=logging.INFO, format=f"{name}: %(message)s", handlers=handlers, force=True)
+    sys.excepthook = lambda kind, error, trace: logging.critical("failed", exc_info=(kind, error, trace))
+    return logging.getLogger("lenscast")
+
+
+def progress(seeds: Iterable[int], log: logging.Logger, what: str) -> Iterator[int]:
+    """Go through the seeds of a batch and say what is done and how long the rest will take."""
+    seeds, begin = list(seeds), time.monotonic()
+    for done, seed in enumerate(seeds, start=1):
+        yield seed
+        spent = time.monotonic() - begin
+        left = spent / done * (len(seeds) - done)
+        log.info("box %d of %d done (seed %d, %s), %.0f s spent, %.0f s left", done, len(seeds), seed, what, spent, left)
+
+
+def _machine() -> str:
+    """Version of jaxlib and hash of the CPU: a compiled program is good for this pair only."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    cpu = sorted({line for line in lines if line.startswith(("model name", "flags", "Features"))})
+    digest = hashlib.sha256("".join([platform.machine(), *cpu]).encode()).hexdigest()
+    return f"{version('jaxlib')}-{digest[:12]}"

@@ -1,0 +1,52 @@
+"""Automatic derivatives against central differences of the whole forward model on the same seeds."""
+
+from _job import start
+from snakemake.script import snakemake
+
+log = start(snakemake)
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from lenscast import io
+from lenscast.forecast.comparison import central_difference, comparison_summary, comparison_table
+from lenscast.forecast.derivatives import DerivativeSample
+from lenscast.summarise import mask_jacobians
+
+p = snakemake.params
+automatic = [io.load(path) for path in snakemake.input.derivatives]
+shifted = {}
+for path in map(Path, snakemake.input.shifted):
+    shifted.setdefault(path.parent.name, []).append(io.load(path))
+index = pd.concat([file.coordinates["map"] for file in automatic])
+bins, names = (automatic[0].coordinates[axis] for axis in ("bin", "param"))
+
+
+def sample(jacobian, rows):
+    data = tuple(bins["name"][rows])
+    return DerivativeSample.from_maps(jacobian[..., rows], index["seed"].to_numpy(), tuple(names["name"]), data)
+
+
+def difference(quantity, step, suffix):
+    sides = ([shifted[f"{n}_{side}{suffix}"] for n in names["name"]] for side in ("plus", "minus"))
+    plus, minus = ([np.concatenate([f.variables[quantity].values for f in fs]) for fs in side] for side in sides)
+    steps = [p.steps[name] * step for name in names["name"]]
+    return np.stack([central_difference(*each) for each in zip(plus, minus, steps, strict=True)], axis=1)
+
+
+jacobian = np.concatenate([file.variables["jacobian"].values for file in automatic])
+masked = mask_jacobians(snakemake.input.tangents, io.load, p.settings, p.draws)
+summaries = []
+for statistic, path in zip(p.statistics, snakemake.output.tables, strict=True):
+    rows = (bins["statistic"] == statistic).to_numpy()
+    quantity = "measured" if statistic == "peaks" else "expected"
+    tables = []
+    for step, suffix in ((1.0, ""), (0.5, "_half")):
+        table = comparison_table(sample(jacobian, rows), sample(difference(quantity, step, suffix), rows))
+        tables.append(table.assign(statistic=statistic, step=step))
+        summaries.append(comparison_summary(table).assign(statistic=statistic, step=step))
+    io.save_table(path, pd.concat(tables))
+io.save_table(snakemake.output.summary, pd.concat(summaries))
+log.info("\n%s", pd.concat(summaries).to_string(index=False))

@@ -1,0 +1,39 @@
+"""Convergence maps of a batch of boxes with their derivatives with respect to the parameters of the forecast."""
+
+from _job import progress, start
+from snakemake.script import snakemake
+
+log = start(snakemake)
+
+import jax
+import numpy as np
+
+from lenscast import io
+from lenscast.config.simulation import LightconeConfig, SimulationConfig
+from lenscast.cosmology import Parameters
+from lenscast.simulate import Simulation, maps_and_tangents
+
+settings, seeds, names = snakemake.params.settings, snakemake.params.seeds, tuple(snakemake.params.parameters)
+simulation = Simulation.from_config(
+    SimulationConfig(**settings["simulation"]), LightconeConfig(**settings["lightcone"]), settings["z_source"]
+)
+parameters = Parameters.from_config(settings["cosmology"])
+maps = jax.jit(lambda seed, parameters: maps_and_tangents(seed, parameters, simulation, names))
+coordinates = {
+    "map": {
+        "seed": np.repeat(seeds, simulation.realisations),
+        "realisation": np.tile(np.arange(simulation.realisations), len(seeds)),
+    },
+    "param": {"name": names},
+    "source": {"z": simulation.z_source},
+}
+what = f"{simulation.lightcone.planes} planes, {simulation.realisations} maps, {len(names)} tangents"
+with io.writer(
+    snakemake.output.maps, coordinates, io.provenance(settings, seeds, snakemake.params.command)
+) as file:
+    for seed in progress(seeds, log, what):
+        kappa, tangents = maps(seed, parameters)
+        axes = ("map", "param", "source", "y", "x")
+        kappa = io.Variable(kappa, ("map", "source", "y", "x"), "1", "convergence, noise-free")
+        tangents = io.Variable(tangents, axes, "1 per unit of the parameter", "derivative of the convergence")
+        file.append({"kappa": kappa, "tangents": tangents})

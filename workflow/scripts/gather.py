@@ -1,0 +1,42 @@
+"""All batches' summaries and Jacobians, each in one file."""
+
+from _job import start
+from snakemake.script import snakemake
+
+log = start(snakemake)
+
+import numpy as np
+import pandas as pd
+
+from lenscast import io
+from lenscast.forecast.boxes import box_means
+
+summaries = [io.load(path) for path in snakemake.input.summaries]
+derivatives = [io.load(path) for path in snakemake.input.derivatives]
+
+
+def joined(files, name):
+    return np.concatenate([file.variables[name].values for file in files])
+
+
+def provenance(files):
+    seeds = [seed for file in files for seed in dict.fromkeys(file.coordinates["map"]["seed"])]
+    return io.provenance({"batches": [file.provenance["config"] for file in files[:1]]}, seeds, snakemake.params.command)
+
+
+first = summaries[0].coordinates
+index = pd.concat([file.coordinates["map"] for file in summaries], ignore_index=True)
+measured = io.Variable(joined(summaries, "measured"), ("map", "bin"), "see bins", "statistics of the noisy maps")
+io.save(
+    snakemake.output.summaries, {"measured": measured}, {"map": index, "bin": first["bin"]}, provenance(summaries)
+)
+
+seeds = np.concatenate([file.coordinates["map"]["seed"] for file in derivatives])
+jacobian, expected = (box_means(joined(derivatives, name), seeds) for name in ("jacobian", "expected"))
+variables = {
+    "jacobian": io.Variable(jacobian.values, ("box", "param", "bin"), "see bins", "mean Jacobian of a box's maps"),
+    "expected": io.Variable(expected.values, ("box", "bin"), "see bins", "mean data vector of a box's maps"),
+}
+coordinates = {"box": {"seed": jacobian.box}, **{a: derivatives[0].coordinates[a] for a in ("param", "bin")}}
+io.save(snakemake.output.jacobians, variables, coordinates, provenance(derivatives))
+log.info("%d maps of the covariance, %d boxes of derivatives", len(index), len(jacobian.box))

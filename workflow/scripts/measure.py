@@ -1,0 +1,36 @@
+"""Statistics of the maps of a batch, seen through shape noise."""
+
+from _job import progress, start
+from snakemake.script import snakemake
+
+log = start(snakemake)
+
+import jax
+import numpy as np
+
+from lenscast import io
+from lenscast.lensing import shape_noise_rms
+from lenscast.statistics.registry import statistics_from_config
+from lenscast.summarise import bin_table, summarise
+
+settings, draws = dict(snakemake.params.settings), snakemake.params.draws
+rms = shape_noise_rms(
+    settings.pop("sigma_e"), settings.pop("n_gal"), 60 * settings["field_deg"] / settings["pixels"]
+)
+statistics = statistics_from_config(settings.pop("statistics"), sigma_pixel=rms, **settings)
+measured = jax.jit(lambda kappa, seed, realisation: summarise(kappa, seed, realisation, statistics, rms, draws))
+maps = io.load(snakemake.input.maps, names=[])
+index = maps.coordinates["map"]
+coordinates = {"map": index, "bin": bin_table(statistics)}
+provenance = io.provenance(snakemake.params.settings, sorted(set(index["seed"])), snakemake.params.command)
+with io.writer(snakemake.output.summaries, coordinates, provenance) as file:
+    for seed in progress(sorted(set(index["seed"])), log, f"{len(statistics)} statistics, {draws} noise draws"):
+        rows = np.flatnonzero(index["seed"] == seed)
+        select = {"map": slice(rows[0], rows[-1] + 1)}
+        kappas = io.load(snakemake.input.maps, ["kappa"], select).variables["kappa"].values
+        values = [measured(k, seed, r) for k, r in zip(kappas, index["realisation"][rows], strict=True)]
+        measured_values, expected_values = (np.stack(column) for column in zip(*values, strict=True))
+        file.append({
+            "measured": io.Variable(measured_values, ("map", "bin"), "see bins", "statistics of the noisy map"),
+            "expected": io.Variable(expected_values, ("map", "bin"), "see bins", "their mean over the noise"),
+        })
