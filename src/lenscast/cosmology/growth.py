@@ -36,7 +36,7 @@ class _State(NamedTuple):
 class Growth(eqx.Module):
     """Growth factors as functions of the scale factor; built by `growth`.
 
-    Accurate to 1e-8 between A_EARLY and 1; before A_EARLY they follow the matter era.
+    Accurate to 1e-7 between A_EARLY and 1; before A_EARLY they follow the matter era.
 
     Attributes
     ----------

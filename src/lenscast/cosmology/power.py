@@ -65,19 +65,19 @@ def _fit(parameters: Parameters) -> _Fit:
 
     a1 = (46.9 * matter) ** 0.670 * (1 + (32.1 * matter) ** -0.532)
     a2 = (12.0 * matter) ** 0.424 * (1 + (45.0 * matter) ** -0.582)
-    b1 = 0.944 / (1 + (458 * matter) ** -0.708)
-    b2 = (0.395 * matter) ** -0.0266
+    cold_b1 = 0.944 / (1 + (458 * matter) ** -0.708)
+    cold_b2 = (0.395 * matter) ** -0.0266
     y = equality / drag
     root = jnp.sqrt(1 + y)
-    decay = y * (-6 * root + (2 + 3 * y) * jnp.log((root + 1) / (root - 1)))
+    G = y * (-6 * root + (2 + 3 * y) * jnp.log((root + 1) / (root - 1)))
     return _Fit(
         baryon_fraction=fraction,
         k_equality=k_equality,
         k_silk=1.6 * baryons**0.52 * matter**0.73 * (1 + (10.4 * matter) ** -0.95),
         sound_horizon=sound_horizon,
         alpha_c=a1**-fraction * a2 ** -(fraction**3),
-        beta_c=1 / (1 + b1 * ((1 - fraction) ** b2 - 1)),
-        alpha_b=2.07 * k_equality * sound_horizon * (1 + r_drag) ** -0.75 * decay,
+        beta_c=1 / (1 + cold_b1 * ((1 - fraction) ** cold_b2 - 1)),
+        alpha_b=2.07 * k_equality * sound_horizon * (1 + r_drag) ** -0.75 * G,
         beta_b=0.5 + fraction + (3 - 2 * fraction) * jnp.sqrt((17.2 * matter) ** 2 + 1),
         beta_node=8.41 * matter**0.435,
     )
@@ -115,30 +115,30 @@ def transfer(k: Float[Array, "*shape"], parameters: Parameters) -> Float[Array, 
     return fit.baryon_fraction * baryons + (1 - fit.baryon_fraction) * cold
 
 
-def _shape(k: Float[Array, "*shape"], parameters: Parameters) -> Float[Array, "*shape"]:
+def _unnormalised(k: Float[Array, "*shape"], parameters: Parameters) -> Float[Array, "*shape"]:
     """Power spectrum with amplitude left open, k^n_s T^2(k); k > 0."""
     return k**parameters.n_s * transfer(k, parameters) ** 2
 
 
-def _variance(shape: Float[Array, " k"], radius: Float[Array, ""] | float) -> Float[Array, ""]:
+def _variance(power: Float[Array, " k"], radius: Float[Array, ""] | float) -> Float[Array, ""]:
     """Variance in spheres of a spectrum given on LN_K.
 
     The integrand over ln k is smooth and vanishes at both ends: an even sum converges exponentially.
     """
     x = jnp.exp(LN_K) * radius
     window = 3 * (jnp.sin(x) - x * jnp.cos(x)) / x**3
-    return LN_K_SPACING * jnp.sum(np.exp(3 * LN_K) * window**2 * shape) / (2 * jnp.pi**2)
+    return LN_K_SPACING * jnp.sum(np.exp(3 * LN_K) * window**2 * power) / (2 * jnp.pi**2)
 
 
-def _amplitude(shape: Float[Array, " k"], parameters: Parameters) -> Float[Array, ""]:
-    """Factor that gives the spectrum `_shape` on LN_K the asked sigma8."""
-    return parameters.sigma8**2 / _variance(shape, 8.0)
+def _amplitude(power: Float[Array, " k"], parameters: Parameters) -> Float[Array, ""]:
+    """Factor that gives a spectrum on LN_K the asked sigma8."""
+    return parameters.sigma8**2 / _variance(power, 8.0)
 
 
 def _on_grid(parameters: Parameters) -> Float[Array, " k"]:
     """Spectrum on LN_K, normalised to sigma8."""
-    shape = _shape(jnp.exp(LN_K), parameters)
-    return shape * _amplitude(shape, parameters)
+    power = _unnormalised(jnp.exp(LN_K), parameters)
+    return power * _amplitude(power, parameters)
 
 
 def sigma_R(radius: Float[Array, "*shape"], parameters: Parameters) -> Float[Array, "*shape"]:
@@ -163,9 +163,9 @@ def linear_power(k: Float[Array, "*shape"], parameters: Parameters) -> Float[Arr
 
     References: Eisenstein & Hu (1998), astro-ph/9709112.
     """
-    amplitude = _amplitude(_shape(jnp.exp(LN_K), parameters), parameters)
+    amplitude = _amplitude(_unnormalised(jnp.exp(LN_K), parameters), parameters)
     positive = jnp.where(k > 0, k, 1.0)
-    return jnp.where(k > 0, amplitude * _shape(positive, parameters), 0.0)
+    return jnp.where(k > 0, amplitude * _unnormalised(positive, parameters), 0.0)
 
 
 class PowerTable(eqx.Module):

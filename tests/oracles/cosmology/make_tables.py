@@ -1,11 +1,11 @@
 """Write the cosmology tables that the tests compare against, with CAMB and pyccl.
 
-Run ``python make_tables.py`` in this folder, in an environment of its own: ``pip install camb==2.0.5 pyccl==3.3.6``.
+Run ``python make_tables.py`` in an environment of its own, ``pip install camb==2.0.5 pyccl==3.3.6``.
 
-lenscast has no radiation, so that chi, D1 and f1 are tabulated without: CCL with Omega_g = 0 and no neutrinos; CAMB,
-which needs photons to recombine with, at a CMB of 0.5 K and no neutrinos, where radiation moves D1 by less than
-(2/3) Omega_gamma / (Omega_m a) = 1.4e-7 / a. The power spectra are at 2.7255 K: CCL's Eisenstein-Hu fit, and CAMB's
-Boltzmann solution with massless neutrinos, rescaled to sigma8.
+lenscast has no radiation, so that chi, D1 and f1 are tabulated without: CCL with Omega_g = 0 and no neutrinos;
+CAMB, which needs photons to recombine with, at a CMB of 0.5 K and no neutrinos, where radiation moves D1 by
+(2/3) Omega_gamma / (Omega_m a) = 1.3e-7 / a. The power spectra are at 2.7255 K: CCL's Eisenstein-Hu fit, and
+CAMB's Boltzmann solution with massless neutrinos, rescaled to sigma8.
 """
 
 from pathlib import Path
@@ -14,8 +14,8 @@ import camb
 import numpy as np
 import pyccl
 
-PLANCK15 = {"Omega_c": 0.2589, "Omega_b": 0.0486, "h": 0.6774, "n_s": 0.9667, "sigma8": 0.8159, "w0": -1.0, "wa": 0.0}
-COSMOLOGIES = {"planck15": PLANCK15, "w0wa": PLANCK15 | {"w0": -0.9, "wa": 0.2}}
+PLANCK15 = {"Omega_c": 0.2589, "Omega_b": 0.0486, "h": 0.6774, "n_s": 0.9667, "sigma8": 0.8159}
+COSMOLOGIES = {"planck15": PLANCK15 | {"w0": -1.0, "wa": 0.0}, "w0wa": PLANCK15 | {"w0": -0.9, "wa": 0.2}}
 A = np.array([0.02, 0.05, 0.1, 1 / 7, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0])
 K = np.geomspace(1e-3, 10.0, 81)
 
@@ -42,9 +42,8 @@ def camb_parameters(parameters: dict[str, float], **radiation: float) -> camb.CA
     h = parameters["h"]
     pars = camb.CAMBparams(WantCls=False)
     pars.set_dark_energy(w=parameters["w0"], wa=parameters["wa"], dark_energy_model="ppf")
-    pars.set_cosmology(
-        H0=100 * h, ombh2=parameters["Omega_b"] * h**2, omch2=parameters["Omega_c"] * h**2, mnu=0.0, omk=0.0, **radiation
-    )
+    ombh2, omch2 = parameters["Omega_b"] * h**2, parameters["Omega_c"] * h**2
+    pars.set_cosmology(H0=100 * h, ombh2=ombh2, omch2=omch2, mnu=0.0, omk=0.0, **radiation)
     pars.InitPower.set_params(As=2e-9, ns=parameters["n_s"])
     return pars
 
@@ -80,11 +79,12 @@ def write(name: str, parameters: dict[str, float], units: str, columns: dict[str
     """Write named columns under a header that says what they are."""
     values = " ".join(f"{key}={value}" for key, value in parameters.items())
     header = f"camb {camb.__version__}, pyccl {pyccl.__version__}\n{values}\n{units}\n{' '.join(columns)}"
-    np.savetxt(Path(__file__).parent / f"{name}.txt", np.column_stack(list(columns.values())), "%.9e", header=header)
+    path = Path(__file__).parent / f"{name}.txt"
+    np.savetxt(path, np.column_stack(list(columns.values())), fmt="%.9e", header=header)
 
 
 if __name__ == "__main__":
     for name, parameters in COSMOLOGIES.items():
         background = ccl_background(parameters) | camb_background(parameters)
         write(f"{name}_background", parameters, "chi in Mpc/h, no radiation", {"a": A} | background)
-        write(f"{name}_power", parameters, "k in h/Mpc, P in (Mpc/h)^3 at a = 1", {"k": K} | power(parameters))
+        write(f"{name}_power", parameters, "k in h/Mpc, P(a = 1) in (Mpc/h)^3", {"k": K} | power(parameters))
