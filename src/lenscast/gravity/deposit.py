@@ -95,7 +95,7 @@ def _fold_batch(operand: Any, axis: int | None, size: int) -> Any:
 def _primitive(name: str, function: Callable[..., Any], fixed: Callable[[int], int]) -> Primitive:
     """A primitive linear in its operands behind the fixed ones, whose batch axis joins the channel axis."""
     primitive = Primitive(name)
-    primitive.def_impl(lambda *operands, **static: jax.jit(partial(function, **static))(*operands))
+    primitive.def_impl(jax.jit(primitive.bind, static_argnames="size"))
 
     def abstract(*operands: Any, **static: int) -> Any:
         shapes = (jax.ShapeDtypeStruct(x.shape, x.dtype) for x in operands)
@@ -108,8 +108,6 @@ def _primitive(name: str, function: Callable[..., Any], fixed: Callable[[int], i
         if any(_moves(tangent) for tangent in tangents[:split]):
             dense = [ad.instantiate_zeros(t) if _is_float(p) else t for p, t in zip(primals, tangents, strict=True)]
             return out, _plain_tangent(partial(function, **static), primals, dense)
-        if not any(_moves(tangent) for tangent in tangents):
-            return out, ad.Zero.from_primal_value(out)
         return out, primitive.bind(*primals[:split], *map(ad.instantiate_zeros, tangents[split:]), **static)
 
     def batch(operands: Any, axes: Any, **static: int) -> Any:

@@ -11,7 +11,7 @@ from lenscast.gravity.mesh import ParticleMesh
 from lenscast.gravity.painting import paint, read
 from lenscast.numerics.fourier import wavenumbers
 
-__all__ = ["acceleration", "inverse_laplacian", "spectral_gradient"]
+__all__ = ["acceleration", "gradient_wavenumbers", "inverse_laplacian", "spectral_gradient"]
 
 
 def acceleration(position: Float32[Array, "3 particle"], mesh: ParticleMesh) -> Float32[Array, "3 particle"]:
@@ -49,21 +49,28 @@ def inverse_laplacian(density: Complex64[Array, "x y z"], mesh: ParticleMesh) ->
 def spectral_gradient(field: Complex64[Array, "x y z"], mesh: ParticleMesh) -> Float32[Array, "x y z 3"]:
     """Gradient of a field on a cubic mesh, component last, from its ``rfftn``.
 
-    The Nyquist mode of an even mesh has no sign, hence no derivative.
-
     Parameters
     ----------
     field : ``rfftn`` of the field.
     mesh : gives the size of the box [Mpc/h].
     """
     points = field.shape[0]
-    spacing = mesh.box_size / points
+    wavevector = gradient_wavenumbers(points, mesh.box_size / points)
+    return jnp.stack([jnp.fft.irfftn(1j * k * field, s=(points,) * 3) for k in wavevector], axis=-1)
+
+
+def gradient_wavenumbers(points: int, spacing: float) -> tuple[Float32[Array, "..."], ...]:
+    """Wavenumbers along each axis of a cubic mesh's ``rfftn``, 0 at Nyquist.
+
+    The Nyquist mode of an even mesh has no sign, hence no first derivative.
+
+    Parameters
+    ----------
+    points : mesh points per side.
+    spacing : distance of mesh points [Mpc/h].
+    """
     nyquist = jnp.pi / spacing * (1 - 1e-6)
-    components = [
-        jnp.fft.irfftn(1j * jnp.where(jnp.abs(k) < nyquist, k, 0) * field, s=(points,) * 3)
-        for k in wavenumbers((points,) * 3, spacing)
-    ]
-    return jnp.stack(components, axis=-1)
+    return tuple(jnp.where(jnp.abs(k) < nyquist, k, 0) for k in wavenumbers((points,) * 3, spacing))
 
 
 def _finite_difference(field: Float32[Array, "x y z"], spacing: float) -> Float32[Array, "x y z 3"]:

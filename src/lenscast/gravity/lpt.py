@@ -1,22 +1,23 @@
 """Lagrangian perturbation theory: the displacement that starts a simulation."""
 
+from functools import reduce
 from itertools import combinations
+from operator import add
 
 import jax.numpy as jnp
-from jaxtyping import Array, Complex64, Float32
+from jaxtyping import Array, Complex64, Float, Float32
 
 from lenscast.cosmology import Cosmology
 from lenscast.cosmology.background import expansion
-from lenscast.gravity.forces import inverse_laplacian, spectral_gradient
+from lenscast.gravity.forces import gradient_wavenumbers, inverse_laplacian, spectral_gradient
 from lenscast.gravity.mesh import ParticleMesh, Particles
-from lenscast.numerics.fourier import wavenumbers
 
 __all__ = ["lpt"]
 
 
 def lpt(
     field: Float32[Array, "x y z"],
-    a: Float32[Array, ""] | float,
+    a: Float[Array, ""] | float,
     cosmology: Cosmology,
     mesh: ParticleMesh,
     order: int = 2,
@@ -36,12 +37,16 @@ def lpt(
     Raises
     ------
     ValueError
-        If the order is neither 1 nor 2.
+        If the order is neither 1 nor 2, or the field is not on the particle lattice.
 
     References: Bouchet et al. (1995), astro-ph/9406013; Scoccimarro (1998), astro-ph/9711187, App. D.
     """
     if order not in (1, 2):
         raise ValueError(f"order = {order}: Lagrangian perturbation theory is available to order 1 or 2")
+    if field.shape != (mesh.particles,) * 3:
+        raise ValueError(
+            f"field of shape {field.shape}: give one value per lattice point of {mesh.particles}^3 particles"
+        )
     a = jnp.asarray(a, jnp.float64)
     velocity = a**3 * expansion(a, cosmology.parameters)
     growth = cosmology.growth
@@ -63,12 +68,12 @@ def _displacement(potential: Complex64[Array, "x y z"], mesh: ParticleMesh) -> F
 
 
 def _second_order_source(potential: Complex64[Array, "x y z"], mesh: ParticleMesh) -> Float32[Array, "x y z"]:
-    """Sum over i < j of phi,ii phi,jj - phi,ij^2."""
+    """Sum over i < j of phi,ii phi,jj - phi,ij^2, with the derivatives that make the displacement."""
     shape = (mesh.particles,) * 3
-    k = wavenumbers(shape, mesh.box_size / mesh.particles)
+    k = gradient_wavenumbers(mesh.particles, mesh.box_size / mesh.particles)
 
     def second(i: int, j: int) -> Float32[Array, "x y z"]:
         return jnp.fft.irfftn(-k[i] * k[j] * potential, s=shape)
 
     diagonal = [second(i, i) for i in range(3)]
-    return sum(diagonal[i] * diagonal[j] - second(i, j) ** 2 for i, j in combinations(range(3), 2))
+    return reduce(add, (diagonal[i] * diagonal[j] - second(i, j) ** 2 for i, j in combinations(range(3), 2)))

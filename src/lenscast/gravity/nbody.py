@@ -104,6 +104,14 @@ def nbody(
     ------
     ValueError
         If there is no output, or `BacksolveAdjoint` meets what it cannot do.
+    RuntimeError
+        While running: if scale factors do not increase or max_steps do not suffice.
+
+    Notes
+    -----
+    Errors while running go through a callback to Python, and JAX keeps no program with a callback in its compilation
+    cache. With EQX_ON_ERROR=nan in the environment, set before equinox is imported, they become NaN instead and the
+    cache works.
 
     References: adjoints, Kidger (2021), arXiv:2202.02435, Chap. 5; equations, Lanzieri et al. (2022), arXiv:2207.05509.
     """
@@ -140,10 +148,11 @@ def _method(
 ) -> tuple[diffrax.AbstractTerm, diffrax.AbstractSolver, diffrax.AbstractStepSizeController, int]:
     """Vector field, solver, step control and largest number of steps."""
     lattice = mesh.lattice
+    solver: diffrax.AbstractSolver
     if isinstance(integrator, FixedSteps):
         solver = {"bullfrog": BullFrog, "fastpm": FastPM}[integrator.kind]()
 
-        def forces(t: Float32[Array, ""], y: Particles, args: Cosmology) -> Particles:
+        def forces(t: Any, y: Particles, args: Cosmology) -> Particles:
             return Particles(y.momentum, acceleration(lattice + y.displacement, mesh))
 
         ends = cosmology.growth.D1(jnp.stack([times[0], times[-1]]).astype(jnp.float64))
@@ -151,8 +160,8 @@ def _method(
         steps = jnp.concatenate([times[:1], inner.astype(jnp.float32), times[-1:]])
         return diffrax.ODETerm(forces), solver, diffrax.StepTo(steps), integrator.steps
 
-    def motion(t: Float32[Array, ""], y: Particles, args: Cosmology) -> Particles:
-        a = t.astype(jnp.float64)
+    def motion(t: Any, y: Particles, args: Cosmology) -> Particles:
+        a = jnp.asarray(t, jnp.float64)
         rate = expansion(a, args.parameters)
         drift = (1 / (a**3 * rate)).astype(jnp.float32)
         kick = (1.5 * args.parameters.Omega_m / (a**2 * rate)).astype(jnp.float32)

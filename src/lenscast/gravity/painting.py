@@ -105,8 +105,19 @@ def paint_slabs(
     slabs : slabs per axis, 1 or more, each box_size / slabs thick.
     edge : width of the cloud along the line of sight [Mpc/h], at most the thickness of a slab.
 
+    Raises
+    ------
+    ValueError
+        If there is no slab or the edge does not fit into one.
+
     References: the hard assignment that this replaces has a derivative of zero, Sect. 1 of docs/design.md.
     """
+    if slabs < 1:
+        raise ValueError(f"slabs = {slabs}: cut the box into at least 1 slab")
+    if not 0 < edge <= box_size / slabs:
+        raise ValueError(
+            f"edge = {edge} Mpc/h: give a positive width, at most that of a slab, {box_size / slabs} Mpc/h"
+        )
     mean = position.shape[1] / (mesh_size**2 * slabs)
     position = _materialised(position)
     planes = [
