@@ -1,0 +1,26 @@
+"""Figures: functions from arrays and tables to matplotlib figures, in one style.
+
+Nothing here computes results: what a figure shows is what it is given. Functions return a `Figure` and leave no global
+state; `save` writes it as PNG. LaTeX labels of parameters are those of `lenscast.cosmology.LABELS`.
+"""
+
+from lenscast.plotting.derivatives import derivatives, derivatives_check
+from lenscast.plotting.forecasts import convergence, correlation, triangle, verdict_note
+from lenscast.plotting.maps import maps_and_tangents
+from lenscast.plotting.style import save
+from lenscast.plotting.summaries import Nyquist, matter_power, peak_counts, power_spectra
+
+__all__ = [
+    "Nyquist",
+    "convergence",
+    "correlation",
+    "derivatives",
+    "derivatives_check",
+    "maps_and_tangents",
+    "matter_power",
+    "peak_counts",
+    "power_spectra",
+    "save",
+    "triangle",
+    "verdict_note",
+]

@@ -1,0 +1,128 @@
+"""Forecasts: correlation of the data, contours of parameters, and how errors converge."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from getdist.gaussian_mixtures import GaussianND
+from getdist.plots import get_subplot_plotter
+from jaxtyping import Float
+from matplotlib import pyplot
+from matplotlib.figure import Figure
+
+from lenscast.cosmology import LABELS
+from lenscast.forecast.fisher import ParameterCovariance
+from lenscast.plotting.style import COLOURS, MARKERS, block_label, blocks, grid, label, styled, vector_label
+
+__all__ = ["convergence", "correlation", "triangle", "verdict_note"]
+
+TWO_DIMENSIONAL_LEVELS = (0.6827, 0.9545)
+LEVELS_NOTE = "contours: 68 % and 95 % in two dimensions (Δχ² = 2.30, 6.18); Fisher matrix with priors"
+
+
+@styled
+def correlation(matrix: Float[np.ndarray, "bin bin"], bins: pd.DataFrame) -> Figure:
+    """Correlation matrix of the data of one field, with the blocks of the data vector.
+
+    Parameters
+    ----------
+    matrix : correlation coefficients.
+    bins : the data vector's bins.
+    """
+    figure, axes = grid(1, 1, (5.6, 4.8))
+    panel = axes[0, 0]
+    shown = panel.imshow(matrix, cmap="RdBu_r", vmin=-1, vmax=1, interpolation="none")
+    figure.colorbar(shown, ax=panel, label="correlation", shrink=0.9)
+    parts = blocks(bins.reset_index(drop=True))
+    for rows in parts.values():
+        panel.axvline(rows[-1] + 0.5, color="black", linewidth=0.8)
+        panel.axhline(rows[-1] + 0.5, color="black", linewidth=0.8)
+    middles, names = [rows.mean() for rows in parts.values()], [block_label(key) for key in parts]
+    panel.set_xticks(middles, names, rotation=20, ha="right")
+    panel.set_yticks(middles, names)
+    panel.tick_params(length=0)
+    panel.grid(False)
+    panel.set_title("each block: low to high $\\ell$ or S/N")
+    return figure
+
+
+@styled
+def triangle(posteriors: Mapping[str, ParameterCovariance], notes: Sequence[str] = ()) -> Figure:
+    """Contours and marginal distributions of all parameters for several data vectors, drawn by GetDist.
+
+    Gaussian posteriors with contours at 68 % and 95 % of the probability in two dimensions; lines mark the fiducials.
+
+    Parameters
+    ----------
+    posteriors : by data vector, of the same parameters.
+    notes : lines of text to add beside the levels, such as what has not converged.
+    """
+    first = next(iter(posteriors.values()))
+    symbols = [LABELS.get(name, name) for name in first.names]
+    gaussians = [
+        GaussianND(posterior.fiducial, posterior.matrix, names=list(posterior.names), labels=symbols)
+        for posterior in posteriors.values()
+    ]
+    plotter = get_subplot_plotter(width_inch=1.45 * len(first.names))
+    plotter.settings.fontsize = plotter.settings.legend_fontsize = 11
+    plotter.settings.axes_fontsize, plotter.settings.axes_labelsize = 8, 11
+    plotter.settings.scaling = False
+    plotter.sample_analyser.ini.params["contours"] = " ".join(map(str, TWO_DIMENSIONAL_LEVELS))
+    plotter.triangle_plot(
+        gaussians,
+        list(first.names),
+        filled=False,
+        contour_colors=list(COLOURS[: len(gaussians)]),
+        contour_lws=1.4,
+        line_args=[{"color": colour, "lw": 1.4} for colour in COLOURS[: len(gaussians)]],
+        legend_labels=[vector_label(name) for name in posteriors],
+        markers=dict(zip(first.names, first.fiducial, strict=True)),
+    )
+    figure = plotter.fig
+    pyplot.close(figure)
+    figure.text(0.01, -0.01, "\n".join([LEVELS_NOTE, *notes]), ha="left", va="top", fontsize=9)
+    return figure
+
+
+def verdict_note(data_vector: str, table: pd.DataFrame) -> list[str]:
+    """A line that names the parameters of a data vector whose errors the simulations do not settle; none if all do.
+
+    Parameters
+    ----------
+    data_vector : name.
+    table : of `forecast.tables.fisher_table`; the standard estimator with priors is what contours show.
+    """
+    rows = table[(table["estimator"] == "standard") & table["with_priors"] & (table["verdict"] != "converged")]
+    if rows.empty:
+        return []
+    groups = rows.groupby("verdict", sort=False)["parameter"]
+    return [f"{vector_label(data_vector)}: " + "; ".join(f"{each}: {', '.join(map(label, n))}" for each, n in groups)]
+
+
+@styled
+def convergence(curves: Mapping[str, pd.DataFrame]) -> Figure:
+    """Marginal errors against the number of boxes behind the derivatives, by both estimators.
+
+    Parameters
+    ----------
+    curves : of `forecast.convergence.convergence_curve`, by data vector.
+    """
+    names = list(dict.fromkeys(next(iter(curves.values()))["parameter"]))
+    columns = min(3, len(names))
+    figure, axes = grid(-(-len(names) // columns), columns, (3.1, 2.4), sharex=True)
+    styles = {"standard": "-", "cross": "--"}
+    for axis, name in zip(axes.flat, names, strict=False):
+        for (vector, curve), colour, marker in zip(curves.items(), COLOURS, MARKERS, strict=False):
+            for estimator, style in styles.items():
+                rows = curve[(curve["parameter"] == name) & (curve["estimator"] == estimator)]
+                axis.plot(rows["boxes"], rows["sigma"], style, marker=marker, color=colour,
+                          markerfacecolor="white" if style == "--" else colour,
+                          label=f"{vector_label(vector)}, {estimator}")  # fmt: skip
+        axis.set(xscale="log", yscale="log", title=label(name), xlabel="boxes")
+    for axis in axes[:, 0]:
+        axis.set_ylabel(r"$\sigma$, marginal, with priors")
+    for axis in list(axes.flat)[len(names) :]:
+        axis.set_visible(False)
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(curves))
+    return figure
