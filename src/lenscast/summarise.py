@@ -73,6 +73,7 @@ def expected_and_jacobian(
     statistics: Sequence[Statistic],
     sigma_pixel: float,
     draws: int = 1,
+    quantity: str = "expected",
 ) -> SummaryAndJacobian:
     """Expected data vector of one map and its derivative with respect to each parameter.
 
@@ -80,11 +81,12 @@ def expected_and_jacobian(
     ----------
     kappa, seed, realisation, statistics, sigma_pixel, draws : as of `summarise`.
     tangents : derivative of kappa with respect to each parameter.
+    quantity : method of the statistics to differentiate; the check of derivatives passes another than "expected".
     """
 
     def of_one(noise: Float32[Array, "source y x"]) -> SummaryAndJacobian:
         def joined(maps: Float32[Array, "source y x"]) -> Float64[Array, " bin"]:
-            return jnp.concatenate([statistic.expected(maps, noise) for statistic in statistics])
+            return jnp.concatenate([getattr(statistic, quantity)(maps, noise) for statistic in statistics])
 
         return summary_and_jacobian(joined, kappa, tangents)
 

@@ -30,6 +30,7 @@ rule measure_derivatives:
     params:
         settings=statistics_settings(),
         draws=CONFIG.derivatives.noise_realisations,
+        quantity="expected",
         code=SUMMARY_CODE,
         command=lambda wildcards: command(f"{RESULTS}/derivatives/{wildcards.cosmology}/{wildcards.batch}.h5"),
     log:

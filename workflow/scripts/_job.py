@@ -18,6 +18,7 @@ def start(job: Any) -> logging.Logger:
         JAX_ENABLE_X64="1",
         JAX_COMPILATION_CACHE_DIR=str(Path(".cache/jax", _machine()).absolute()),
         JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS="0",
+        EQX_ON_ERROR="nan",  # a failed solve gives NaN, which io refuses; calls back to the host are never cached
         NPROC=str(job.threads),  # the size of XLA's thread pool on a CPU
         OMP_NUM_THREADS=str(job.threads),
         MPLBACKEND="Agg",

@@ -1,7 +1,6 @@
 """Automatic derivatives against central differences of the whole forward model on the same seeds."""
 
 from _job import start
-from snakemake.script import snakemake
 
 log = start(snakemake)
 
@@ -13,7 +12,6 @@ import pandas as pd
 from lenscast import io
 from lenscast.forecast.comparison import central_difference, comparison_summary, comparison_table
 from lenscast.forecast.derivatives import DerivativeSample
-from lenscast.summarise import mask_jacobians
 
 p = snakemake.params
 automatic = [io.load(path) for path in snakemake.input.derivatives]
@@ -37,7 +35,12 @@ def difference(quantity, step, suffix):
 
 
 jacobian = np.concatenate([file.variables["jacobian"].values for file in automatic])
-masked = mask_jacobians(snakemake.input.tangents, io.load, p.settings, p.draws)
+masked = [io.load(path) for path in snakemake.input.masked]
+through_mask = np.concatenate([file.variables["jacobian"].values for file in masked]).mean(axis=0)
+through_mask = pd.Series(
+    np.column_stack([through_mask, through_mask.sum(axis=1)]).ravel(),
+    pd.MultiIndex.from_product([names["name"], [*masked[0].coordinates["bin"]["name"], "total"]]),
+)
 summaries = []
 for statistic, path in zip(p.statistics, snakemake.output.tables, strict=True):
     rows = (bins["statistic"] == statistic).to_numpy()
@@ -45,6 +48,8 @@ for statistic, path in zip(p.statistics, snakemake.output.tables, strict=True):
     tables = []
     for step, suffix in ((1.0, ""), (0.5, "_half")):
         table = comparison_table(sample(jacobian, rows), sample(difference(quantity, step, suffix), rows))
+        if statistic == "peaks":
+            table["through_mask"] = through_mask[list(zip(table["parameter"], table["data"], strict=True))].to_numpy()
         tables.append(table.assign(statistic=statistic, step=step))
         summaries.append(comparison_summary(table).assign(statistic=statistic, step=step))
     io.save_table(path, pd.concat(tables))

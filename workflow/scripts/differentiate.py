@@ -1,7 +1,6 @@
 """Convergence maps of a batch of boxes with their derivatives with respect to the parameters of the forecast."""
 
 from _job import progress, start
-from snakemake.script import snakemake
 
 log = start(snakemake)
 

@@ -1,7 +1,6 @@
 """Fisher matrices, errors and convergence of one data vector."""
 
 from _job import start
-from snakemake.script import snakemake
 
 log = start(snakemake)
 

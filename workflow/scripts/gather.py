@@ -1,7 +1,6 @@
 """All batches' summaries and Jacobians, each in one file."""
 
 from _job import start
-from snakemake.script import snakemake
 
 log = start(snakemake)
 
@@ -34,8 +33,8 @@ io.save(
 seeds = np.concatenate([file.coordinates["map"]["seed"] for file in derivatives])
 jacobian, expected = (box_means(joined(derivatives, name), seeds) for name in ("jacobian", "expected"))
 variables = {
-    "jacobian": io.Variable(jacobian.values, ("box", "param", "bin"), "see bins", "mean Jacobian of a box's maps"),
-    "expected": io.Variable(expected.values, ("box", "bin"), "see bins", "mean data vector of a box's maps"),
+    "jacobian": io.Variable(jacobian.mean, ("box", "param", "bin"), "see bins", "mean Jacobian of a box's maps"),
+    "expected": io.Variable(expected.mean, ("box", "bin"), "see bins", "mean data vector of a box's maps"),
 }
 coordinates = {"box": {"seed": jacobian.box}, **{a: derivatives[0].coordinates[a] for a in ("param", "bin")}}
 io.save(snakemake.output.jacobians, variables, coordinates, provenance(derivatives))

@@ -1,7 +1,6 @@
 """Statistics of the maps of a batch, seen through shape noise."""
 
 from _job import progress, start
-from snakemake.script import snakemake
 
 log = start(snakemake)
 

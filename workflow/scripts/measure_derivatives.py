@@ -1,7 +1,6 @@
 """Expected statistics of the maps of a batch and their Jacobian, from the maps' tangents."""
 
 from _job import progress, start
-from snakemake.script import snakemake
 
 log = start(snakemake)
 
@@ -18,7 +17,10 @@ rms = shape_noise_rms(
     settings.pop("sigma_e"), settings.pop("n_gal"), 60 * settings["field_deg"] / settings["pixels"]
 )
 statistics = statistics_from_config(settings.pop("statistics"), sigma_pixel=rms, **settings)
-derive = jax.jit(lambda k, t, seed, number: expected_and_jacobian(k, t, seed, number, statistics, rms, draws))
+quantity = snakemake.params.quantity
+derive = jax.jit(
+    lambda k, t, seed, number: expected_and_jacobian(k, t, seed, number, statistics, rms, draws, quantity)
+)
 index, param = (io.load(snakemake.input.maps, names=[]).coordinates[axis] for axis in ("map", "param"))
 coordinates = {"map": index, "param": param, "bin": bin_table(statistics)}
 provenance = io.provenance(snakemake.params.settings, sorted(set(index["seed"])), snakemake.params.command)

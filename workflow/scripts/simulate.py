@@ -1,7 +1,6 @@
 """Convergence maps of a batch of boxes."""
 
 from _job import progress, start
-from snakemake.script import snakemake
 
 log = start(snakemake)
 

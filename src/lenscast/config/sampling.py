@@ -64,6 +64,13 @@ def check_covariance(
 ) -> Iterator[Problem]:
     """Maps outnumber the data by what the factor of Dodelson & Schneider (2013, arXiv:1304.2593) needs."""
     lengths = {name: statistics.length(vector, len(survey.z_source)) for name, vector in forecast.data_vectors.items()}
+    for name, length in lengths.items():
+        if length < len(forecast.parameters):
+            yield Problem(
+                f"forecast.data_vectors.{name}",
+                f"its {length} data cannot constrain the {len(forecast.parameters)} of forecast.parameters; "
+                "add bins or statistics, or fix parameters by leaving them out",
+            )
     longest = max(lengths, key=lambda name: lengths[name])
     per_box, needed = lightcone.realisations_per_box, lengths[longest] + DODELSON_SCHNEIDER_MARGIN
     if covariance.boxes * per_box < needed:
