@@ -67,7 +67,7 @@ def derivatives(
         row[0].set_ylabel(f"{block_label(key)}{_band(key)}\n{unit}")
     for axis, name in zip(axes[0], names, strict=True):
         axis.set_title(rf"$\theta$ = {label(name)}")
-    text = "N: peaks per field and bin. Errors: scatter over boxes."
+    text = f"N: peaks per field and bin. Errors: of the mean over {len(jacobian)} boxes."
     note(figure, text + ("" if theory is None else r" Dashed: halofit, planes $\times$ windows."))
     return figure
 

@@ -9,6 +9,7 @@ from getdist.plots import get_subplot_plotter
 from jaxtyping import Float
 from matplotlib import pyplot
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from lenscast.cosmology import LABELS
 from lenscast.forecast.fisher import ParameterCovariance
@@ -80,23 +81,28 @@ def triangle(posteriors: Mapping[str, ParameterCovariance], notes: Sequence[str]
     )
     figure = plotter.fig
     pyplot.close(figure)
+    for axes in figure.axes:  # GetDist's own ticks use what matplotlib 3.11 deprecates
+        axes.xaxis.set_major_locator(MaxNLocator(3, prune="both"))
+        if len(axes.get_yticks()):
+            axes.yaxis.set_major_locator(MaxNLocator(3, prune="both"))
     figure.text(0.01, -0.01, "\n".join([LEVELS_NOTE, *notes]), ha="left", va="top", fontsize=9)
     return figure
 
 
 def verdict_note(data_vector: str, table: pd.DataFrame) -> list[str]:
-    """A line that names the parameters of a data vector whose errors the simulations do not settle; none if all do.
+    """A line on the parameters whose errors the simulations do not settle or the prior sets; none if there are none.
 
     Parameters
     ----------
     data_vector : name.
     table : of `forecast.tables.fisher_table`; the standard estimator with priors is what contours show.
     """
-    rows = table[(table["estimator"] == "standard") & table["with_priors"] & (table["verdict"] != "converged")]
-    if rows.empty:
-        return []
-    groups = rows.groupby("verdict", sort=False)["parameter"]
-    return [f"{vector_label(data_vector)}: " + "; ".join(f"{each}: {', '.join(map(label, n))}" for each, n in groups)]
+    rows = table[(table["estimator"] == "standard") & table["with_priors"]]
+    open_ends = rows[rows["verdict"] != "converged"].groupby("verdict", sort=False)["parameter"]
+    groups = {verdict: list(names) for verdict, names in open_ends}
+    groups |= {"set by the prior": list(rows["parameter"][rows["prior_dominated"]])}
+    texts = [f"{text}: {', '.join(map(label, names))}" for text, names in groups.items() if names]
+    return [f"{vector_label(data_vector)}: {'; '.join(texts)}"] if texts else []
 
 
 @styled
@@ -108,6 +114,7 @@ def convergence(curves: Mapping[str, pd.DataFrame]) -> Figure:
     curves : of `forecast.convergence.convergence_curve`, by data vector.
     """
     names = list(dict.fromkeys(next(iter(curves.values()))["parameter"]))
+    ticks = sorted(set(next(iter(curves.values()))["boxes"]))
     columns = min(3, len(names))
     figure, axes = grid(-(-len(names) // columns), columns, (3.1, 2.4), sharex=True)
     styles = {"standard": "-", "cross": "--"}
@@ -118,11 +125,15 @@ def convergence(curves: Mapping[str, pd.DataFrame]) -> Figure:
                 axis.plot(rows["boxes"], rows["sigma"], style, marker=marker, color=colour,
                           markerfacecolor="white" if style == "--" else colour,
                           label=f"{vector_label(vector)}, {estimator}")  # fmt: skip
-        axis.set(xscale="log", yscale="log", title=label(name), xlabel="boxes")
+        axis.set(
+            xscale="log", title=label(name), xlabel="boxes", xticks=ticks, xticklabels=map(str, ticks), ylim=(0, None)
+        )
+        axis.xaxis.set_minor_formatter(NullFormatter())
     for axis in axes[:, 0]:
         axis.set_ylabel(r"$\sigma$, marginal, with priors")
     for axis in list(axes.flat)[len(names) :]:
         axis.set_visible(False)
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(curves))
+    figure.text(0.01, 0, "No point: no positive-definite matrix.", ha="left", va="top", fontsize=9)
     return figure

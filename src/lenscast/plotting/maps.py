@@ -39,13 +39,13 @@ def maps_and_tangents(
     """
     columns = min(4, -(-(len(names) + 2) // 2))
     rows = -(-(len(names) + 2) // columns)
-    figure, axes = grid(rows, columns, (3.0, 2.75), sharex=True, sharey=True)
+    figure, axes = grid(rows, columns, (3.2, 2.85), sharex=True, sharey=True)
     panels = list(axes.flat)
     seen = gaussian_filter(noisy, SMOOTHING_ARCMIN / (60 * field_deg / len(noisy)))
     low, high = np.percentile(kappa, [0.5, 99.8])
     _show(panels[0], kappa, r"$\kappa$, noise-free", field_deg, "magma", low, high)
     low, high = np.percentile(seen, [0.5, 99.8])
-    title = rf"$\kappa$ + shape noise, Gaussian $\sigma$ = {SMOOTHING_ARCMIN:g} arcmin"
+    title = rf"$\kappa$ + noise, smoothed $\sigma$ = {SMOOTHING_ARCMIN:g} arcmin"
     _show(panels[1], seen, title, field_deg, "magma", low, high)
     for axis, tangent, name in zip(panels[2:], tangents, names, strict=False):
         reach = np.percentile(np.abs(tangent), 99.5)

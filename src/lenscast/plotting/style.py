@@ -15,7 +15,9 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from lenscast.cosmology import LABELS
 
@@ -115,6 +117,13 @@ def vector_label(name: str) -> str:
 def note(figure: Figure, text: str) -> None:
     """Text below the panels, for what a reader must know."""
     figure.supxlabel(text, fontsize=9, x=0.01, ha="left")
+
+
+def plain_ticks(axis: Axis) -> None:
+    """Numbers such as 300 on a logarithmic axis that spans a decade or so, in place of powers of ten."""
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def symmetric(axes: Axes, centre: float = 0.0) -> None:

@@ -18,6 +18,7 @@ from lenscast.plotting.style import (
     grid,
     mean_and_error,
     note,
+    plain_ticks,
     styled,
     symmetric,
 )
@@ -86,9 +87,13 @@ def power_spectra(
         for panel in (upper, lower):
             panel.axvline(nyquist.ell, color=COLOURS[3], linestyle="-.", linewidth=1)
         upper.set(xscale="log", yscale="log", title=block_label(key), ylabel=r"$\ell(\ell+1)\,C_\ell/2\pi$")
+        plain_ticks(lower.xaxis)
         lower.set(xlabel=r"multipole $\ell$", ylabel=f"ratio to\n{name}")
-    upper.plot([], [], "-.", color=COLOURS[3], label=rf"particle Nyquist $k$ = {nyquist.k:.2g} $h$/Mpc at $\chi_s/2$")
-    upper.legend(loc="upper left", bbox_to_anchor=(1.02, 1))
+    axes[0, -1].plot(
+        [], [], "-.", color=COLOURS[3], label=rf"particle Nyquist $k$ = {nyquist.k:.2g} $h$/Mpc at $\chi_s/2$"
+    )
+    handles, labels = axes[0, -1].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=2)
     return figure
 
 
