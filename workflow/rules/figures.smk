@@ -1,3 +1,5 @@
+import math
+
 FIGURES = ["maps", "power_spectrum", "peaks", "derivatives", "correlation", "triangle", "convergence", "matter_power"]
 FIRST_DERIVATIVES = next(iter(CONFIG.batches["derivatives"]))
 
@@ -20,6 +22,7 @@ rule theory:
         box_size=SETTINGS["simulation"]["box_size"],
         z_source=SETTINGS["survey"]["z_source"],
         ell_edges=SETTINGS["statistics"]["power_spectrum"]["ell_edges"],
+        steps=SETTINGS["finite_differences"]["steps"],
         code=sources("theory"),
     log:
         RESULTS + "/logs/theory.log",
@@ -35,6 +38,7 @@ rule matter_power:
         figure=RESULTS + "/figures/matter_power.png",
     params:
         simulation=SETTINGS["simulation"],
+        lightcone=SETTINGS["lightcone"],
         cosmology=SETTINGS["cosmology"],
         seeds=list(CONFIG.derivatives.seeds[:4]),
         code=[sources("cosmology", "gravity", "theory"), PLOT_CODE],
@@ -71,6 +75,10 @@ rule figure_power_spectrum:
     output:
         figure=RESULTS + "/figures/power_spectrum.png",
     params:
+        settings=statistics_settings(),
+        cosmology=SETTINGS["cosmology"],
+        z_source=SETTINGS["survey"]["z_source"],
+        particle_nyquist=math.pi * CONFIG.simulation.particles / CONFIG.simulation.box_size,
         code=PLOT_CODE,
     log:
         figure_log("power_spectrum"),
@@ -99,9 +107,11 @@ rule figure_peaks:
 rule figure_derivatives:
     input:
         jacobians=rules.gather.output.jacobians,
+        theory=rules.theory.output.table if THEORY else [],
     output:
         figure=RESULTS + "/figures/derivatives.png",
     params:
+        settings=statistics_settings(),
         code=PLOT_CODE,
     log:
         figure_log("derivatives"),

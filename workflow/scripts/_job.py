@@ -14,9 +14,9 @@ from typing import Any
 
 def start(job: Any) -> logging.Logger:
     """Set up the process of a job, before JAX is imported."""
+    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(".cache/jax", _machine()).absolute()))
     os.environ.update(
         JAX_ENABLE_X64="1",
-        JAX_COMPILATION_CACHE_DIR=str(Path(".cache/jax", _machine()).absolute()),
         JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS="0",
         EQX_ON_ERROR="nan",  # a failed solve gives NaN, which io refuses; calls back to the host are never cached
         NPROC=str(job.threads),  # the size of XLA's thread pool on a CPU
@@ -25,6 +25,7 @@ def start(job: Any) -> logging.Logger:
     )
     name = " ".join([job.rule, *map(str, job.wildcards)])
     handlers = [logging.StreamHandler(sys.stderr), logging.FileHandler(job.log[0], mode="w")]
+    logging.getLogger("jax._src.xla_bridge").setLevel(logging.WARNING)  # which accelerators are not there
     logging.basicConfig(level=logging.INFO, format=f"{name}: %(message)s", handlers=handlers, force=True)
     sys.excepthook = lambda kind, error, trace: logging.critical("failed", exc_info=(kind, error, trace))
     return logging.getLogger("lenscast")

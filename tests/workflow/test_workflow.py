@@ -1,0 +1,153 @@
+"""The whole workflow on a small experiment: what it makes, what it runs again, and what survives a crash."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from lenscast import io
+
+ROOT = Path(__file__).resolve().parents[2]
+TINY = yaml.safe_load((ROOT / "tests/workflow/config.yaml").read_text())
+COVARIANCE = [f"results/tiny/summaries/fiducial/seeds_{100000 + i}_{100001 + i}.h5" for i in (0, 2)]
+
+
+def changed(changes: dict[str, Any]) -> dict[str, Any]:
+    """The small config with other values at dotted keys."""
+    config = yaml.safe_load(yaml.safe_dump(TINY))
+    for key, value in changes.items():
+        *sections, last = key.split(".")
+        section = config
+        for name in sections:
+            section = section[name]
+        section[last] = value
+    return config
+
+
+def command(directory: Path, *arguments: str, **changes: Any) -> list[str]:
+    directory.mkdir(exist_ok=True)
+    config = directory / "config.yaml"
+    config.write_text(yaml.safe_dump(changed({key.replace("__", "."): value for key, value in changes.items()})))
+    snakemake = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(directory)]
+    return [*snakemake, *arguments, "--configfile", str(config)]
+
+
+def run(directory: Path, *arguments: str, **changes: Any) -> str:
+    done = subprocess.run(command(directory, *arguments, **changes), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def planned(directory: Path, **changes: Any) -> Counter[str]:
+    """Jobs of a dry run, by rule."""
+    text = run(directory, "--dry-run", **changes)
+    jobs = re.findall(r"^(?:localrule|rule) (\w+):", text, re.MULTILINE)
+    return Counter(job for job in jobs if job != "all")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run."""
+    directory = tmp_path_factory.mktemp("finished")
+    run(directory)
+    return directory
+
+
+def test_workflow_makes_tables_and_figures_and_then_has_nothing_to_do(finished: Path) -> None:
+    results = finished / "results/tiny"
+    for name in ("maps", "power_spectrum", "peaks", "derivatives", "correlation", "triangle", "convergence"):
+        assert (results / f"figures/{name}.png").stat().st_size > 10_000
+    for name in TINY["forecast"]["data_vectors"]:
+        table = pd.read_csv(results / f"fisher/{name}_parameters.csv")
+        assert set(TINY["forecast"]["parameters"]) < set(table["parameter"])
+        with_priors = table[table["with_priors"] & (table["estimator"] == "standard")].set_index("parameter")
+        for parameter, prior in TINY["forecast"]["priors"].items():
+            assert 0 < with_priors["sigma"][parameter] < prior
+    assert planned(finished) == Counter()
+
+
+def test_workflow_maps_carry_what_makes_them_again(finished: Path) -> None:
+    contents = io.load(finished / "results/tiny/tangents/fiducial/seeds_0_1.h5")
+    tangents = contents.variables["tangents"]
+    assert tangents.axes == ("map", "param", "source", "y", "x")
+    assert tangents.values.shape == (2 * 8, 6, 1, 64, 64)
+    assert list(contents.coordinates["param"]["name"]) == TINY["forecast"]["parameters"]
+    assert {"config", "seeds", "versions", "git_commit", "command"} <= contents.provenance.keys()
+
+
+def test_workflow_after_a_change_of_area_runs_forecasts_and_figures_only(finished: Path) -> None:
+    jobs = planned(finished, survey__area_deg2=5000.0)
+    assert jobs["forecast"] == 3
+    assert not jobs.keys() & {"simulate", "differentiate", "measure", "measure_derivatives", "gather"}
+
+
+def test_workflow_after_a_change_of_bins_runs_no_simulation(finished: Path) -> None:
+    statistics = TINY["statistics"] | {"peaks": TINY["statistics"]["peaks"] | {"snr_edges": [0.0, 1.0, 2.0]}}
+    jobs = planned(finished, statistics=statistics)
+    assert jobs["measure"] == 4
+    assert jobs["measure_derivatives"] == 2
+    assert not jobs.keys() & {"simulate", "differentiate"}
+
+
+def test_workflow_with_more_boxes_runs_the_new_batches_only(finished: Path) -> None:
+    jobs = planned(finished, covariance__boxes=12)
+    assert jobs["simulate"] == 2
+    assert jobs["measure"] == 2
+    assert not jobs.keys() & {"differentiate", "measure_derivatives"}
+
+
+def test_workflow_refuses_a_bad_config_before_anything_runs(tmp_path: Path) -> None:
+    done = subprocess.run(
+        command(tmp_path, "--dry-run", survey__sigma_eps=0.3), capture_output=True, text=True, check=False
+    )
+    assert done.returncode != 0
+    assert "survey.sigma_eps: unknown key; did you mean sigma_e?" in done.stdout + done.stderr
+
+
+def test_workflow_killed_in_the_middle_goes_on_to_the_same_bytes(finished: Path, tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        command(tmp_path, *COVARIANCE), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    deadline = time.monotonic() + 600
+    while not list(tmp_path.glob("results/tiny/maps/fiducial/*.h5")):
+        assert process.poll() is None, "finished before it could be killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not all((tmp_path / name).exists() for name in COVARIANCE), "nothing was left to do"
+    run(tmp_path, "--unlock")
+    run(tmp_path, *COVARIANCE)
+    for name in COVARIANCE:
+        assert (tmp_path / name).read_bytes() == (finished / name).read_bytes()
+
+
+def test_workflow_gives_a_seed_the_same_maps_in_a_batch_of_any_size(finished: Path, tmp_path: Path) -> None:
+    run(tmp_path, "results/tiny/maps/fiducial/seeds_100000_100003.h5", boxes_per_batch=4)
+    batch = io.load(tmp_path / "results/tiny/maps/fiducial/seeds_100000_100003.h5").variables["kappa"].values
+    maps = finished / "results/tiny/maps/fiducial"
+    parts = [io.load(maps / f"seeds_{name}.h5").variables["kappa"].values for name in ("100000_100001", "100002_100003")]
+    # bit for bit: boxes run one after another under one compiled program
+    np.testing.assert_array_equal(batch, np.concatenate(parts))
+
+
+@pytest.mark.parametrize("config", ["config.yaml", "configs/dll.yaml"])
+def test_experiment_dry_runs(config: str, tmp_path: Path) -> None:
+    arguments = ["--snakefile", str(ROOT / "Snakefile"), "--directory", str(tmp_path), "--dry-run", "--quiet"]
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", *arguments, "--configfile", str(ROOT / config)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
