@@ -64,6 +64,7 @@ def triangle(posteriors: Mapping[str, ParameterCovariance], notes: Sequence[str]
         GaussianND(posterior.fiducial, posterior.matrix, names=list(posterior.names), labels=symbols)
         for posterior in posteriors.values()
     ]
+    widths = list(np.linspace(2.4, 1.2, len(gaussians)))  # where contours coincide, those below show at the sides
     plotter = get_subplot_plotter(width_inch=1.45 * len(first.names))
     plotter.settings.fontsize = plotter.settings.legend_fontsize = 11
     plotter.settings.axes_fontsize, plotter.settings.axes_labelsize = 8, 11
@@ -74,8 +75,8 @@ def triangle(posteriors: Mapping[str, ParameterCovariance], notes: Sequence[str]
         list(first.names),
         filled=False,
         contour_colors=list(COLOURS[: len(gaussians)]),
-        contour_lws=1.4,
-        line_args=[{"color": colour, "lw": 1.4} for colour in COLOURS[: len(gaussians)]],
+        contour_lws=widths,
+        line_args=[{"color": colour, "lw": width} for colour, width in zip(COLOURS, widths, strict=False)],
         legend_labels=[vector_label(name) for name in posteriors],
         markers=dict(zip(first.names, first.fiducial, strict=True)),
     )
@@ -125,9 +126,8 @@ def convergence(curves: Mapping[str, pd.DataFrame]) -> Figure:
                 axis.plot(rows["boxes"], rows["sigma"], style, marker=marker, color=colour,
                           markerfacecolor="white" if style == "--" else colour,
                           label=f"{vector_label(vector)}, {estimator}")  # fmt: skip
-        axis.set(
-            xscale="log", title=label(name), xlabel="boxes", xticks=ticks, xticklabels=map(str, ticks), ylim=(0, None)
-        )
+        axis.set(xscale="log", title=label(name), xlabel="boxes", xticks=ticks, xticklabels=map(str, ticks))
+        axis.set_ylim(0, 1.08 * axis.dataLim.ymax)
         axis.xaxis.set_minor_formatter(NullFormatter())
     for axis in axes[:, 0]:
         axis.set_ylabel(r"$\sigma$, marginal, with priors")

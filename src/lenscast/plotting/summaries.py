@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -84,6 +84,7 @@ def power_spectra(
                        alpha=0.35, lw=5, capsize=0)  # fmt: skip
         lower.errorbar(ell, signal[rows] / reference, error[rows] / np.abs(reference), fmt="o", color=MEASURED)
         symmetric(lower, 1.0)
+        lower.set_ylim(0, max(2.0, 1.1 * np.max(signal[rows] / reference)))
         for panel in (upper, lower):
             panel.axvline(nyquist.ell, color=COLOURS[3], linestyle="-.", linewidth=1)
         upper.set(xscale="log", yscale="log", title=block_label(key), ylabel=r"$\ell(\ell+1)\,C_\ell/2\pi$")
@@ -100,7 +101,7 @@ def power_spectra(
 @styled
 def peak_counts(
     measured: Float[np.ndarray, "map bin"],
-    box: Float[np.ndarray, " map"],
+    box: Int[np.ndarray, " map"],
     expected: Float[np.ndarray, "box bin"],
     bins: pd.DataFrame,
 ) -> Figure:
@@ -114,7 +115,7 @@ def peak_counts(
     bins : the data vector's bins; the outer ones are open.
     """
     parts = blocks(bins[bins["statistic"] == "peaks"])
-    counts, counts_error = mean_and_error(pd.DataFrame(measured).groupby(np.asarray(box)).mean().to_numpy())
+    counts, counts_error = mean_and_error(pd.DataFrame(measured).groupby(box).mean().to_numpy())
     mean, mean_error = mean_and_error(expected)
     field = measured.std(axis=0, ddof=1)
     figure, axes = grid(2, len(parts), (4.2, 2.9), sharex="col", height_ratios=(2, 1.2))

@@ -1,0 +1,203 @@
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib import pyplot, rcParams
+from matplotlib.image import imread
+
+from lenscast import plotting
+from lenscast.forecast.fisher import ParameterCovariance
+
+NAMES = ("Omega_c", "sigma8")
+FIDUCIAL = np.array([0.2589, 0.8159])
+
+
+def data_bins(n_sources=1):
+    pairs = [(i, j) for i in range(n_sources) for j in range(i, n_sources)]
+    edges = [100.0, 300.0, 500.0, 700.0]
+    spectra = [
+        {"statistic": "power_spectrum", "source_1": i, "source_2": j, "low": low, "high": high, "unit": "sr"}
+        for i, j in pairs
+        for low, high in pairwise(edges)
+    ]
+    counts = [
+        {"statistic": "peaks", "source_1": 0, "scale_arcmin": scale, "low": low, "high": high, "unit": "peaks"}
+        for scale in (9.4, 18.8)
+        for low, high in ((np.nan, 1.0), (1.0, 2.0), (2.0, np.nan))
+    ]
+    bins = pd.DataFrame(spectra + counts)
+    return bins.assign(centre=bins["low"].fillna(0.0) + bins["high"].fillna(3.0)).assign(
+        name=[str(i) for i in range(len(bins))]
+    )
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(1)
+
+
+def draws(rng, bins, number):
+    mean = np.where(bins["unit"] == "sr", 1e-9, 40.0)
+    return mean * (1 + 0.1 * rng.standard_normal((number, len(bins))))
+
+
+def texts(figure):
+    figure.canvas.draw()
+    found = [each.get_text() for axes in figure.axes for each in (axes.title, axes.xaxis.label, axes.yaxis.label)]
+    return " ".join(found + [each.get_text() for each in figure.texts])
+
+
+def test_save_writes_the_whole_file_with_equal_bytes_for_equal_figures(tmp_path):
+    for name in ("a", "b"):
+        figure = plotting.correlation(np.eye(9), data_bins())
+        plotting.save(figure, tmp_path / "figures" / f"{name}.png")
+    first, second = ((tmp_path / "figures" / f"{name}.png").read_bytes() for name in ("a", "b"))
+    assert first == second
+    assert {path.name for path in (tmp_path / "figures").iterdir()} == {"a.png", "b.png"}
+    assert imread(tmp_path / "figures" / "a.png").shape[0] > 500
+
+
+def test_figures_leave_no_global_state(rng):
+    before = dict(rcParams)
+    posterior = ParameterCovariance(NAMES, FIDUCIAL, np.diag([0.01, 0.02]) ** 2)
+    plotting.triangle({"C_ell": posterior})
+    plotting.correlation(np.eye(9), data_bins())
+    assert dict(rcParams) == before
+    assert pyplot.get_fignums() == []
+
+
+def test_maps_show_each_tangent_with_symmetric_colours(rng):
+    kappa, tangents = rng.standard_normal((16, 16)), rng.standard_normal((2, 16, 16))
+    figure = plotting.maps_and_tangents(kappa, kappa, tangents, NAMES, field_deg=5.0)
+    images = [axes.images[0] for axes in figure.axes if axes.images]
+    assert len(images) == 4
+    for image in images[2:]:
+        assert image.norm.vmin == -image.norm.vmax
+    assert images[0].get_extent() == [-2.5, 2.5, -2.5, 2.5]
+
+
+def test_power_spectra_take_the_noise_off_and_divide_by_theory(rng):
+    bins = data_bins()
+    noise = np.where(bins["unit"] == "sr", 3e-10, 0.0)
+    theory = bins[bins["unit"] == "sr"][["source_1", "source_2", "low"]].assign(limber=2e-9, limber_windows=1e-9)
+    expected = draws(rng, bins, 6) + noise
+    measured = draws(rng, bins, 8) + noise
+    figure = plotting.power_spectra(expected, measured, noise, bins, plotting.Nyquist(1.0, 2000.0), theory)
+    lower = figure.axes[1]
+    ratio = lower.containers[1].lines[0].get_ydata()
+    np.testing.assert_allclose(ratio, (expected - noise)[:, :3].mean(axis=0) / 1e-9)
+    # both panels mark the particles' limit at k chi_s / 2
+    for axes in figure.axes:
+        assert any(line.get_xdata()[0] == 1000.0 for line in axes.lines if len(set(line.get_xdata())) == 1)
+
+
+def test_power_spectra_of_several_sources_have_a_column_each(rng):
+    bins = data_bins(n_sources=2)
+    figure = plotting.power_spectra(
+        draws(rng, bins, 4), draws(rng, bins, 4), np.zeros(len(bins)), bins, plotting.Nyquist(1.0, 2000.0)
+    )
+    assert len(figure.axes) == 6
+    assert "(1-2)" in texts(figure)
+
+
+def test_peak_counts_compare_means_with_errors_over_boxes(rng):
+    bins = data_bins()
+    measured, expected = draws(rng, bins, 8), draws(rng, bins, 4)
+    box = np.repeat([1, 2, 3, 4], 2)
+    figure = plotting.peak_counts(measured, box, expected, bins)
+    assert len(figure.axes) == 4
+    container = figure.axes[2].containers[0]
+    ratio = expected.mean(axis=0) / measured.mean(axis=0)
+    np.testing.assert_allclose(container.lines[0].get_ydata(), ratio[3:6])
+    counts = measured.reshape(4, 2, -1).mean(axis=1)
+    relative = np.hypot(
+        *(each.std(axis=0, ddof=1) / len(each) ** 0.5 / each.mean(axis=0) for each in (counts, expected))
+    )
+    low, high = (np.array([segment[:, 1] for segment in container.lines[2][0].get_segments()])).T
+    np.testing.assert_allclose((high - low) / 2, (ratio * relative)[3:6])
+
+
+def test_derivatives_are_logarithmic_for_spectra_without_their_noise(rng):
+    bins = data_bins()
+    noise = np.where(bins["unit"] == "sr", 3e-10, 0.0)
+    expected = draws(rng, bins, 4) + noise
+    jacobian = np.stack([2 * draws(rng, bins, 4), -draws(rng, bins, 4)], axis=1)
+    figure = plotting.derivatives(jacobian, expected, noise, bins, NAMES)
+    assert len(figure.axes) == 6
+    logarithmic = figure.axes[0].containers[0].lines[0].get_ydata()
+    np.testing.assert_allclose(logarithmic, (jacobian[:, 0].mean(axis=0) / (expected - noise).mean(axis=0))[:3])
+    counts = figure.axes[3].containers[0].lines[0].get_ydata()
+    np.testing.assert_allclose(counts, jacobian[:, 1].mean(axis=0)[3:6])
+
+
+def comparison(statistic, rng, masked):
+    rows = [
+        {"parameter": name, "data": data, "autodiff": 1.0, "autodiff_error": 0.1, "difference": 1.01, "step": step}
+        | {"difference_error": 0.1, "deviation_error": 0.01, "relative": -0.01, "z": rng.standard_normal(), "boxes": 8}
+        for step in (1.0, 0.5)
+        for name in NAMES
+        for data in ("a", "b", "total")
+    ]
+    table = pd.DataFrame(rows).assign(statistic=statistic)
+    return table.assign(through_mask=0.0) if masked else table
+
+
+def test_derivatives_check_shows_the_three_estimates_of_the_total_count(rng):
+    tables = {"power_spectrum": comparison("power_spectrum", rng, False), "peaks": comparison("peaks", rng, True)}
+    figure = plotting.derivatives_check(tables)
+    total = figure.axes[4]
+    assert [container.lines[0].get_ydata()[0] for container in total.containers] == [1.0, 1.01, 0.0]
+    assert [tick.get_text() for tick in total.get_xticklabels()] == ["AD", "FD hard", "AD mask"]
+    assert "8 boxes" in texts(figure) or "8 boxes" in figure.get_supxlabel()
+
+
+def test_triangle_contours_enclose_the_levels_it_states(rng):
+    matrix = np.array([[1.0, 0.5], [0.5, 2.0]]) * 1e-4
+    posteriors = {"peaks": ParameterCovariance(NAMES, FIDUCIAL, matrix)}
+    figure = plotting.triangle(posteriors, ["peaks: nothing to say"])
+    panel = next(axes for axes in figure.axes if axes.collections)
+    reach = [path.vertices[:, 0].max() - FIDUCIAL[0] for path in panel.collections[0].get_paths()]
+    # a contour of Delta chi2 reaches sqrt(Delta chi2) sigma; GetDist's grid resolves it to 1 %
+    np.testing.assert_allclose(sorted(reach), np.sqrt([2.30, 6.18]) * 0.01, rtol=0.01)
+    assert "2.30, 6.18" in texts(figure)
+    assert "nothing to say" in texts(figure)
+
+
+def test_verdict_note_names_what_is_not_settled():
+    table = pd.DataFrame(
+        {
+            "parameter": ["Omega_c", "sigma8", "h", "Omega_c"],
+            "estimator": ["standard", "standard", "standard", "cross"],
+            "with_priors": True,
+            "verdict": ["converged", "unconstrained by these simulations", "converged", "not converged"],
+            "prior_dominated": [False, False, True, False],
+        }
+    )
+    (line,) = plotting.verdict_note("C_ell", table)
+    assert line == r"$C_\ell$: unconstrained by these simulations: $\sigma_8$; set by the prior: $h$"
+    assert plotting.verdict_note("C_ell", table.iloc[:1]) == []
+
+
+def test_convergence_shows_both_estimators_of_each_data_vector():
+    curve = pd.DataFrame(
+        [
+            {"boxes": boxes, "estimator": estimator, "parameter": name, "sigma": 0.1 / boxes}
+            for boxes in (8, 4, 2)
+            for estimator in ("standard", "cross")
+            for name in NAMES
+        ]
+    )
+    figure = plotting.convergence({"C_ell": curve, "peaks": curve})
+    assert [len(axes.lines) for axes in figure.axes] == [4, 4]
+    assert [tick.get_text() for tick in figure.axes[0].get_xticklabels()] == ["2", "4", "8"]
+
+
+def test_matter_power_marks_the_mesh_limit():
+    k = np.array([0.1, 0.5, 1.0])
+    columns = ["power", "error", "corrected", "corrected_error", "linear", "linear_camb", "halofit"]
+    table = pd.DataFrame({"k": k} | {name: 100 / k for name in columns})
+    figure = plotting.matter_power(table, nyquist=0.98, seeds=4)
+    for axes in figure.axes:
+        assert any(set(line.get_xdata()) == {0.98} for line in axes.lines)
+    assert "Mpc" in texts(figure)
