@@ -9,13 +9,14 @@ Derivatives of any quantity at an output scale factor include the motion of that
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import diffrax
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Float32, PyTree
 
-from lenscast.cosmology import Cosmology
+from lenscast.cosmology import Cosmology, Parameters
 from lenscast.cosmology.background import expansion
 from lenscast.gravity.forces import acceleration
 from lenscast.gravity.integrators import BullFrog, FastPM
@@ -123,50 +124,70 @@ def nbody(
             "use RecursiveCheckpointAdjoint() with fixed steps or with save"
         )
     times = a.astype(jnp.float32)
-    terms, solver, controller, max_steps = _method(integrator, times, cosmology, mesh)
+    if isinstance(integrator, FixedSteps):
+        method = _fixed_steps(integrator, times, cosmology, mesh)
+    else:
+        method = _adaptive(integrator, cosmology, mesh)
     kept = diffrax.SaveAt(ts=times[1:])
     if save is not None:
         kept = diffrax.SaveAt(ts=times[1:], fn=lambda t, y, args: save(y))
     solution = diffrax.diffeqsolve(
-        terms,
-        solver,
+        method.terms,
+        method.solver,
         t0=times[0],
         t1=times[-1],
         dt0=None,
         y0=initial,
-        args=cosmology,
+        args=method.args,
         saveat=kept,
-        stepsize_controller=controller,
+        stepsize_controller=method.stepsize_controller,
         adjoint=adjoint or diffrax.ForwardMode(),
-        max_steps=max_steps,
+        max_steps=method.max_steps,
     )
     return solution.ys
 
 
-def _method(
-    integrator: Integrator, times: Float32[Array, " time"], cosmology: Cosmology, mesh: ParticleMesh
-) -> tuple[diffrax.AbstractTerm, diffrax.AbstractSolver, diffrax.AbstractStepSizeController, int]:
-    """Vector field, solver, step control and largest number of steps."""
-    lattice = mesh.lattice
+class _Method(NamedTuple):
+    """What `diffrax.diffeqsolve` needs to know of an integrator."""
+
+    terms: diffrax.AbstractTerm
     solver: diffrax.AbstractSolver
-    if isinstance(integrator, FixedSteps):
-        solver = {"bullfrog": BullFrog, "fastpm": FastPM}[integrator.kind]()
+    stepsize_controller: diffrax.AbstractStepSizeController
+    max_steps: int
+    args: Cosmology | Parameters
 
-        def forces(t: Any, y: Particles, args: Cosmology) -> Particles:
-            return Particles(y.momentum, acceleration(lattice + y.displacement, mesh))
 
-        ends = cosmology.growth.D1(jnp.stack([times[0], times[-1]]).astype(jnp.float64))
-        inner = cosmology.growth.scale_factor(jnp.linspace(ends[0], ends[1], integrator.steps + 1)[1:-1])
-        steps = jnp.concatenate([times[:1], inner.astype(jnp.float32), times[-1:]])
-        return diffrax.ODETerm(forces), solver, diffrax.StepTo(steps), integrator.steps
+def _fixed_steps(
+    integrator: FixedSteps, times: Float32[Array, " time"], cosmology: Cosmology, mesh: ParticleMesh
+) -> _Method:
+    """Growth-matched steps: the solvers take momentum and acceleration and multiply them by the growth of a step."""
 
-    def motion(t: Any, y: Particles, args: Cosmology) -> Particles:
+    def forces(t: Any, y: Particles, args: Cosmology) -> Particles:
+        return Particles(y.momentum, acceleration(y.position(mesh), mesh))
+
+    ends = cosmology.growth.D1(jnp.stack([times[0], times[-1]]).astype(jnp.float64))
+    inner = cosmology.growth.scale_factor(jnp.linspace(ends[0], ends[1], integrator.steps + 1)[1:-1])
+    steps = jnp.concatenate([times[:1], inner.astype(jnp.float32), times[-1:]])
+    solver = {"bullfrog": BullFrog, "fastpm": FastPM}[integrator.kind]()
+    return _Method(diffrax.ODETerm(forces), solver, diffrax.StepTo(steps), integrator.steps, cosmology)
+
+
+def _adaptive(integrator: Adaptive, cosmology: Cosmology, mesh: ParticleMesh) -> _Method:
+    """The equations of motion as they stand.
+
+    Their parameters pass in single precision: `BacksolveAdjoint` integrates the adjoints of particles and parameters
+    together, and diffrax does so in one precision only.
+    """
+
+    def motion(t: Any, y: Particles, args: Parameters) -> Particles:
+        parameters = jax.tree.map(lambda parameter: parameter.astype(jnp.float64), args)
         a = jnp.asarray(t, jnp.float64)
-        rate = expansion(a, args.parameters)
+        rate = expansion(a, parameters)
         drift = (1 / (a**3 * rate)).astype(jnp.float32)
-        kick = (1.5 * args.parameters.Omega_m / (a**2 * rate)).astype(jnp.float32)
-        return Particles(drift * y.momentum, kick * acceleration(lattice + y.displacement, mesh))
+        kick = (1.5 * parameters.Omega_m / (a**2 * rate)).astype(jnp.float32)
+        return Particles(drift * y.momentum, kick * acceleration(y.position(mesh), mesh))
 
     solver = {"tsit5": diffrax.Tsit5, "dopri5": diffrax.Dopri5}[integrator.kind]()
-    controller: Any = diffrax.PIDController(rtol=integrator.rtol, atol=integrator.atol)
-    return diffrax.ODETerm(motion), solver, controller, integrator.max_steps
+    controller = diffrax.PIDController(rtol=integrator.rtol, atol=integrator.atol)
+    single = jax.tree.map(lambda parameter: parameter.astype(jnp.float32), cosmology.parameters)
+    return _Method(diffrax.ODETerm(motion), solver, controller, integrator.max_steps, single)
