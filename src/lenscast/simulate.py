@@ -59,9 +59,7 @@ class Simulation:
         steps = simulation.integrator
         fixed = steps.kind in ("bullfrog", "fastpm")
         return cls(
-            mesh=ParticleMesh(
-                simulation.box_size, simulation.particles, simulation.mesh_factor, simulation.gradient
-            ),
+            mesh=ParticleMesh(simulation.box_size, simulation.particles, simulation.mesh_factor, simulation.gradient),
             a_start=simulation.a_start,
             lpt_order=simulation.lpt_order,
             integrator=FixedSteps(steps.kind, steps.steps) if fixed else Adaptive(steps.kind, steps.rtol, steps.atol),
@@ -148,7 +146,11 @@ def maps_and_tangents(
 
 
 def noise_maps(
-    seed: Int[Array, ""] | int, realisation: Int[Array, ""] | int, draw: Int[Array, ""] | int, shape: tuple[int, ...], rms: float
+    seed: Int[Array, ""] | int,
+    realisation: Int[Array, ""] | int,
+    draw: Int[Array, ""] | int,
+    shape: tuple[int, ...],
+    rms: float,
 ) -> Float32[Array, "source y x"]:
     """Shape noise of one map, independent of the density field and of the other maps.
 

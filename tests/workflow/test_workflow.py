@@ -38,8 +38,8 @@ def command(directory: Path, *arguments: str, **changes: Any) -> list[str]:
     directory.mkdir(exist_ok=True)
     config = directory / "config.yaml"
     config.write_text(yaml.safe_dump(changed({key.replace("__", "."): value for key, value in changes.items()})))
-    snakemake = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(directory)]
-    return [*snakemake, *arguments, "--configfile", str(config)]
+    snakemake = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+    return [*snakemake, "--directory", str(directory), *arguments, "--configfile", str(config)]
 
 
 def run(directory: Path, *arguments: str, **changes: Any) -> str:
@@ -136,7 +136,8 @@ def test_workflow_gives_a_seed_the_same_maps_in_a_batch_of_any_size(finished: Pa
     run(tmp_path, "results/tiny/maps/fiducial/seeds_100000_100003.h5", boxes_per_batch=4)
     batch = io.load(tmp_path / "results/tiny/maps/fiducial/seeds_100000_100003.h5").variables["kappa"].values
     maps = finished / "results/tiny/maps/fiducial"
-    parts = [io.load(maps / f"seeds_{name}.h5").variables["kappa"].values for name in ("100000_100001", "100002_100003")]
+    batches = (io.load(maps / f"seeds_{name}.h5") for name in ("100000_100001", "100002_100003"))
+    parts = [each.variables["kappa"].values for each in batches]
     # bit for bit: boxes run one after another under one compiled program
     np.testing.assert_array_equal(batch, np.concatenate(parts))
 

@@ -89,3 +89,18 @@ def command(target):
     """Shell command that makes a file again."""
     files = " ".join(map(str, workflow.configfiles))
     return f"snakemake {target}" + (f" --configfile {files}" if workflow.config_settings.configfiles else "")
+
+
+def forecast_tables():
+    """Tables of all data vectors."""
+    return expand(rules.forecast.output.parameters, data_vector=DATA_VECTORS)
+
+
+def forecast_figures():
+    """Figures of the forecast; the matter power spectrum shows theory, so it needs CAMB."""
+    names = ["maps", "power_spectrum", "peaks", "derivatives", "correlation", "triangle", "convergence"]
+    return [f"{RESULTS}/figures/{name}.png" for name in names + THEORY * ["matter_power"]]
+
+
+def figure_log(name):
+    return f"{RESULTS}/logs/figure_{name}.log"

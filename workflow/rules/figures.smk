@@ -1,21 +1,15 @@
 import math
 
-FIGURES = ["maps", "power_spectrum", "peaks", "derivatives", "correlation", "triangle", "convergence", "matter_power"]
 FIRST_DERIVATIVES = next(iter(CONFIG.batches["derivatives"]))
-
-
-def forecast_figures():
-    """Figures of the forecast; the matter power spectrum shows theory, so it needs CAMB."""
-    return [f"{RESULTS}/figures/{name}.png" for name in FIGURES if THEORY or name != "matter_power"]
-
-
-def figure_log(name):
-    return f"{RESULTS}/logs/figure_{name}.log"
 
 
 rule theory:
     output:
-        table=RESULTS + "/theory/c_ell.csv",
+        table=f"{RESULTS}/theory/c_ell.csv",
+    log:
+        f"{RESULTS}/logs/theory.log",
+    conda:
+        "../../environment.yml"
     params:
         cosmology=SETTINGS["cosmology"],
         lightcone=SETTINGS["lightcone"],
@@ -24,28 +18,24 @@ rule theory:
         ell_edges=SETTINGS["statistics"]["power_spectrum"]["ell_edges"],
         steps=SETTINGS["finite_differences"]["steps"],
         code=sources("theory"),
-    log:
-        RESULTS + "/logs/theory.log",
-    conda:
-        "../../environment.yml"
     script:
         "../scripts/theory.py"
 
 
 rule matter_power:
     output:
-        table=RESULTS + "/theory/matter_power.csv",
-        figure=RESULTS + "/figures/matter_power.png",
+        table=f"{RESULTS}/theory/matter_power.csv",
+        figure=f"{RESULTS}/figures/matter_power.png",
+    log:
+        f"{RESULTS}/logs/matter_power.log",
+    conda:
+        "../../environment.yml"
     params:
         simulation=SETTINGS["simulation"],
         lightcone=SETTINGS["lightcone"],
         cosmology=SETTINGS["cosmology"],
         seeds=list(CONFIG.derivatives.seeds[:4]),
         code=[sources("cosmology", "gravity", "theory"), PLOT_CODE],
-    log:
-        RESULTS + "/logs/matter_power.log",
-    conda:
-        "../../environment.yml"
     script:
         "../scripts/matter_power.py"
 
@@ -54,15 +44,15 @@ rule figure_maps:
     input:
         tangents=expand(rules.differentiate.output.maps, cosmology="fiducial", batch=FIRST_DERIVATIVES)[0],
     output:
-        figure=RESULTS + "/figures/maps.png",
-    params:
-        field_deg=CONFIG.lightcone.field_deg,
-        sigma_pixel=CONFIG.survey.sigma_e / CONFIG.survey.n_gal**0.5 / CONFIG.lightcone.pixel_arcmin,
-        code=PLOT_CODE,
+        figure=f"{RESULTS}/figures/maps.png",
     log:
         figure_log("maps"),
     conda:
         "../../environment.yml"
+    params:
+        field_deg=CONFIG.lightcone.field_deg,
+        sigma_pixel=CONFIG.survey.sigma_e / CONFIG.survey.n_gal**0.5 / CONFIG.lightcone.pixel_arcmin,
+        code=PLOT_CODE,
     script:
         "../scripts/figure_maps.py"
 
@@ -73,17 +63,17 @@ rule figure_power_spectrum:
         jacobians=rules.gather.output.jacobians,
         theory=rules.theory.output.table if THEORY else [],
     output:
-        figure=RESULTS + "/figures/power_spectrum.png",
+        figure=f"{RESULTS}/figures/power_spectrum.png",
+    log:
+        figure_log("power_spectrum"),
+    conda:
+        "../../environment.yml"
     params:
         settings=statistics_settings(),
         cosmology=SETTINGS["cosmology"],
         z_source=SETTINGS["survey"]["z_source"],
         particle_nyquist=math.pi * CONFIG.simulation.particles / CONFIG.simulation.box_size,
         code=PLOT_CODE,
-    log:
-        figure_log("power_spectrum"),
-    conda:
-        "../../environment.yml"
     script:
         "../scripts/figure_power_spectrum.py"
 
@@ -93,13 +83,13 @@ rule figure_peaks:
         summaries=rules.gather.output.summaries,
         jacobians=rules.gather.output.jacobians,
     output:
-        figure=RESULTS + "/figures/peaks.png",
-    params:
-        code=PLOT_CODE,
+        figure=f"{RESULTS}/figures/peaks.png",
     log:
         figure_log("peaks"),
     conda:
         "../../environment.yml"
+    params:
+        code=PLOT_CODE,
     script:
         "../scripts/figure_peaks.py"
 
@@ -109,14 +99,14 @@ rule figure_derivatives:
         jacobians=rules.gather.output.jacobians,
         theory=rules.theory.output.table if THEORY else [],
     output:
-        figure=RESULTS + "/figures/derivatives.png",
-    params:
-        settings=statistics_settings(),
-        code=PLOT_CODE,
+        figure=f"{RESULTS}/figures/derivatives.png",
     log:
         figure_log("derivatives"),
     conda:
         "../../environment.yml"
+    params:
+        settings=statistics_settings(),
+        code=PLOT_CODE,
     script:
         "../scripts/figure_derivatives.py"
 
@@ -125,13 +115,13 @@ rule figure_correlation:
     input:
         forecast=expand(rules.forecast.output.forecast, data_vector=DATA_VECTORS[-1])[0],
     output:
-        figure=RESULTS + "/figures/correlation.png",
-    params:
-        code=PLOT_CODE,
+        figure=f"{RESULTS}/figures/correlation.png",
     log:
         figure_log("correlation"),
     conda:
         "../../environment.yml"
+    params:
+        code=PLOT_CODE,
     script:
         "../scripts/figure_correlation.py"
 
@@ -141,14 +131,14 @@ rule figure_triangle:
         forecasts=expand(rules.forecast.output.forecast, data_vector=DATA_VECTORS),
         parameters=expand(rules.forecast.output.parameters, data_vector=DATA_VECTORS),
     output:
-        figure=RESULTS + "/figures/triangle.png",
-    params:
-        data_vectors=DATA_VECTORS,
-        code=PLOT_CODE,
+        figure=f"{RESULTS}/figures/triangle.png",
     log:
         figure_log("triangle"),
     conda:
         "../../environment.yml"
+    params:
+        data_vectors=DATA_VECTORS,
+        code=PLOT_CODE,
     script:
         "../scripts/figure_triangle.py"
 
@@ -157,13 +147,13 @@ rule figure_convergence:
     input:
         curves=expand(rules.forecast.output.convergence, data_vector=DATA_VECTORS),
     output:
-        figure=RESULTS + "/figures/convergence.png",
-    params:
-        data_vectors=DATA_VECTORS,
-        code=PLOT_CODE,
+        figure=f"{RESULTS}/figures/convergence.png",
     log:
         figure_log("convergence"),
     conda:
         "../../environment.yml"
+    params:
+        data_vectors=DATA_VECTORS,
+        code=PLOT_CODE,
     script:
         "../scripts/figure_convergence.py"

@@ -3,10 +3,19 @@ rule forecast:
         summaries=rules.gather.output.summaries,
         jacobians=rules.gather.output.jacobians,
     output:
-        forecast=RESULTS + "/fisher/{data_vector}.h5",
-        parameters=RESULTS + "/fisher/{data_vector}_parameters.csv",
-        directions=RESULTS + "/fisher/{data_vector}_directions.csv",
-        convergence=RESULTS + "/fisher/{data_vector}_convergence.csv",
+        forecast=f"{RESULTS}/fisher/{{data_vector}}.h5",
+        parameters=f"{RESULTS}/fisher/{{data_vector}}_parameters.csv",
+        directions=f"{RESULTS}/fisher/{{data_vector}}_directions.csv",
+        convergence=f"{RESULTS}/fisher/{{data_vector}}_convergence.csv",
+    log:
+        f"{RESULTS}/logs/forecast/{{data_vector}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/forecast/{{data_vector}}.tsv"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=4000,
+        runtime=30,
     params:
         statistics=lambda wildcards: CONFIG.forecast.data_vectors[wildcards.data_vector],
         parameters=CONFIG.forecast.parameters,
@@ -16,19 +25,5 @@ rule forecast:
         region=statistics_settings(),
         code=FORECAST_CODE,
         command=lambda wildcards: command(f"{RESULTS}/fisher/{wildcards.data_vector}.h5"),
-    log:
-        RESULTS + "/logs/forecast/{data_vector}.log",
-    benchmark:
-        RESULTS + "/benchmarks/forecast/{data_vector}.tsv"
-    resources:
-        mem_mb=4000,
-        runtime=30,
-    conda:
-        "../../environment.yml"
     script:
         "../scripts/forecast.py"
-
-
-def forecast_tables():
-    """Tables of all data vectors."""
-    return expand(rules.forecast.output.parameters, data_vector=DATA_VECTORS)

@@ -4,17 +4,17 @@ SPECTRA_AND_COUNTS = [name for name in SETTINGS["statistics"] if SETTINGS["stati
 
 use rule measure_derivatives as measure_through_mask with:
     output:
-        summaries=RESULTS + "/check_derivatives/through_mask/{cosmology}/{batch}.h5",
+        summaries=f"{RESULTS}/check_derivatives/through_mask/{{cosmology}}/{{batch}}.h5",
+    log:
+        f"{RESULTS}/logs/measure_through_mask/{{cosmology}}/{{batch}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/measure_through_mask/{{cosmology}}/{{batch}}.tsv"
     params:
         settings=statistics_settings() | {"statistics": {"peaks": SETTINGS["statistics"]["peaks"]}},
         draws=CONFIG.derivatives.noise_realisations,
         quantity="through_mask",
         code=SUMMARY_CODE,
         command="snakemake check_derivatives",
-    log:
-        RESULTS + "/logs/measure_through_mask/{cosmology}/{batch}.log",
-    benchmark:
-        RESULTS + "/benchmarks/measure_through_mask/{cosmology}/{batch}.tsv"
 
 
 rule compare_derivatives:
@@ -23,21 +23,21 @@ rule compare_derivatives:
         masked=batches(rules.measure_through_mask.output.summaries, "finite_differences", cosmology="fiducial"),
         shifted=batches(rules.measure.output.summaries, "finite_differences", cosmology=SHIFTED),
     output:
-        tables=expand(RESULTS + "/check_derivatives/{statistic}.csv", statistic=SPECTRA_AND_COUNTS),
-        summary=RESULTS + "/check_derivatives/summary.csv",
+        tables=expand(f"{RESULTS}/check_derivatives/{{statistic}}.csv", statistic=SPECTRA_AND_COUNTS),
+        summary=f"{RESULTS}/check_derivatives/summary.csv",
+    log:
+        f"{RESULTS}/logs/compare_derivatives.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/compare_derivatives.tsv"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=8000,
+        runtime=60,
     params:
         statistics=SPECTRA_AND_COUNTS,
         steps=CONFIG.finite_differences.steps,
         code=FORECAST_CODE,
-    log:
-        RESULTS + "/logs/compare_derivatives.log",
-    benchmark:
-        RESULTS + "/benchmarks/compare_derivatives.tsv"
-    resources:
-        mem_mb=8000,
-        runtime=60,
-    conda:
-        "../../environment.yml"
     script:
         "../scripts/compare_derivatives.py"
 
@@ -46,13 +46,13 @@ rule figure_check:
     input:
         tables=rules.compare_derivatives.output.tables,
     output:
-        figure=RESULTS + "/figures/check_derivatives.png",
-    params:
-        code=PLOT_CODE,
+        figure=f"{RESULTS}/figures/check_derivatives.png",
     log:
-        RESULTS + "/logs/figure_check.log",
+        f"{RESULTS}/logs/figure_check.log",
     conda:
         "../../environment.yml"
+    params:
+        code=PLOT_CODE,
     script:
         "../scripts/figure_check.py"
 

@@ -1,4 +1,4 @@
-"""What every job does first: log, precision, threads and compilation cache; the only global settings of the workflow."""
+"""What every job does first: log, precision, threads, compilation cache; the only global settings of the workflow."""
 
 import hashlib
 import logging
@@ -38,7 +38,7 @@ def progress(seeds: Iterable[int], log: logging.Logger, what: str) -> Iterator[i
         yield seed
         spent = time.monotonic() - begin
         left = spent / done * (len(seeds) - done)
-        log.info("box %d of %d done (seed %d, %s), %.0f s spent, %.0f s left", done, len(seeds), seed, what, spent, left)
+        log.info("box %d of %d (seed %d, %s), %.0f s spent, %.0f s left", done, len(seeds), seed, what, spent, left)
 
 
 def _machine() -> str:

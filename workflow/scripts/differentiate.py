@@ -27,9 +27,7 @@ coordinates = {
     "source": {"z": simulation.z_source},
 }
 what = f"{simulation.lightcone.planes} planes, {simulation.realisations} maps, {len(names)} tangents"
-with io.writer(
-    snakemake.output.maps, coordinates, io.provenance(settings, seeds, snakemake.params.command)
-) as file:
+with io.writer(snakemake.output.maps, coordinates, io.provenance(settings, seeds, snakemake.params.command)) as file:
     for seed in progress(seeds, log, what):
         kappa, tangents = maps(seed, parameters)
         axes = ("map", "param", "source", "y", "x")

@@ -51,4 +51,5 @@ variables["mean"] = io.Variable(covariance.mean, ("bin",), "see bins", "mean dat
 coordinates = {"param": {"name": list(fiducial), "fiducial": list(fiducial.values())}, "bin": bins[chosen]}
 seeds = sorted({*box, *derivatives.box})
 io.save(snakemake.output.forecast, variables, coordinates, io.provenance(dict(p.items()), seeds, p.command))
-log.info("\n%s", table[["parameter", "estimator", "with_priors", "sigma", "bias_share", "verdict"]].to_string(index=False))
+columns = ["parameter", "estimator", "with_priors", "sigma", "bias_share", "verdict"]
+log.info("\n%s", table[columns].to_string(index=False))

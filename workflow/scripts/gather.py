@@ -20,15 +20,13 @@ def joined(files, name):
 
 def provenance(files):
     seeds = [seed for file in files for seed in dict.fromkeys(file.coordinates["map"]["seed"])]
-    return io.provenance({"batches": [file.provenance["config"] for file in files[:1]]}, seeds, snakemake.params.command)
+    return io.provenance({"batches": files[0].provenance["config"]}, seeds, snakemake.params.command)
 
 
 first = summaries[0].coordinates
 index = pd.concat([file.coordinates["map"] for file in summaries], ignore_index=True)
 measured = io.Variable(joined(summaries, "measured"), ("map", "bin"), "see bins", "statistics of the noisy maps")
-io.save(
-    snakemake.output.summaries, {"measured": measured}, {"map": index, "bin": first["bin"]}, provenance(summaries)
-)
+io.save(snakemake.output.summaries, {"measured": measured}, {"map": index, "bin": first["bin"]}, provenance(summaries))
 
 seeds = np.concatenate([file.coordinates["map"]["seed"] for file in derivatives])
 jacobian, expected = (box_means(joined(derivatives, name), seeds) for name in ("jacobian", "expected"))

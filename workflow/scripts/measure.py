@@ -13,9 +13,7 @@ from lenscast.statistics.registry import statistics_from_config
 from lenscast.summarise import bin_table, summarise
 
 settings, draws = dict(snakemake.params.settings), snakemake.params.draws
-rms = shape_noise_rms(
-    settings.pop("sigma_e"), settings.pop("n_gal"), 60 * settings["field_deg"] / settings["pixels"]
-)
+rms = shape_noise_rms(settings.pop("sigma_e"), settings.pop("n_gal"), 60 * settings["field_deg"] / settings["pixels"])
 statistics = statistics_from_config(settings.pop("statistics"), sigma_pixel=rms, **settings)
 measured = jax.jit(lambda kappa, seed, realisation: summarise(kappa, seed, realisation, statistics, rms, draws))
 maps = io.load(snakemake.input.maps, names=[])
@@ -29,7 +27,9 @@ with io.writer(snakemake.output.summaries, coordinates, provenance) as file:
         kappas = io.load(snakemake.input.maps, ["kappa"], select).variables["kappa"].values
         values = [measured(k, seed, r) for k, r in zip(kappas, index["realisation"][rows], strict=True)]
         measured_values, expected_values = (np.stack(column) for column in zip(*values, strict=True))
-        file.append({
-            "measured": io.Variable(measured_values, ("map", "bin"), "see bins", "statistics of the noisy map"),
-            "expected": io.Variable(expected_values, ("map", "bin"), "see bins", "their mean over the noise"),
-        })
+        file.append(
+            {
+                "measured": io.Variable(measured_values, ("map", "bin"), "see bins", "statistics of the noisy map"),
+                "expected": io.Variable(expected_values, ("map", "bin"), "see bins", "their mean over the noise"),
+            }
+        )

@@ -13,14 +13,10 @@ from lenscast.statistics.registry import statistics_from_config
 from lenscast.summarise import bin_table, expected_and_jacobian
 
 settings, draws = dict(snakemake.params.settings), snakemake.params.draws
-rms = shape_noise_rms(
-    settings.pop("sigma_e"), settings.pop("n_gal"), 60 * settings["field_deg"] / settings["pixels"]
-)
+rms = shape_noise_rms(settings.pop("sigma_e"), settings.pop("n_gal"), 60 * settings["field_deg"] / settings["pixels"])
 statistics = statistics_from_config(settings.pop("statistics"), sigma_pixel=rms, **settings)
 quantity = snakemake.params.quantity
-derive = jax.jit(
-    lambda k, t, seed, number: expected_and_jacobian(k, t, seed, number, statistics, rms, draws, quantity)
-)
+derive = jax.jit(lambda k, t, seed, number: expected_and_jacobian(k, t, seed, number, statistics, rms, draws, quantity))
 index, param = (io.load(snakemake.input.maps, names=[]).coordinates[axis] for axis in ("map", "param"))
 coordinates = {"map": index, "param": param, "bin": bin_table(statistics)}
 provenance = io.provenance(snakemake.params.settings, sorted(set(index["seed"])), snakemake.params.command)
@@ -33,7 +29,9 @@ with io.writer(snakemake.output.summaries, coordinates, provenance) as file:
         values = [derive(k, t, seed, r) for k, t, r in zip(kappas, tangents, numbers, strict=True)]
         expected, jacobian = (np.stack(column) for column in zip(*values, strict=True))
         unit = "see bins, per unit of the parameter"
-        file.append({
-            "expected": io.Variable(expected, ("map", "bin"), "see bins", "mean statistics over the noise"),
-            "jacobian": io.Variable(jacobian, ("map", "param", "bin"), unit, "their derivative"),
-        })
+        file.append(
+            {
+                "expected": io.Variable(expected, ("map", "bin"), "see bins", "mean statistics over the noise"),
+                "jacobian": io.Variable(jacobian, ("map", "param", "bin"), unit, "their derivative"),
+            }
+        )

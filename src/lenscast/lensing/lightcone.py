@@ -6,8 +6,8 @@ and the derivative of a plane includes that motion. The sky is flat: a pixel at 
 position chi_i theta of each plane.
 
 Windows: particles are clouds of one plane cell d, and a pixel takes the bilinear interpolation of the plane at its
-centre. Together they multiply a mode (k_x, k_y) of a plane by [sinc(k_x d / 2) sinc(k_y d / 2)]^4, sinc(x) = sin(x) / x;
-`plane_window` gives it. No pixel window enters.
+centre. Together they multiply a mode (k_x, k_y) of a plane by [sinc(k_x d / 2) sinc(k_y d / 2)]^4 with
+sinc(x) = sin(x) / x; `plane_window` gives it. No pixel window enters.
 """
 
 from dataclasses import dataclass

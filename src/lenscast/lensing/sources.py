@@ -20,7 +20,8 @@ def lensing_weights(
     """Convergence per unit overdensity of each plane, for sources at fixed redshifts.
 
     (3/2) Omega_m (H0/c)^2 chi_i (1 - chi_i / chi_s) dchi / a_i, and 0 for planes behind the source. The redshift of a
-    source is what is observed, and held fixed; its distance chi_s and the planes' scale factors a_i move with cosmology.
+    source is what is observed, and held fixed; its distance chi_s and the planes' scale factors a_i move with
+    cosmology.
 
     Parameters
     ----------

@@ -32,7 +32,7 @@ from jaxtyping import Array, Float, Float64
 
 from lenscast.statistics.starlet import noise_correlation
 
-__all__ = ["Stencil", "hard_tails", "mean_tails", "noise_stencil", "soft_tails"]
+__all__ = ["Stencil", "hard_tails", "masked_tails", "mean_tails", "noise_stencil", "soft_tails"]
 
 EDGES = ((-1, 0), (1, 0), (0, -1), (0, 1))
 CORNERS = ((-1, -1), (-1, 1), (1, -1), (1, 1))

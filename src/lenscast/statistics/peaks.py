@@ -103,7 +103,7 @@ class Peaks(Statistic):
     def through_mask(
         self, kappa: Float[Array, "source y x"], noise: Float[Array, "source y x"], width: float = 0.25
     ) -> Float64[Array, " bin"]:
-        """Counts with bin edges ``width`` wide in nu behind a hard mask: for the check of derivatives, not for forecasts."""
+        """Counts with edges ``width`` wide in nu behind a hard mask: for checks of derivatives, not for forecasts."""
         return self._counts(partial(masked_tails, width=width), kappa + noise)
 
     def _counts(
