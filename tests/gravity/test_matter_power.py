@@ -14,7 +14,7 @@ PLANCK15 = {"Omega_c": 0.2589, "Omega_b": 0.0486, "h": 0.6774, "n_s": 0.9667, "s
 @pytest.fixture(scope="module")
 def quiet():
     """A universe of so little structure that it is linear today."""
-    return cosmology(Parameters.from_config(PLANCK15 | {"sigma8": 0.02}))
+    return cosmology(Parameters.from_config(PLANCK15 | {"sigma8": 0.005}))
 
 
 def test_field_power_of_plane_waves_is_their_amplitude_squared():
@@ -27,21 +27,21 @@ def test_field_power_of_plane_waves_is_their_amplitude_squared():
     np.testing.assert_allclose(np.delete(power, 2), 0, atol=1e-5)
     # the first shell holds 6 modes at 1 and 12 at sqrt 2
     np.testing.assert_allclose(k[0], 2 * np.pi / BOX * (6 + 12 * np.sqrt(2)) / 18)
-    np.testing.assert_allclose(k[4:], 2 * np.pi / BOX * np.arange(5, 9), rtol=0.03)
+    np.testing.assert_allclose(k[4:], 2 * np.pi / BOX * np.arange(5, 8), rtol=0.03)
 
 
 def test_field_power_counts_every_mode_once():
     modes = field_power(jnp.zeros((8, 8, 8), jnp.float32), BOX).modes
     n = np.fft.fftfreq(8, 1 / 8)
     shell = np.rint(np.sqrt(n[:, None, None] ** 2 + n[:, None] ** 2 + n**2))
-    np.testing.assert_array_equal(modes, [(shell == i).sum() for i in range(1, 5)])
+    np.testing.assert_array_equal(modes, [(shell == i).sum() for i in range(1, 4)])
 
 
 def test_field_power_of_white_noise_obeys_parseval():
     delta = jax.random.normal(jax.random.key(0), (8, 8, 8), jnp.float32)
     _, power, modes = field_power(delta, BOX)
-    # a spectrum V/N^3 that all modes share; 256 modes in the last shell alone scatter by 9 %
-    np.testing.assert_allclose((power * modes).sum() / modes.sum(), BOX**3 / 512, rtol=0.15)
+    # a spectrum V/N^3 that all modes share; 200 modes, half of them independent, scatter by 10 %
+    np.testing.assert_allclose((power * modes).sum() / modes.sum(), BOX**3 / 512, rtol=0.3)
 
 
 def test_linear_field_has_the_power_it_was_drawn_from(quiet):
@@ -57,18 +57,24 @@ def test_linear_field_has_the_power_it_was_drawn_from(quiet):
 def test_matter_power_of_zeldovich_particles_is_linear(quiet):
     mesh = ParticleMesh(BOX, 32)
     field = linear_field(jax.random.key(1), quiet.power, mesh)
-    position = lpt(field, 1.0, quiet, mesh, order=1).position(mesh)
+    # half a cell off the mesh points, where the kink of the cloud would answer to the size of a displacement
+    position = lpt(field, 1.0, quiet, mesh, order=1).position(mesh) + BOX / 128
     linear, painted = field_power(field, BOX), matter_power(position, BOX, 64)
-    # the window is divided out and displacements of 0.1 Mpc/h are linear; half-way to the Nyquist wavenumber
-    # of the particles the lattice's images add to it
-    np.testing.assert_allclose(painted.power[:8], linear.power[:8], rtol=0.01)
+    # the window is divided out and displacements of 0.03 Mpc/h are linear; images of the spectrum grow towards the
+    # Nyquist wavenumber of the particles, in shell 16
+    np.testing.assert_allclose(painted.power[:8], linear.power[:8], rtol=0.02)
 
 
 def test_power_today_grows_linearly_where_structure_is_linear(quiet):
-    today = power_today(jax.random.key(1), quiet, ParticleMesh(BOX, 32), 1 / 7, 2, FixedSteps("bullfrog", 6))
-    np.testing.assert_allclose(today.linear.k, today.evolved.k[:16])
-    # the mesh force, twice smoothed by clouds, loses growth towards its Nyquist wavenumber
-    np.testing.assert_allclose(today.evolved.power[:4], today.linear.power[:4], rtol=0.01)
+    mesh = ParticleMesh(BOX, 32)
+    today = jax.jit(lambda key: power_today(key, quiet, mesh, 1 / 7, 2, FixedSteps("bullfrog", 4)))
+    boxes = [today(jax.random.key(seed)) for seed in range(4)]
+    k = boxes[0].linear.k
+    np.testing.assert_allclose(k, boxes[0].evolved.k[: k.size])
+    ratio = np.mean([each.evolved.power[: k.size] / each.linear.power for each in boxes], axis=0)
+    # Painting and reading weaken the force by (k cell)^2 / 6, and with it the growth of P since a = 1/7 by twice that.
+    # The kink of the clouds at mesh points, where the particles start, scatters a box by 2 to 3 %: three errors.
+    np.testing.assert_allclose(ratio[:2], 1 - (k[:2] * mesh.cell_size) ** 2 / 3, atol=0.04)
 
 
 def test_matter_power_is_differentiable_in_both_modes(quiet):

@@ -1,9 +1,9 @@
 """Power spectrum of a periodic box, from particles or from a field on a mesh.
 
-Convention: P(k) = |delta_k|^2 / V [(Mpc/h)^3] in shells one fundamental mode 2 pi / L wide, up to the Nyquist
-wavenumber of the mesh. The cloud-in-cell window of painting is divided out. Shot noise stays in: particles that start
-from a lattice have none until they cross. Aliasing stays in too: below half the Nyquist wavenumber it is under 1 % of
-spectra like those of matter.
+Convention: P(k) = |delta_k|^2 / V [(Mpc/h)^3] in shells one fundamental mode 2 pi / L wide, as far as the Nyquist
+wavenumber of the mesh leaves them whole. The cloud-in-cell window of painting is divided out. Shot noise stays in:
+particles that start from a lattice have none until they cross. Aliasing stays in too: about 1 % of spectra like those
+of matter at half the Nyquist wavenumber.
 """
 
 from typing import NamedTuple
@@ -105,7 +105,7 @@ def _shells(delta: Float32[Array, "x y z"], box_size: float, correction: Float[n
     k = np.sqrt(sum(component**2 for component in _wavenumbers(size, box_size)))
     fundamental = 2 * np.pi / box_size
     shell = np.rint(k / fundamental).astype(np.int32).ravel()
-    shells = size // 2
+    shells = (size - 1) // 2
     twice = np.full(k.shape, 2.0)  # the half of the modes that rfftn leaves out, conjugates of those it has
     twice[..., 0] = 1
     if size % 2 == 0:
