@@ -33,12 +33,12 @@ def acceleration(position: Float32[Array, "3 particle"], mesh: ParticleMesh) -> 
     return read(field, position, mesh.box_size)
 
 
-def inverse_laplacian(density: Complex64[Array, "x y z"], mesh: ParticleMesh) -> Complex64[Array, "x y z"]:
+def inverse_laplacian(density: Complex64[Array, "x y half"], mesh: ParticleMesh) -> Complex64[Array, "x y half"]:
     """Fourier transform of phi, laplacian phi = delta; its mean is 0.
 
     Parameters
     ----------
-    density : ``rfftn`` of delta (or of 1 + delta) on a cubic mesh.
+    density : ``rfftn`` of delta (or of 1 + delta) on a cubic mesh, whose last axis is halved.
     mesh : gives the size of the box [Mpc/h].
     """
     points = density.shape[0]
@@ -46,7 +46,7 @@ def inverse_laplacian(density: Complex64[Array, "x y z"], mesh: ParticleMesh) ->
     return density * jnp.where(squared > 0, -1 / jnp.where(squared > 0, squared, 1), 0)
 
 
-def spectral_gradient(field: Complex64[Array, "x y z"], mesh: ParticleMesh) -> Float32[Array, "x y z 3"]:
+def spectral_gradient(field: Complex64[Array, "x y half"], mesh: ParticleMesh) -> Float32[Array, "x y z 3"]:
     """Gradient of a field on a cubic mesh, component last, from its ``rfftn``.
 
     Parameters

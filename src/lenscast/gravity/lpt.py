@@ -62,12 +62,12 @@ def lpt(
     return Particles(displacement, momentum)
 
 
-def _displacement(potential: Complex64[Array, "x y z"], mesh: ParticleMesh) -> Float32[Array, "3 particle"]:
+def _displacement(potential: Complex64[Array, "x y half"], mesh: ParticleMesh) -> Float32[Array, "3 particle"]:
     """Gradient on the lattice, in Lagrangian order."""
     return spectral_gradient(potential, mesh).reshape(-1, 3).T
 
 
-def _second_order_source(potential: Complex64[Array, "x y z"], mesh: ParticleMesh) -> Float32[Array, "x y z"]:
+def _second_order_source(potential: Complex64[Array, "x y half"], mesh: ParticleMesh) -> Float32[Array, "x y z"]:
     """Sum over i < j of phi,ii phi,jj - phi,ij^2, with the derivatives that make the displacement."""
     shape = (mesh.particles,) * 3
     k = gradient_wavenumbers(mesh.particles, mesh.box_size / mesh.particles)

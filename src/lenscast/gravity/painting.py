@@ -70,7 +70,7 @@ def _read_jvp(
         [s[2] * x * y for s, (_, (x, y, _)) in zip(signs, corners, strict=True)],
     )
     flat, home = mesh.reshape(-1, mesh.shape[-1]), [corner for corner, _ in corners]
-    moved = sum(fetch(home, slope, flat).T * dot for slope, dot in zip(slopes, cells_dot, strict=True))
+    moved = sum(fetch(home, slope, flat).T * dot[None] for slope, dot in zip(slopes, cells_dot, strict=True))
     return _read(mesh, cells), _read(mesh_dot, cells) + moved
 
 
@@ -165,7 +165,7 @@ def _corners(
     cells: Float32[Array, "3 particle"], mesh_size: int
 ) -> Iterator[tuple[Int[Array, " particle"], tuple[Array, Array, Array]]]:
     """Flat index of each of the eight corners of the clouds, and its share along each axis."""
-    x, y, z = (_cloud(component, mesh_size, mesh_size) for component in cells)
+    x, y, z = (_cloud(component, float(mesh_size), mesh_size) for component in cells)
     for i, j, k in product((0, 1), repeat=3):
         cell = (x.cell[i] * mesh_size + y.cell[j]) * mesh_size + z.cell[k]
         yield cell, (x.share[i], y.share[j], z.share[k])

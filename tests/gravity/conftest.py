@@ -1,0 +1,86 @@
+"""One small simulation in a cosmology where every parameter counts, and its derivatives stage by stage."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from lenscast.cosmology import PARAMETER_NAMES, Parameters, basis, cosmology
+from lenscast.gravity import ParticleMesh, linear_field, lpt
+
+KEY = jax.random.key(1)
+
+
+@pytest.fixture(scope="session")
+def parameters():
+    """Dark energy that evolves, so that a formula for w = -1 alone shows."""
+    return Parameters(Omega_c=0.2589, Omega_b=0.0486, h=0.6774, n_s=0.9667, sigma8=0.8159, w0=-0.9, wa=0.2)
+
+
+@pytest.fixture(scope="session")
+def tables():
+    """`cosmology`, compiled once."""
+    return jax.jit(cosmology)
+
+
+@pytest.fixture(scope="session")
+def cosmos(parameters, tables):
+    return tables(parameters)
+
+
+@pytest.fixture(scope="session")
+def mesh():
+    """Cells of 20 Mpc/h, thrice the displacements of today: few particles cross a border, where forces have kinks."""
+    return ParticleMesh(320.0, 16)
+
+
+@pytest.fixture(scope="session")
+def initial(mesh):
+    """Particles at a = 0.2 as a function of the cosmology and of what is added to the linear field."""
+
+    def at_start(cosmos, extra):
+        return lpt(linear_field(KEY, cosmos.power, mesh) + extra, 0.2, cosmos, mesh)
+
+    return jax.jit(at_start)
+
+
+@pytest.fixture(scope="session")
+def no_extra(mesh):
+    return jnp.zeros((mesh.particles,) * 3, jnp.float32)
+
+
+@pytest.fixture(scope="session")
+def start(cosmos, initial, no_extra):
+    return initial(cosmos, no_extra)
+
+
+@pytest.fixture(scope="session")
+def directions(parameters, cosmos, no_extra, initial):
+    """Tangents of the cosmology and of the particles at the start: the seven parameters, then one of the field."""
+
+    def along(function, *primals):
+        return jax.jit(jax.vmap(lambda *tangents: jax.jvp(function, primals, tangents)[1]))
+
+    units = basis(parameters, PARAMETER_NAMES)
+    cosmos_dot = jax.tree.map(lambda x: jnp.append(x, x[:1] * 0, axis=0), along(cosmology, parameters)(units))
+    noise = jax.random.normal(jax.random.key(2), no_extra.shape, jnp.float32)
+    extra_dot = jnp.zeros((8, *no_extra.shape), jnp.float32).at[7].set(noise)
+    return cosmos_dot, along(initial, cosmos, no_extra)(cosmos_dot, extra_dot), extra_dot[7]
+
+
+@pytest.fixture(scope="session")
+def uniform():
+    """Positions anywhere in a box and around it, in units of its side."""
+    return np.random.default_rng(0).uniform(-1.5, 2.5, (3, 500)).astype(np.float32)
+
+
+@pytest.fixture
+def recheck():
+    """Checks of a settings object after a change that the type checker of the tests refuses in its constructor."""
+
+    def change(settings, **values):
+        for name, value in values.items():
+            object.__setattr__(settings, name, value)
+        settings.__post_init__()
+
+    return change

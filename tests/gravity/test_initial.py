@@ -1,0 +1,56 @@
+"""Gaussian initial conditions."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from lenscast.cosmology import PARAMETER_NAMES
+from lenscast.gravity import linear_field
+
+
+@pytest.fixture(scope="module")
+def draw(cosmos, mesh):
+    return jax.jit(lambda key: linear_field(key, cosmos.power, mesh))
+
+
+def test_a_key_fixes_the_field_and_another_changes_it(draw):
+    first, again, other = (draw(jax.random.key(seed)) for seed in (3, 3, 4))
+    np.testing.assert_array_equal(first, again)
+    correlation = np.corrcoef(np.ravel(first), np.ravel(other))[0, 1]
+    # a few dozen modes make most of the variance
+    assert abs(correlation) < 0.3
+    assert first.dtype == jnp.float32
+    assert abs(first.mean()) < 1e-6
+
+
+def test_a_field_is_the_same_in_any_batch(draw, cosmos, mesh):
+    keys = jax.vmap(jax.random.key)(jnp.arange(3))
+    together = jax.jit(jax.vmap(lambda key: linear_field(key, cosmos.power, mesh)))(keys)
+    in_turn = jax.jit(lambda keys: jax.lax.map(lambda key: linear_field(key, cosmos.power, mesh), keys))(keys)
+    for i in range(3):
+        alone = draw(keys[i])
+        # batched transforms may add in another order: float32 rounding of a field of order one
+        np.testing.assert_allclose(together[i], alone, atol=1e-5)
+        np.testing.assert_allclose(in_turn[i], alone, atol=1e-5)
+
+
+def test_field_has_the_variance_of_its_spectrum(draw, cosmos, mesh):
+    fields = np.stack([draw(jax.random.key(seed)) for seed in range(20)])
+    n = np.fft.fftfreq(mesh.particles, 1 / mesh.particles)
+    k = 2 * np.pi / mesh.box_size * np.sqrt(n[:, None, None] ** 2 + n[:, None] ** 2 + n**2)
+    power = np.asarray(cosmos.power(jnp.asarray(k)))
+    expected = power.sum() / mesh.box_size**3
+    # scatter of 20 fields: sum P^2 over modes, half of which are independent
+    scatter = np.sqrt(2 * (power**2).sum() / 20) / power.sum()
+    assert abs(fields.var(axis=(1, 2, 3)).mean() / expected - 1) < 3 * scatter
+
+
+def test_field_is_linear_in_sigma8_at_fixed_phases(parameters, directions, draw, initial, cosmos, mesh):
+    sigma8 = PARAMETER_NAMES.index("sigma8")
+    cosmos_dot = jax.tree.map(lambda x: x[sigma8], directions[0])
+    key = jax.random.key(3)
+    field, tangent = jax.jit(lambda c, dot: jax.jvp(lambda c: linear_field(key, c.power, mesh), (c,), (dot,)))(
+        cosmos, cosmos_dot
+    )
+    np.testing.assert_allclose(tangent, field / parameters.sigma8, atol=1e-5)
