@@ -74,7 +74,7 @@ def test_acceleration_of_a_plane_wave_is_the_analytic_one(gradient, waves):
         wave = amplitude * jnp.sin(kd * (mesh.lattice[axis] / mesh.cell_size + 0.5))
         position = (mesh.lattice + mesh.cell_size / 2).at[axis].add(wave)
         force = accelerations(position, mesh)
-        # 1e-4 of it is the rounding of densities of 1; second order in the amplitude is k x amplitude < 0.012 of the first
+        # second order in the amplitude is k x amplitude < 0.012 of the first; densities of 1 round it by 1e-4
         np.testing.assert_allclose(force[axis], expected * wave, atol=0.012 * amplitude)
         np.testing.assert_allclose(jnp.delete(force, axis, axis=0), 0, atol=1e-4 * amplitude)
 
