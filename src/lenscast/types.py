@@ -13,6 +13,8 @@ AXES: Mapping[str, str] = MappingProxyType(
         "param": "varied parameter, in the order of the names that go with the array",
         "box": "simulated box, one seed each",
         "map": "realisation of the sky; those of one box are neighbours",
+        "k": "wavenumber",
+        "pair": "pair of sources, the first one not after the second",
         "source": "source plane or redshift bin, nearest first",
         "plane": "lens plane, nearest first",
         "slab": "slice of the box along the line of sight; one makes one plane",

@@ -80,7 +80,7 @@ def nbody(
     *,
     save: Callable[[Particles], PyTree[Array]] | None = None,
     adjoint: diffrax.AbstractAdjoint | None = None,
-) -> PyTree[Array, " time ..."]:
+) -> PyTree[Array]:
     """Evolve particles and return what is asked of them at each scale factor.
 
     Parameters

@@ -178,7 +178,7 @@ def sky(
         rows_home, rows_beyond = (plane[view.axis, view.slab, index[0]] for index in (home, beyond))
         rows = rows_home + share[0][:, None] * (rows_beyond - rows_home)
         columns_home, columns_beyond = rows[:, home[1]], rows[:, beyond[1]]
-        seen = columns_home + share[1] * (columns_beyond - columns_home)
+        seen = columns_home + share[1][None] * (columns_beyond - columns_home)
         return jnp.where(view.transposed, seen.T, seen)
 
     return jax.vmap(interpolated)(planes, view, home, beyond, share)

@@ -36,5 +36,5 @@ def lensing_weights(
     chi_source = cosmology.distances.comoving_distance(1 / (1 + z_source))
     a = cosmology.distances.scale_factor(chi)
     strength = 1.5 * cosmology.parameters.Omega_m / SPEED_OF_LIGHT_OVER_H0**2 * lightcone.thickness
-    efficiency = jnp.maximum(1 - chi[:, None] / chi_source, 0)
+    efficiency = jnp.maximum(1 - chi[:, None] / chi_source[None], 0)
     return strength * (chi / a)[:, None] * efficiency
