@@ -5,8 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 LOW_K = 0.3  # h/Mpc
-POWER_TOLERANCE = 0.03
-CORRELATION = 0.999
+CORRELATION = 0.995
 
 
 class Agreement(NamedTuple):
@@ -21,10 +20,9 @@ class Agreement(NamedTuple):
     power: float
     correlation: float
 
-    @property
-    def holds(self) -> bool:
+    def holds(self, power_tolerance: float) -> bool:
         """Whether the two ran the same simulation."""
-        return abs(self.power) < POWER_TOLERANCE and self.correlation > CORRELATION
+        return abs(self.power) < power_tolerance and self.correlation > CORRELATION
 
 
 def agreement(density: np.ndarray, reference: np.ndarray, box_size: float) -> Agreement:

@@ -35,12 +35,17 @@ class Timing:
     """All measurements of one subject, one value a round."""
 
     subject: Subject
-    first_call: float  # wall time, compilation included [s]
-    forces: int
+    first: dict[str, float]  # call, compilation included, wall and cpu [s]
     versions: dict[str, str]
+    forces: int
+    tolerance: float
     cpu: list[float] = field(default_factory=list)
     wall: list[float] = field(default_factory=list)
     peak_memory: float = 0.0  # of the process [MB]
+
+    def compilation(self, clock: str) -> float:
+        """What the first call took longer than the others [s]."""
+        return self.first[clock] - spread(getattr(self, clock)).median
 
     def ratio(self, reference: "Timing", clock: str) -> Spread:
         """Time in units of the reference's in the same round."""
@@ -67,9 +72,7 @@ class Worker:
             text=True,
             env={**os.environ, "JAX_PLATFORMS": "cpu", "JAX_ENABLE_COMPILATION_CACHE": "0", **(environment or {})},
         )
-        ready = self._reply()
-        self.first = ready.pop("first")
-        self.timing = Timing(subject, self.first["wall"], **ready)
+        self.timing = Timing(subject, **self._reply())
 
     def _reply(self) -> dict[str, Any]:
         line = self.process.stdout.readline()

@@ -17,7 +17,7 @@ NBODY_COLUMNS = {
     "cpu": "CPU [s]",
     "cpu_ratio": "CPU / lenscast",
     "wall_ratio": "wall / lenscast",
-    "first_call": "first call [s]",
+    "compilation": "compilation [s]",
     "peak_memory": "peak memory [MB]",
     "power": "P / P(lenscast) - 1",
     "correlation": "correlation",
@@ -28,8 +28,10 @@ TANGENT_COLUMNS = {
     "cpu": "CPU [s]",
     "cpu_ratio": "CPU / without tangents",
     "wall_ratio": "wall / without tangents",
-    "first_call": "compilation [s]",
-    "cached": "compilation, cached [s]",
+    "compilation": "compilation [s]",
+    "compilation_cpu": "its CPU [s]",
+    "cached": "from the cache [s]",
+    "cached_cpu": "its CPU [s]",
     "peak_memory": "peak memory [MB]",
 }
 BAR_COLUMNS = {"claim": "claim", "bar": "bar", "cores": "cores", "measured": "measured", "met": "met"}

@@ -56,7 +56,8 @@ def main() -> None:
     program = import_module(f"codes.{code}").PROGRAMS[name](Workload(**work))
     first = measure(program.run, 0)
     versions = {code: version(DISTRIBUTIONS[code]), "jax": version("jax"), "jaxlib": version("jaxlib")}
-    print(json.dumps({"first": first, "forces": program.forces, "versions": versions}), file=replies)
+    ready = {"first": first, "versions": versions, "forces": program.forces, "tolerance": program.power_tolerance}
+    print(json.dumps(ready), file=replies)
     for line in sys.stdin:
         request, argument = line.split(maxsplit=1)
         if request == "measure":

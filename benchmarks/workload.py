@@ -46,7 +46,9 @@ class Program(NamedTuple):
     ----------
     run : does the work once; returns arrays.
     forces : evaluations of the particle-mesh force in it, 0 where that is not the point.
+    power_tolerance : how far its power spectrum may be from lenscast's on large scales.
     """
 
     run: Callable[[], Any]
     forces: int = 0
+    power_tolerance: float = 0.03

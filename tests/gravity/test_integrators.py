@@ -43,7 +43,7 @@ def step(cosmos):
         carried = solver.init(terms, t0, t1, state, cosmos)
         return solver.step(terms, t0, t1, state, cosmos, carried, False)[0]
 
-    return lambda solver, forces, *rest: jax.jit(advance, static_argnums=(0, 1))(solver, forces, *rest)
+    return jax.jit(advance, static_argnums=(0, 1))
 
 
 @SOLVERS

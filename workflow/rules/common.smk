@@ -85,12 +85,6 @@ def statistics_settings():
     }
 
 
-def command(target):
-    """Shell command that makes a file again."""
-    files = " ".join(map(str, workflow.configfiles))
-    return f"snakemake {target}" + (f" --configfile {files}" if workflow.config_settings.configfiles else "")
-
-
 def forecast_tables():
     """Tables of all data vectors."""
     return expand(rules.forecast.output.parameters, data_vector=DATA_VECTORS)

@@ -24,6 +24,5 @@ rule forecast:
         area_deg2=CONFIG.survey.area_deg2,
         region=statistics_settings(),
         code=FORECAST_CODE,
-        command=lambda wildcards: command(f"{RESULTS}/fisher/{wildcards.data_vector}.h5"),
     script:
         "../scripts/forecast.py"

@@ -15,7 +15,6 @@ rule simulate:
         seeds=seeds_of,
         settings=maps_settings,
         code=MAP_CODE,
-        command=lambda wildcards: command(f"{RESULTS}/maps/{wildcards.cosmology}/{wildcards.batch}.h5"),
     script:
         "../scripts/simulate.py"
 
@@ -38,6 +37,5 @@ rule differentiate:
         settings=maps_settings,
         parameters=CONFIG.forecast.parameters,
         code=MAP_CODE,
-        command=lambda wildcards: command(f"{RESULTS}/tangents/{wildcards.cosmology}/{wildcards.batch}.h5"),
     script:
         "../scripts/differentiate.py"

@@ -17,7 +17,6 @@ rule measure:
         settings=statistics_settings(),
         draws=lambda wildcards: 1 if wildcards.cosmology == "fiducial" else CONFIG.derivatives.noise_realisations,
         code=SUMMARY_CODE,
-        command=lambda wildcards: command(f"{RESULTS}/summaries/{wildcards.cosmology}/{wildcards.batch}.h5"),
     script:
         "../scripts/measure.py"
 
@@ -42,7 +41,6 @@ rule measure_derivatives:
         draws=CONFIG.derivatives.noise_realisations,
         quantity="expected",
         code=SUMMARY_CODE,
-        command=lambda wildcards: command(f"{RESULTS}/derivatives/{wildcards.cosmology}/{wildcards.batch}.h5"),
     script:
         "../scripts/measure_derivatives.py"
 
@@ -65,6 +63,5 @@ rule gather:
         runtime=30,
     params:
         code=FORECAST_CODE,
-        command=command(f"{RESULTS}/covariance/summaries.h5"),
     script:
         "../scripts/gather.py"

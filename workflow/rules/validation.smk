@@ -14,7 +14,6 @@ use rule measure_derivatives as measure_through_mask with:
         draws=CONFIG.derivatives.noise_realisations,
         quantity="through_mask",
         code=SUMMARY_CODE,
-        command="snakemake check_derivatives",
 
 
 rule compare_derivatives:

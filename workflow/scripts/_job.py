@@ -6,7 +6,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,13 @@ def progress(seeds: Iterable[int], log: logging.Logger, what: str) -> Iterator[i
         spent = time.monotonic() - begin
         left = spent / done * (len(seeds) - done)
         log.info("box %d of %d (seed %d, %s), %.0f s spent, %.0f s left", done, len(seeds), seed, what, spent, left)
+
+
+def provenance(job: Any, seeds: Sequence[int]) -> dict[str, str]:
+    """What makes the outputs of a job again: its whole config, to be saved as config.yaml, and a command."""
+    from lenscast import io  # after `start`: numpy reads the number of threads when it is imported
+
+    return io.provenance(job.config, seeds, f"snakemake --configfile config.yaml -- {job.output[0]}")
 
 
 def _machine() -> str:

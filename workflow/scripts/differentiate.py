@@ -1,6 +1,6 @@
 """Convergence maps of a batch of boxes with their derivatives with respect to the parameters of the forecast."""
 
-from _job import progress, start
+from _job import progress, provenance, start
 
 log = start(snakemake)
 
@@ -27,7 +27,7 @@ coordinates = {
     "source": {"z": simulation.z_source},
 }
 what = f"{simulation.lightcone.planes} planes, {simulation.realisations} maps, {len(names)} tangents"
-with io.writer(snakemake.output.maps, coordinates, io.provenance(settings, seeds, snakemake.params.command)) as file:
+with io.writer(snakemake.output.maps, coordinates, provenance(snakemake, seeds)) as file:
     for seed in progress(seeds, log, what):
         kappa, tangents = maps(seed, parameters)
         axes = ("map", "param", "source", "y", "x")

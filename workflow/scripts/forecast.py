@@ -1,6 +1,6 @@
 """Fisher matrices, errors and convergence of one data vector."""
 
-from _job import start
+from _job import provenance, start
 
 log = start(snakemake)
 
@@ -50,6 +50,6 @@ variables = {n: io.Variable(m, (axis, axis), "see axes", text) for n, (m, axis, 
 variables["mean"] = io.Variable(covariance.mean, ("bin",), "see bins", "mean data vector")
 coordinates = {"param": {"name": list(fiducial), "fiducial": list(fiducial.values())}, "bin": bins[chosen]}
 seeds = sorted({*box, *derivatives.box})
-io.save(snakemake.output.forecast, variables, coordinates, io.provenance(dict(p.items()), seeds, p.command))
+io.save(snakemake.output.forecast, variables, coordinates, provenance(snakemake, seeds))
 columns = ["parameter", "estimator", "with_priors", "sigma", "bias_share", "verdict"]
 log.info("\n%s", table[columns].to_string(index=False))

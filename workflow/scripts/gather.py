@@ -1,6 +1,6 @@
 """All batches' summaries and Jacobians, each in one file."""
 
-from _job import start
+from _job import provenance, start
 
 log = start(snakemake)
 
@@ -18,15 +18,11 @@ def joined(files, name):
     return np.concatenate([file.variables[name].values for file in files])
 
 
-def provenance(files):
-    seeds = [seed for file in files for seed in dict.fromkeys(file.coordinates["map"]["seed"])]
-    return io.provenance({"batches": files[0].provenance["config"]}, seeds, snakemake.params.command)
-
-
 first = summaries[0].coordinates
 index = pd.concat([file.coordinates["map"] for file in summaries], ignore_index=True)
+origin = provenance(snakemake, index["seed"].unique())
 measured = io.Variable(joined(summaries, "measured"), ("map", "bin"), "see bins", "statistics of the noisy maps")
-io.save(snakemake.output.summaries, {"measured": measured}, {"map": index, "bin": first["bin"]}, provenance(summaries))
+io.save(snakemake.output.summaries, {"measured": measured}, {"map": index, "bin": first["bin"]}, origin)
 
 seeds = np.concatenate([file.coordinates["map"]["seed"] for file in derivatives])
 jacobian, expected = (box_means(joined(derivatives, name), seeds) for name in ("jacobian", "expected"))
@@ -35,5 +31,5 @@ variables = {
     "expected": io.Variable(expected.mean, ("box", "bin"), "see bins", "mean data vector of a box's maps"),
 }
 coordinates = {"box": {"seed": jacobian.box}, **{a: derivatives[0].coordinates[a] for a in ("param", "bin")}}
-io.save(snakemake.output.jacobians, variables, coordinates, provenance(derivatives))
+io.save(snakemake.output.jacobians, variables, coordinates, provenance(snakemake, jacobian.box))
 log.info("%d maps of the covariance, %d boxes of derivatives", len(index), len(jacobian.box))

@@ -1,6 +1,6 @@
 """Statistics of the maps of a batch, seen through shape noise."""
 
-from _job import progress, start
+from _job import progress, provenance, start
 
 log = start(snakemake)
 
@@ -19,9 +19,9 @@ measured = jax.jit(lambda kappa, seed, realisation: summarise(kappa, seed, reali
 maps = io.load(snakemake.input.maps, names=[])
 index = maps.coordinates["map"]
 coordinates = {"map": index, "bin": bin_table(statistics)}
-provenance = io.provenance(snakemake.params.settings, sorted(set(index["seed"])), snakemake.params.command)
-with io.writer(snakemake.output.summaries, coordinates, provenance) as file:
-    for seed in progress(sorted(set(index["seed"])), log, f"{len(statistics)} statistics, {draws} noise draws"):
+seeds = sorted(set(index["seed"]))
+with io.writer(snakemake.output.summaries, coordinates, provenance(snakemake, seeds)) as file:
+    for seed in progress(seeds, log, f"{len(statistics)} statistics, {draws} noise draws"):
         rows = np.flatnonzero(index["seed"] == seed)
         select = {"map": slice(rows[0], rows[-1] + 1)}
         kappas = io.load(snakemake.input.maps, ["kappa"], select).variables["kappa"].values

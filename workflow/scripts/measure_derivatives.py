@@ -1,6 +1,6 @@
 """Expected statistics of the maps of a batch and their Jacobian, from the maps' tangents."""
 
-from _job import progress, start
+from _job import progress, provenance, start
 
 log = start(snakemake)
 
@@ -19,9 +19,9 @@ quantity = snakemake.params.quantity
 derive = jax.jit(lambda k, t, seed, number: expected_and_jacobian(k, t, seed, number, statistics, rms, draws, quantity))
 index, param = (io.load(snakemake.input.maps, names=[]).coordinates[axis] for axis in ("map", "param"))
 coordinates = {"map": index, "param": param, "bin": bin_table(statistics)}
-provenance = io.provenance(snakemake.params.settings, sorted(set(index["seed"])), snakemake.params.command)
-with io.writer(snakemake.output.summaries, coordinates, provenance) as file:
-    for seed in progress(sorted(set(index["seed"])), log, f"{len(statistics)} statistics, {draws} noise draws"):
+seeds = sorted(set(index["seed"]))
+with io.writer(snakemake.output.summaries, coordinates, provenance(snakemake, seeds)) as file:
+    for seed in progress(seeds, log, f"{len(statistics)} statistics, {draws} noise draws"):
         rows = np.flatnonzero(index["seed"] == seed)
         maps = io.load(snakemake.input.maps, select={"map": slice(rows[0], rows[-1] + 1)}).variables
         kappas, tangents = maps["kappa"].values, maps["tangents"].values

@@ -1,6 +1,6 @@
 """Convergence maps of a batch of boxes."""
 
-from _job import progress, start
+from _job import progress, provenance, start
 
 log = start(snakemake)
 
@@ -26,7 +26,7 @@ coordinates = {
     "source": {"z": simulation.z_source},
 }
 what = f"{simulation.lightcone.planes} planes, {simulation.realisations} maps"
-with io.writer(snakemake.output.maps, coordinates, io.provenance(settings, seeds, snakemake.params.command)) as file:
+with io.writer(snakemake.output.maps, coordinates, provenance(snakemake, seeds)) as file:
     for seed in progress(seeds, log, what):
         kappa = io.Variable(maps(seed, parameters), ("map", "source", "y", "x"), "1", "convergence, noise-free")
         file.append({"kappa": kappa})

@@ -16,9 +16,9 @@ def provenance(config: Mapping[str, Any], seeds: Sequence[int], command: str) ->
 
     Parameters
     ----------
-    config : the settings that the content depends on, as plain values.
+    config : the whole config of the run, as plain values.
     seeds : the seeds that went in.
-    command : shell command that makes the file, run in the repository.
+    command : shell command that makes the file in the repository, the config being in config.yaml.
 
     Returns
     -------
