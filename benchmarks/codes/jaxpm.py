@@ -1,8 +1,8 @@
 """JaxPM 0.1.6 (Differentiable Universe Initiative): 4-point gradient, complex transforms, lengths in cells.
 
 Its notebooks step dx/da and dp/da with diffrax's LeapfrogMidpoint. Ten such steps lose a tenth of the power on all
-scales, so that its forces are also measured in FastPM steps made of its own growth functions: more accurate and, without
-the solver, cheaper.
+scales, so that its forces are also measured in FastPM steps made of its own growth functions: more accurate and,
+without the solver, cheaper.
 """
 
 import warnings
