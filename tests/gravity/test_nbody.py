@@ -1,0 +1,200 @@
+"""Evolution of particles: what is returned and when, its limits, and its derivatives by every adjoint."""
+
+from functools import partial
+
+import diffrax
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.integrate import solve_ivp
+from scipy.interpolate import CubicHermiteSpline
+
+from lenscast.cosmology import PARAMETER_NAMES
+from lenscast.gravity import Adaptive, FixedSteps, Particles, nbody
+from lenscast.gravity.integrators import growth_momentum
+
+TIMES = jnp.array([0.2, 0.35, 0.5])
+TSIT5 = Adaptive("tsit5", 1e-5, 1e-5)
+BULLFROG = FixedSteps("bullfrog", 4)
+EVOLVE = jax.jit(nbody, static_argnums=(3, 4), static_argnames="save")
+# Steps of central differences: the seven parameters, then the field in units of its direction.
+STEPS = dict(zip((*PARAMETER_NAMES, "field"), (0.005, 0.001, 0.01, 0.01, 0.01, 0.02, 0.05, 0.1), strict=True))
+
+
+def assert_equal_particles(first, second, rtol):
+    """Displacements and momenta to a share of the largest of each."""
+    for name, expected in vars(second).items():
+        atol = rtol * np.abs(expected).max()
+        np.testing.assert_allclose(getattr(first, name), expected, rtol=0, atol=atol, err_msg=name)
+
+
+def output(particles, index):
+    return jax.tree.map(lambda x: x[index], particles)
+
+
+def weighted_squares(particles):
+    """A smooth number that depends on every value, each with a weight of its own."""
+    weights = jax.random.uniform(jax.random.key(5), (2, *particles.momentum.shape), maxval=2.0)
+    return (weights[0] * particles.displacement**2 + weights[1] * particles.momentum**2).sum()
+
+
+def along(gradient, dots):
+    """Contraction of a gradient with each of several directions."""
+    pairs = zip(jax.tree.leaves(gradient), jax.tree.leaves(dots), strict=True)
+    return sum((g[None] * d).reshape(len(d), -1).sum(axis=1, dtype=jnp.float64) for g, d in pairs)
+
+
+@pytest.fixture(scope="module")
+def differences(parameters, tables, initial, no_extra, directions):
+    """Central differences of a number along the directions, through cosmology and initial conditions."""
+
+    def differentiate(function):
+        values = []
+        for sign in (1, -1):
+            for name, step in STEPS.items():
+                moved = {n: getattr(parameters, n) + sign * step * (n == name) for n in PARAMETER_NAMES}
+                cosmos = tables(type(parameters)(**moved))
+                start = initial(cosmos, no_extra + (sign * step * directions[2] if name == "field" else 0))
+                values.append(function(cosmos, start))
+        return np.subtract(*np.reshape(values, (2, -1))) / (2 * np.array([*STEPS.values()]))
+
+    return differentiate
+
+
+def test_all_adjoints_and_differences_agree(cosmos, start, mesh, directions, differences):
+    def number(cosmos, start, adjoint=None):
+        return weighted_squares(nbody(start, TIMES, cosmos, mesh, TSIT5, adjoint=adjoint))
+
+    def derivatives(cosmos, start, dots):
+        return jax.vmap(lambda dot: jax.jvp(number, (cosmos, start), dot), out_axes=(None, 0))(dots)
+
+    dots, derivatives = directions[:2], jax.jit(derivatives)
+    expected = derivatives(cosmos, start, dots)[1]
+    # Parameters move all particles together, by 1e-4 of what they did; a random change of the field moves each its own
+    # way, and the kinks of forces at the borders of cells then count a hundred times as much.
+    kinks = np.array([1.0] * 7 + [100.0])
+    difference = differences(lambda cosmos, start: derivatives(cosmos, start, dots)[0])
+    np.testing.assert_array_less(np.abs(difference / expected - 1), 1e-3 * kinks)
+    # Checkpoints replay the same steps; the adjoint equation is another one, and meets kinks elsewhere.
+    for adjoint, rtol in (
+        (diffrax.RecursiveCheckpointAdjoint(), 2e-6),
+        (diffrax.BacksolveAdjoint(), 5e-4 * np.sqrt(kinks)),
+    ):
+        gradient = jax.jit(jax.grad(partial(number, adjoint=adjoint), argnums=(0, 1)))(cosmos, start)
+        np.testing.assert_array_less(np.abs(along(gradient, dots) / expected - 1), rtol, err_msg=str(adjoint))
+
+
+def test_adaptive_outputs_are_those_of_other_solves(cosmos, start, mesh):
+    states = EVOLVE(start, TIMES, cosmos, mesh, TSIT5)
+    others = EVOLVE(start, TIMES.at[1:].set(jnp.array([0.27, 0.35])), cosmos, mesh, TSIT5)
+    # steps of a tolerance of 1e-5, with interpolation between them, and forces with kinks
+    assert_equal_particles(output(states, 0), output(others, 1), rtol=3e-4)
+
+
+def test_fixed_steps_are_even_in_growth_and_joined_by_a_cubic(cosmos, start, mesh):
+    growth, between = cosmos.growth, TIMES[1]
+    ends = growth.D1(TIMES)[jnp.array([0, 2])]
+    knots = growth.scale_factor(jnp.linspace(ends[0], ends[1], BULLFROG.steps + 1))
+    inside = EVOLVE(start, TIMES, cosmos, mesh, BULLFROG)
+    number = int(np.searchsorted(knots, between))
+    states = [EVOLVE(start, TIMES.at[1].set(knots[number - i]), cosmos, mesh, BULLFROG) for i in (1, 0)]
+    for each in states:
+        assert_equal_particles(output(each, 1), output(inside, 1), rtol=0)
+    a = jnp.stack([knots[number - 1], knots[number], between])
+    D, F = np.asarray(growth.D1(a)), np.asarray(growth_momentum(a, cosmos))
+    values = [np.asarray(output(each, 0).displacement, np.float64) for each in states]
+    slopes = [np.asarray(output(each, 0).momentum) / F[i] for i, each in enumerate(states)]
+    cubic = CubicHermiteSpline(D[:2], values, slopes)
+    expected = Particles(jnp.float32(cubic(D[2])), jnp.float32(F[2] * cubic.derivative()(D[2])))
+    # float32, where a difference of displacements over a step is a tenth of them
+    assert_equal_particles(output(inside, 0), expected, rtol=1e-5)
+
+
+def test_save_returns_what_it_makes_of_each_output(cosmos, start, mesh):
+    def positions_and_energy(particles):
+        return particles.position(mesh)[:, ::100], (particles.momentum**2).sum()
+
+    states = EVOLVE(start, TIMES, cosmos, mesh, BULLFROG)
+    kept = EVOLVE(start, TIMES, cosmos, mesh, BULLFROG, save=positions_and_energy)
+    for number in range(2):
+        position, energy = positions_and_energy(output(states, number))
+        np.testing.assert_allclose(kept[0][number], position, rtol=1e-6, atol=1e-5)
+        np.testing.assert_allclose(kept[1][number], energy, rtol=1e-5)
+
+
+def test_integrators_converge_to_each_other(cosmos, start, mesh):
+    exact = output(EVOLVE(start, TIMES, cosmos, mesh, TSIT5), 1)
+
+    def errors(kind, steps):
+        state = output(EVOLVE(start, TIMES, cosmos, mesh, FixedSteps(kind, steps)), 1)
+        return np.array(
+            [np.std(getattr(state, x) - getattr(exact, x)) / np.std(getattr(exact, x)) for x in vars(exact)]
+        )
+
+    coarse, fine = errors("bullfrog", 4), errors("bullfrog", 16)
+    # second order: a factor of 16
+    assert np.all(fine < 3e-4)
+    assert np.all((coarse / fine > 10) & (coarse / fine < 20))
+    assert np.all(errors("fastpm", 4) < 3e-3)
+
+
+@pytest.mark.parametrize("integrator", [TSIT5, BULLFROG, FixedSteps("fastpm", 4)], ids=lambda each: each.kind)
+def test_a_faint_wave_grows_linearly_but_for_the_mesh(cosmos, mesh, integrator):
+    # Half a cell off the mesh points clouds are linear in the displacement, and painting and reading multiply the
+    # force of a plane wave by sin(k d) / (k d): 0.97 here.
+    amplitude, k, d = 0.1, 2 * np.pi / mesh.box_size, mesh.cell_size
+    wave = amplitude * np.sin(k * np.asarray(mesh.lattice[2], np.float64))
+    a0, D1 = float(TIMES[0]), np.asarray(cosmos.growth.D1(TIMES))
+    momentum = float(growth_momentum(TIMES[0], cosmos)) / D1[0]
+    rows = np.zeros((2, *mesh.lattice.shape), np.float32)
+    rows[0] = d / 2
+    rows[:, 2] += np.stack([wave, momentum * wave])
+    states = EVOLVE(Particles(*jnp.asarray(rows)), TIMES, cosmos, mesh, integrator)
+    grown = 2 * np.mean((np.asarray(states.displacement[:, 2], np.float64) - d / 2) * wave, axis=1) / amplitude**2
+
+    def motion(a, state):
+        p = cosmos.parameters
+        dark = (1 - p.Omega_m) * a ** (-3 * (1 + p.w0 + p.wa)) * np.exp(-3 * p.wa * (1 - a))
+        rate = np.sqrt(p.Omega_m / a**3 + dark)
+        force = np.sin(k * d) / (k * d) * state[0]
+        return [state[1] / (a**3 * rate), 1.5 * p.Omega_m * force / (a**2 * rate)]
+
+    solution = solve_ivp(motion, (a0, TIMES[2]), [1, momentum], t_eval=TIMES[1:], rtol=1e-9)
+    # rounding of positions averages out; four fixed steps are exact for the force without the mesh
+    np.testing.assert_allclose(grown, solution.y[0], rtol=3e-4)
+    np.testing.assert_allclose(grown, D1[1:] / D1[0], rtol=(k * d) ** 2 / 6)
+
+
+def test_nbody_refuses_what_it_cannot_solve(cosmos, start, mesh):
+    with pytest.raises(ValueError, match=r"a has shape \(1,\): give the scale factor of the start and one or more"):
+        nbody(start, TIMES[:1], cosmos, mesh, BULLFROG)
+    adjoint = diffrax.BacksolveAdjoint()
+    needs = "it needs an Adaptive integrator and save=None; use RecursiveCheckpointAdjoint"
+    with pytest.raises(ValueError, match=needs):
+        nbody(start, TIMES, cosmos, mesh, BULLFROG, adjoint=adjoint)
+    with pytest.raises(ValueError, match=needs):
+        nbody(start, TIMES, cosmos, mesh, TSIT5, save=lambda particles: particles.momentum, adjoint=adjoint)
+
+
+def test_integrators_refuse_settings_without_meaning(recheck):
+    with pytest.raises(ValueError, match="kind = 'leapfrog': fixed steps are 'bullfrog' or 'fastpm'"):
+        recheck(FixedSteps("bullfrog", 4), kind="leapfrog")
+    with pytest.raises(ValueError, match="steps = 0: give at least 1 step"):
+        FixedSteps("bullfrog", 0)
+    with pytest.raises(ValueError, match="kind = 'euler': adaptive steps are 'tsit5' or 'dopri5'"):
+        recheck(Adaptive("tsit5", 1e-4, 1e-4), kind="euler")
+    for rtol, atol in ((0.0, 1e-4), (1e-4, -1.0), (float("nan"), 1e-4)):
+        with pytest.raises(ValueError, match=f"rtol = {rtol}, atol = {atol}: give positive tolerances"):
+            Adaptive("tsit5", rtol, atol)
+
+
+@pytest.mark.parametrize("integrator", [TSIT5, BULLFROG], ids=lambda each: each.kind)
+def test_scale_factors_out_of_order_stop_the_solve(cosmos, start, mesh, integrator):
+    with pytest.raises((RuntimeError, ValueError), match="saveat.ts must be increasing"):
+        jax.block_until_ready(EVOLVE(start, TIMES[jnp.array([0, 2, 1])], cosmos, mesh, integrator))
+
+
+def test_too_few_steps_stop_the_solve(cosmos, start, mesh):
+    with pytest.raises((RuntimeError, ValueError), match="maximum number of solver steps was reached"):
+        jax.block_until_ready(EVOLVE(start, TIMES, cosmos, mesh, Adaptive("dopri5", 1e-5, 1e-5, max_steps=2)))
