@@ -191,7 +191,7 @@ def test_integrators_refuse_settings_without_meaning(recheck):
 
 @pytest.mark.parametrize("integrator", [TSIT5, BULLFROG], ids=lambda each: each.kind)
 def test_scale_factors_out_of_order_stop_the_solve(cosmos, start, mesh, integrator):
-    with pytest.raises((RuntimeError, ValueError), match="saveat.ts must be increasing"):
+    with pytest.raises((RuntimeError, ValueError), match=r"saveat\.ts must be increasing"):
         jax.block_until_ready(EVOLVE(start, TIMES[jnp.array([0, 2, 1])], cosmos, mesh, integrator))
 
 

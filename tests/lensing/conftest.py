@@ -1,0 +1,46 @@
+"""A cosmology where every parameter counts, with references in plain numpy and scipy."""
+
+import jax
+import numpy as np
+import pytest
+from scipy.integrate import quad
+
+from lenscast.cosmology import Parameters, cosmology
+from lenscast.lensing import Lightcone
+
+
+@pytest.fixture(scope="session")
+def parameters():
+    """Dark energy that evolves, so that a formula for w = -1 alone shows."""
+    return Parameters(Omega_c=0.2589, Omega_b=0.0486, h=0.6774, n_s=0.9667, sigma8=0.8159, w0=-0.9, wa=0.2)
+
+
+@pytest.fixture(scope="session")
+def tables():
+    """`cosmology`, compiled once."""
+    return jax.jit(cosmology)
+
+
+@pytest.fixture(scope="session")
+def cosmos(parameters, tables):
+    return tables(parameters)
+
+
+@pytest.fixture(scope="session")
+def lightcone():
+    """Planes to z = 0.9, two to a box."""
+    return Lightcone(box_size=400.0, slabs_per_box=2, planes=11, plane_mesh=32, field_deg=5.0, pixels=32)
+
+
+@pytest.fixture(scope="session")
+def distance():
+    """Comoving distance [Mpc/h] to a redshift, by adaptive quadrature."""
+
+    def integrate(z, p):
+        def slowness(z):
+            w = (1 + z) ** (3 * (1 + p.w0 + p.wa)) * np.exp(-3 * p.wa * z / (1 + z))
+            return 1 / np.sqrt(p.Omega_m * (1 + z) ** 3 + (1 - p.Omega_m) * w)
+
+        return 2997.92458 * quad(slowness, 0, z, epsabs=0, epsrel=1e-10)[0]
+
+    return integrate

@@ -1,0 +1,39 @@
+"""Shape noise."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from lenscast.lensing import shape_noise, shape_noise_rms
+
+SHAPE = (2, 128, 128)
+
+
+def test_rms_is_that_of_the_mean_ellipticity_of_a_pixel():
+    # 0.26 per component, 20 galaxies per arcmin^2, pixels of 0.293 arcmin: 1.717 galaxies each
+    assert shape_noise_rms(0.26, 20.0, 0.293) == pytest.approx(0.26 / np.sqrt(1.71698), rel=1e-6)
+    assert shape_noise_rms(0.26, 20.0, 0.293) == pytest.approx(0.198, abs=5e-4)  # Lanzieri et al. (2023)
+
+
+def test_noise_has_its_rms_and_is_white():
+    noise = np.asarray(shape_noise(jax.random.key(0), SHAPE, 0.2))
+    assert noise.dtype == np.float32
+    # 16384 pixels per map: the rms to 0.6 %, mean and correlations to 0.8 %; four errors
+    np.testing.assert_allclose(noise.std(axis=(1, 2)), 0.2, rtol=0.022)
+    unit = noise / 0.2
+    assert np.abs(unit.mean(axis=(1, 2))).max() < 0.032
+    others = [np.roll(unit, 1, axis) for axis in (1, 2)] + [unit[::-1]]
+    assert max(np.abs((unit * each).mean(axis=(1, 2))).max() for each in others) < 0.032
+    # kurtosis of a Gaussian
+    np.testing.assert_allclose((unit**4).mean(), 3, rtol=0.08)
+
+
+def test_noise_follows_its_key_alone():
+    keys = jax.random.split(jax.random.key(1), 4)
+    maps = [np.asarray(shape_noise(key, SHAPE, 1.0)).ravel() for key in keys]
+    np.testing.assert_array_equal(shape_noise(keys[0], SHAPE, 1.0).ravel(), maps[0])
+    np.testing.assert_allclose(shape_noise(keys[0], SHAPE, 0.1).ravel(), jnp.float32(0.1) * maps[0], rtol=1e-6)
+    correlations = np.corrcoef(maps)[np.triu_indices(4, 1)]
+    # 32768 pixels: four errors
+    assert np.abs(correlations).max() < 0.022
