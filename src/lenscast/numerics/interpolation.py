@@ -44,19 +44,19 @@ class UniformHermiteTable(eqx.Module):
 
     Attributes
     ----------
-    values, slopes : the function and its derivative at the knots.
+    values, slopes : the function and its derivative at the knots, or several functions, along a last axis.
     start : first knot.
     spacing : distance between knots.
     """
 
-    values: Float[Array, " knot"]
-    slopes: Float[Array, " knot"]
+    values: Float[Array, "knot *function"]
+    slopes: Float[Array, "knot *function"]
     start: float = eqx.field(static=True)
     spacing: float = eqx.field(static=True)
 
-    def __call__(self, x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-        """The tabulated function at x."""
-        last = self.values.size - 1
+    def __call__(self, x: Float[Array, "*shape"]) -> Float[Array, "..."]:
+        """The tabulated functions at x, along a last axis if there are several."""
+        last = self.values.shape[0] - 1
         inside = jnp.clip(x, self.start, self.start + last * self.spacing)
         steps = (inside - self.start) / self.spacing
         left = jnp.clip(jnp.floor(steps).astype(jnp.int32), 0, last - 1)
@@ -68,11 +68,12 @@ def _hermite(
     t: Float[Array, "*shape"],
     left: Int[Array, "*shape"],
     width: Float[Array, "*shape"] | float,
-    values: Float[Array, " knot"],
-    slopes: Float[Array, " knot"],
-) -> Float[Array, "*shape"]:
+    values: Float[Array, "knot *function"],
+    slopes: Float[Array, "knot *function"],
+) -> Float[Array, "..."]:
     """The cubic at the fraction t of the interval that starts at knot ``left``."""
     values, slopes = values.astype(t.dtype), slopes.astype(t.dtype)
+    t = t.reshape(t.shape + (1,) * (values.ndim - 1))
     u = 1 - t
     return (
         u**2 * ((1 + 2 * t) * values[left] + t * width * slopes[left])
@@ -80,7 +81,7 @@ def _hermite(
     )  # fmt: skip
 
 
-def _beyond(excess: Float[Array, "*shape"], slopes: Float[Array, " knot"]) -> Float[Array, "*shape"]:
+def _beyond(excess: Float[Array, "*shape"], slopes: Float[Array, "knot *function"]) -> Float[Array, "..."]:
     """The straight continuation at a signed distance from the nearest end knot."""
-    ends = slopes.astype(excess.dtype)
-    return excess * jnp.where(excess < 0, ends[0], ends[-1])
+    slope = slopes.astype(excess.dtype)[jnp.where(excess < 0, 0, slopes.shape[0] - 1)]
+    return excess.reshape(excess.shape + (1,) * (slopes.ndim - 1)) * slope
