@@ -49,8 +49,8 @@ class UniformHermiteTable(eqx.Module):
     spacing : distance between knots.
     """
 
-    values: Float[Array, "knot *function"]
-    slopes: Float[Array, "knot *function"]
+    values: Float[Array, "knot ..."]
+    slopes: Float[Array, "knot ..."]
     start: float = eqx.field(static=True)
     spacing: float = eqx.field(static=True)
 
@@ -68,8 +68,8 @@ def _hermite(
     t: Float[Array, "*shape"],
     left: Int[Array, "*shape"],
     width: Float[Array, "*shape"] | float,
-    values: Float[Array, "knot *function"],
-    slopes: Float[Array, "knot *function"],
+    values: Float[Array, "knot ..."],
+    slopes: Float[Array, "knot ..."],
 ) -> Float[Array, "..."]:
     """The cubic at the fraction t of the interval that starts at knot ``left``."""
     values, slopes = values.astype(t.dtype), slopes.astype(t.dtype)
@@ -81,7 +81,7 @@ def _hermite(
     )  # fmt: skip
 
 
-def _beyond(excess: Float[Array, "*shape"], slopes: Float[Array, "knot *function"]) -> Float[Array, "..."]:
+def _beyond(excess: Float[Array, "*shape"], slopes: Float[Array, "knot ..."]) -> Float[Array, "..."]:
     """The straight continuation at a signed distance from the nearest end knot."""
     slope = slopes.astype(excess.dtype)[jnp.where(excess < 0, 0, slopes.shape[0] - 1)]
     return excess.reshape(excess.shape + (1,) * (slopes.ndim - 1)) * slope
