@@ -1,5 +1,6 @@
 """Planes painted while a box evolves."""
 
+import diffrax
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -7,23 +8,23 @@ import numpy as np
 import pytest
 
 from lenscast.cosmology import basis, cosmology
-from lenscast.gravity import Adaptive, ParticleMesh, Particles, linear_field, lpt, nbody, paint_slabs
+from lenscast.gravity import FixedSteps, ParticleMesh, Particles, linear_field, lpt, nbody, paint_slabs
 from lenscast.lensing import Lightcone, density_planes
 
 A_START = 0.3
 MESH = ParticleMesh(1200.0, 8)
 LIGHTCONE = Lightcone(box_size=1200.0, slabs_per_box=2, planes=3, plane_mesh=8, field_deg=5.0, pixels=8)
-TSIT5 = Adaptive("tsit5", 1e-5, 1e-5)
+BULLFROG = FixedSteps("bullfrog", 3)
+
+
+def planes_of(cosmos, start, adjoint=None):
+    return density_planes(start, A_START, cosmos, MESH, BULLFROG, LIGHTCONE, adjoint)
 
 
 @jax.jit
 def planes_and_change(cosmos, start, dots):
     """Planes, and their derivative along a direction of the cosmology and of the particles at the start."""
-
-    def planes(cosmos, start):
-        return density_planes(start, A_START, cosmos, MESH, TSIT5, LIGHTCONE)
-
-    return jax.jvp(planes, (cosmos, start), dots)
+    return jax.jvp(planes_of, (cosmos, start), dots)
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +68,7 @@ def test_a_plane_is_the_box_when_light_crosses_it(cosmos, begin, planes):
     a = cosmos.distances.scale_factor(chi)
     assert np.ptp(a) > 0.2
     times = jnp.append(A_START, a[::-1])
-    states = jax.jit(nbody, static_argnums=(3, 4))(begin(cosmos), times, cosmos, MESH, TSIT5)
+    states = jax.jit(nbody, static_argnums=(3, 4))(begin(cosmos), times, cosmos, MESH, BULLFROG)
     paint = jax.jit(lambda x: paint_slabs(x + MESH.lattice, 1200.0, 8, 2, MESH.cell_size))
     for number in range(3):
         expected = paint(states.displacement[2 - number])
@@ -92,7 +93,25 @@ def test_derivatives_move_the_time_at_which_light_crosses(parameters, cosmos, ta
     assert distance(pinned) > 0.1
 
 
+def test_reverse_mode_agrees_with_forward_mode(cosmos, begin, dots, planes):
+    weights = jnp.cos(jnp.arange(planes.size, dtype=jnp.float32)).reshape(planes.shape)
+
+    @jax.jit
+    def gradient(cosmos, start):
+        adjoint = diffrax.RecursiveCheckpointAdjoint()
+        return jax.grad(lambda *x: (weights * planes_of(*x, adjoint)).sum(dtype=jnp.float64), argnums=(0, 1))(
+            cosmos, start
+        )
+
+    start = begin(cosmos)
+    pairs = zip(jax.tree.leaves(gradient(cosmos, start)), jax.tree.leaves(dots), strict=True)
+    backward = sum(np.vdot(np.asarray(g, float), np.asarray(dot, float)) for g, dot in pairs)
+    tangent = planes_and_change(cosmos, start, dots)[1]
+    # the same steps in float32
+    np.testing.assert_allclose(backward, np.vdot(weights, tangent), rtol=5e-5)
+
+
 def test_density_planes_refuse_another_box(cosmos):
     rest = jnp.zeros((3, 8**3), jnp.float32)
     with pytest.raises(ValueError, match=r"the lightcone's box of 1200.0 Mpc/h is not the mesh's of 600.0"):
-        density_planes(Particles(rest, rest), A_START, cosmos, ParticleMesh(600.0, 8), TSIT5, LIGHTCONE)
+        density_planes(Particles(rest, rest), A_START, cosmos, ParticleMesh(600.0, 8), BULLFROG, LIGHTCONE)
