@@ -84,13 +84,14 @@ def matter_power(parameters: Parameters, z_max: float = 0.0, model: str = "takah
     settings.set_dark_energy(w=value["w0"], wa=value["wa"], dark_energy_model="ppf")
     settings.InitPower.set_params(As=2e-9, ns=value["n_s"])
     redshifts = np.linspace(0, z_max, 2 + int(REDSHIFTS_PER_UNIT * z_max)) if z_max > 0 else np.zeros(1)
-    settings.set_matter_power(redshifts=[0.0], kmax=K_MAX * h)
-    amplitude = 2e-9 * (value["sigma8"] / camb.get_results(settings).get_sigma8_0()) ** 2
-    settings.InitPower.set_params(As=amplitude, ns=value["n_s"])
     settings.NonLinear = camb.model.NonLinear_both
     settings.NonLinearModel.set_params(halofit_version=model)
     settings.set_matter_power(redshifts=[float(z) for z in redshifts[::-1]], kmax=K_MAX * h)
-    results = camb.get_results(settings)
+    results = camb.get_transfer_functions(settings)
+    results.calc_power_spectra()
+    amplitude = 2e-9 * (value["sigma8"] / results.get_sigma8_0()) ** 2
+    settings.InitPower.set_params(As=amplitude, ns=value["n_s"])
+    results.power_spectra_from_transfer(settings.InitPower)
     return MatterPower(
         {
             kind: results.get_matter_power_interpolator(nonlinear=kind == "nonlinear", extrap_kmax=1e3)

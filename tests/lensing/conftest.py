@@ -29,7 +29,7 @@ def cosmos(parameters, tables):
 @pytest.fixture(scope="session")
 def lightcone():
     """Planes to z = 0.9, two to a box."""
-    return Lightcone(box_size=400.0, slabs_per_box=2, planes=11, plane_mesh=32, field_deg=5.0, pixels=32)
+    return Lightcone(box_size=400.0, slabs_per_box=2, planes=11, plane_mesh=32, field_deg=5.0, pixels=24)
 
 
 @pytest.fixture(scope="session")

@@ -79,7 +79,7 @@ class Orientation(eqx.Module):
     ----------
     axis : axis of the box along the line of sight.
     slab : slab along this axis.
-    transposed, flipped : reflections on the diagonal and on both axes: with the axes, all 48 symmetries of the cube.
+    transposed, flipped : reflections on the diagonal and on both axes: with the axes, 24 views of the box.
     shift : periodic shift across the line of sight [Mpc/h].
     """
 
@@ -119,7 +119,7 @@ def density_planes(
     integrator: Integrator,
     lightcone: Lightcone,
     adjoint: diffrax.AbstractAdjoint | None = None,
-) -> Float32[Array, "plane 3 slab y x"]:
+) -> Float32[Array, "plane 3 slab mesh mesh"]:
     """Overdensity of all slabs of the box, along its three axes, when the light crosses each plane.
 
     Planes are painted while the solver runs, so that memory never holds snapshots.
@@ -143,7 +143,7 @@ def density_planes(
         raise ValueError(f"the lightcone's box of {lightcone.box_size} Mpc/h is not the mesh's of {mesh.box_size}")
     a_planes = cosmology.distances.scale_factor(jnp.asarray(lightcone.chi))
 
-    def project(particles: Particles) -> Float32[Array, "3 slab y x"]:
+    def project(particles: Particles) -> Float32[Array, "3 slab mesh mesh"]:
         position = particles.position(mesh)
         return paint_slabs(position, mesh.box_size, lightcone.plane_mesh, lightcone.slabs_per_box, mesh.cell_size)
 
@@ -153,7 +153,7 @@ def density_planes(
 
 
 def sky(
-    planes: Float32[Array, "plane 3 slab y x"], view: Orientation, lightcone: Lightcone
+    planes: Float32[Array, "plane 3 slab mesh mesh"], view: Orientation, lightcone: Lightcone
 ) -> Float32[Array, "plane y x"]:
     """Overdensity of each plane as one realisation of the sky sees it, at pixel centres.
 
@@ -173,7 +173,7 @@ def sky(
     beyond = jnp.where(home == size - 1, 0, home + 1)
 
     def interpolated(
-        plane: Float32[Array, "3 slab y x"], view: Orientation, home: Array, beyond: Array, share: Array
+        plane: Float32[Array, "3 slab mesh mesh"], view: Orientation, home: Array, beyond: Array, share: Array
     ) -> Float32[Array, "y x"]:
         rows_home, rows_beyond = (plane[view.axis, view.slab, index[0]] for index in (home, beyond))
         rows = rows_home + share[0][:, None] * (rows_beyond - rows_home)

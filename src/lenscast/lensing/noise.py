@@ -16,7 +16,7 @@ def shape_noise_rms(sigma_e: float, n_gal: float, pixel_arcmin: float) -> float:
     n_gal : galaxies per arcmin^2.
     pixel_arcmin : side of a pixel [arcmin].
 
-    References: van Waerbeke (2000), astro-ph/9909160, Eq. 11.
+    References: van Waerbeke (2000), astro-ph/9909160.
     """
     return float(sigma_e / (n_gal**0.5 * pixel_arcmin))
 
