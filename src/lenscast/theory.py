@@ -12,6 +12,7 @@ from itertools import combinations_with_replacement, pairwise
 from types import MappingProxyType
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
@@ -182,11 +183,12 @@ def spectra_table(
     lightcone : planes.
     steps : of central differences by parameter.
     """
+    tabulate = jax.jit(cosmology)
     nodes = gauss_legendre(np.asarray(ell_edges, float), NODES_PER_BIN).nodes.ravel()
     z_max = 1.05 * max(z_source) + 0.05
 
     def planes(shifted: Parameters, power: MatterPower) -> Float[np.ndarray, "pair ell"]:
-        return bin_averages(plane_sum(nodes, z_source, cosmology(shifted), power, lightcone), ell_edges)
+        return bin_averages(plane_sum(nodes, z_source, tabulate(shifted), power, lightcone), ell_edges)
 
     def slope(name: str, step: float) -> Float[np.ndarray, "pair ell"]:
         sides = [_shifted(parameters, name, sign * step) for sign in (1, -1)]
@@ -194,7 +196,7 @@ def spectra_table(
         return (plus - minus) / (2 * step)
 
     power = matter_power(parameters, z_max)
-    exact = limber(nodes, z_source, cosmology(parameters), power)
+    exact = limber(nodes, z_source, tabulate(parameters), power)
     columns = {"limber": bin_averages(exact, ell_edges), "limber_windows": planes(parameters, power)}
     columns |= {f"dln_{name}": slope(name, step) for name, step in steps.items()}
     mean_ell = bin_averages(nodes[None], ell_edges)[0]

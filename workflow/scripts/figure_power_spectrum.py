@@ -4,6 +4,7 @@ from _job import start
 
 start(snakemake)
 
+import jax
 import numpy as np
 import pandas as pd
 
@@ -17,7 +18,7 @@ rms = shape_noise_rms(settings.pop("sigma_e"), settings.pop("n_gal"), 60 * setti
 statistics = statistics_from_config(settings.pop("statistics"), sigma_pixel=rms, **settings)
 blank = np.zeros((settings["n_sources"], settings["pixels"], settings["pixels"]))
 summaries, jacobians = io.load(snakemake.input.summaries), io.load(snakemake.input.jacobians)
-distances = cosmology(Parameters.from_config(p.cosmology)).distances
+distances = jax.jit(cosmology)(Parameters.from_config(p.cosmology)).distances
 figure = plotting.power_spectra(
     jacobians.variables["expected"].values,
     summaries.variables["measured"].values,

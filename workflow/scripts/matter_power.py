@@ -18,7 +18,7 @@ p = snakemake.params
 simulation = Simulation.from_config(SimulationConfig(**p.simulation), LightconeConfig(**p.lightcone), ())
 mesh, start_at = simulation.mesh, (simulation.a_start, simulation.lpt_order, simulation.integrator)
 parameters = Parameters.from_config(p.cosmology)
-cosmos = cosmology(parameters)
+cosmos = jax.jit(cosmology)(parameters)
 today = jax.jit(lambda key, cosmos: power_today(key, cosmos, mesh, *start_at))
 keys = (jax.random.fold_in(jax.random.key(seed), INITIAL_FIELD) for seed in progress(p.seeds, log, "to a = 1"))
 table = matter_power_table([jax.device_get(today(key, cosmos)) for key in keys], parameters)

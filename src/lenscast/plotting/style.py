@@ -78,7 +78,8 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> None:
 
 def label(parameter: str) -> str:
     """A parameter's symbol, or its name where it has none."""
-    return f"${LABELS[parameter]}$" if parameter in LABELS else parameter
+    symbols = {**LABELS, "S8": "S_8"}
+    return f"${symbols[parameter]}$" if parameter in symbols else parameter
 
 
 def grid(rows: int, columns: int, size: tuple[float, float], **options: Any) -> tuple[Figure, np.ndarray]:
