@@ -85,6 +85,13 @@ def statistics_settings():
     }
 
 
+def simulation_memory(tangents):
+    """Megabytes of a job that simulates: three copies of the planes and their tangents, and what compiling takes."""
+    lightcone = CONFIG.lightcone
+    planes = 3 * lightcone.planes * lightcone.slabs_per_box * lightcone.plane_mesh**2 * 4e-6
+    return 2000 + round(3 * planes * (1 + tangents))
+
+
 def forecast_tables():
     """Tables of all data vectors."""
     return expand(rules.forecast.output.parameters, data_vector=DATA_VECTORS)

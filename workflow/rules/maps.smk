@@ -9,7 +9,7 @@ rule simulate:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=simulation_memory(tangents=0),
         runtime=240,
     params:
         seeds=seeds_of,
@@ -30,7 +30,7 @@ rule differentiate:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=8000,
+        mem_mb=simulation_memory(tangents=len(CONFIG.forecast.parameters)),
         runtime=480,
     params:
         seeds=seeds_of,
