@@ -44,6 +44,7 @@ SIZE = {
     "lightcone.planes": 22,
     "covariance.boxes": 64,
     "derivatives.boxes": 48,
+    "finite_differences.steps.w0": 0.05,
 }
 
 
@@ -140,8 +141,9 @@ def test_config_cosmologies_are_fiducial_and_shifted(config: Config) -> None:
     cosmologies = config.cosmologies
     assert len(cosmologies) == 1 + 4 * len(config.forecast.parameters)
     assert cosmologies["fiducial"] == DEFAULT["cosmology"]
-    assert cosmologies["w0_plus"] == {**DEFAULT["cosmology"], "w0": pytest.approx(-0.95)}
-    assert cosmologies["w0_minus_half"] == {**DEFAULT["cosmology"], "w0": pytest.approx(-1.025)}
+    step = DEFAULT["finite_differences"]["steps"]["w0"]
+    assert cosmologies["w0_plus"] == {**DEFAULT["cosmology"], "w0": pytest.approx(-1 + step)}
+    assert cosmologies["w0_minus_half"] == {**DEFAULT["cosmology"], "w0": pytest.approx(-1 - step / 2)}
 
 
 def test_config_batches_are_fixed_ranges_of_seeds(config: Config) -> None:

@@ -83,13 +83,16 @@ def expected_and_jacobian(
     quantity : method of the statistics to differentiate; the check of derivatives passes another than "expected".
     """
 
-    def of_one(noise: Float32[Array, "source y x"]) -> SummaryAndJacobian:
-        def joined(maps: Float32[Array, "source y x"]) -> Float64[Array, " bin"]:
-            return jnp.concatenate([getattr(statistic, quantity)(maps, noise) for statistic in statistics])
+    def of(statistic: Statistic) -> SummaryAndJacobian:
+        def of_one(noise: Float32[Array, "source y x"]) -> SummaryAndJacobian:
+            return summary_and_jacobian(lambda maps: getattr(statistic, quantity)(maps, noise), kappa, tangents)
 
-        return summary_and_jacobian(joined, kappa, tangents)
+        if quantity == "expected" and not statistic.needs_noise:
+            return of_one(jnp.zeros_like(kappa))
+        return _mean_over_noise(of_one, kappa.shape, seed, realisation, sigma_pixel, draws)
 
-    return _mean_over_noise(of_one, kappa.shape, seed, realisation, sigma_pixel, draws)
+    summaries, jacobians = zip(*map(of, statistics), strict=True)
+    return SummaryAndJacobian(jnp.concatenate(summaries), jnp.concatenate(jacobians, axis=-1))
 
 
 def _mean_over_noise(

@@ -11,7 +11,7 @@ filtered first and cut afterwards leak by tens of per cent and more into bins th
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations_with_replacement, pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -43,6 +43,7 @@ class PowerSpectrum(Statistic):
     ValueError : if the edges do not increase, a bin has no mode, or the last one ends beyond the Nyquist frequency.
     """
 
+    needs_noise: ClassVar[bool] = False
     name: str = eqx.field(static=True)
     region: Region = eqx.field(static=True)
     n_sources: int = eqx.field(static=True)

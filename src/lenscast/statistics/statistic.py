@@ -11,7 +11,7 @@ import abc
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import radians
-from typing import Any, TypedDict
+from typing import Any, ClassVar, TypedDict
 
 import equinox as eqx
 from jaxtyping import Array, Float, Float64
@@ -95,9 +95,11 @@ class Statistic(eqx.Module):
 
     `measured` is what a survey reports; its scatter is the covariance. `expected` estimates the mean of `measured` over
     the noise without bias, and so does its derivative: it gives the mean and the Jacobian. The two are kept apart
-    because counts have a mean that is differentiable, but are not so themselves.
+    because counts have a mean that is differentiable, but are not so themselves. Where `expected` is the same for all
+    noise, `needs_noise` is False.
     """
 
+    needs_noise: ClassVar[bool] = True
     name: eqx.AbstractVar[str]
     region: eqx.AbstractVar[Region]
 
