@@ -42,8 +42,8 @@ def make_field(work: Workload) -> Program:
     return Program(lambda: make(Parameters.from_config(COSMOLOGY)))
 
 
-def simulate(work: Workload) -> Program:
-    mesh = ParticleMesh(work.box_size, work.particles)
+def simulate(work: Workload, gradient: str = "spectral") -> Program:
+    mesh = ParticleMesh(work.box_size, work.particles, gradient=gradient)
     universe = jax.jit(cosmology)(Parameters.from_config(COSMOLOGY))
     run = jax.jit(partial(density, mesh=mesh, work=work))
     return Program(partial(run, jnp.asarray(np.load(work.field)), universe), forces=work.steps)
@@ -88,6 +88,7 @@ def kappa_tangents(work: Workload) -> Program:
 PROGRAMS = {
     "linear field": make_field,
     "N-body": simulate,
+    "N-body, 4-point gradient": partial(simulate, gradient="finite_difference"),
     "N-body from parameters": simulate_from_parameters,
     "N-body, 6 tangents": simulate_tangents,
     "kappa": kappa,
