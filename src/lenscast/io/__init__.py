@@ -1,4 +1,4 @@
-"""Files: HDF5 with named axes, units and provenance, and tables as CSV.
+"""Files: HDF5 with named axes, units and provenance, tables as CSV, and snapshots of other codes.
 
 Layout of an HDF5 file: ``/variables/<name>``, with HDF5 dimension labels for axes and attributes ``unit`` and
 ``description``; ``/coordinates/<axis>``, a compound dataset with one row per index of the axis;
@@ -10,5 +10,17 @@ business.
 from lenscast.io.atomic import save_table
 from lenscast.io.files import Contents, Variable, Writer, load, save, writer
 from lenscast.io.origin import provenance
+from lenscast.io.snapshots import Snapshot, read_snapshot
 
-__all__ = ["Contents", "Variable", "Writer", "load", "provenance", "save", "save_table", "writer"]
+__all__ = [
+    "Contents",
+    "Snapshot",
+    "Variable",
+    "Writer",
+    "load",
+    "provenance",
+    "read_snapshot",
+    "save",
+    "save_table",
+    "writer",
+]
