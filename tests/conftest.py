@@ -1,30 +1,44 @@
 """Settings of the test session, made before JAX is imported: precision, shape checks, compilation cache."""
 
-import hashlib
 import os
-import platform
-from importlib.metadata import version
 from pathlib import Path
 
+import pytest
 from jaxtyping import install_import_hook
 
+from _job import machine
+
 REPOSITORY = Path(__file__).resolve().parents[1]
-
-
-def _machine() -> str:
-    """Version of jaxlib and hash of the CPU: a compiled program is good for this pair only."""
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    cpu = sorted({line for line in lines if line.startswith(("model name", "flags", "Features"))})
-    digest = hashlib.sha256("".join([platform.machine(), *cpu]).encode()).hexdigest()
-    return f"{version('jaxlib')}-{digest[:12]}"
-
 
 os.environ.update(
     JAX_ENABLE_X64="1",
     JAX_NUMPY_RANK_PROMOTION="raise",
-    JAX_COMPILATION_CACHE_DIR=str(REPOSITORY / ".cache" / "jax" / _machine()),
+    JAX_COMPILATION_CACHE_DIR=str(REPOSITORY / ".cache" / "jax" / machine()),
     JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS="0",
     MPLBACKEND="Agg",
 )
 install_import_hook("lenscast", "beartype.beartype")
+
+
+@pytest.fixture(scope="session")
+def parameters():
+    """Dark energy that evolves, so that a formula for w = -1 alone shows."""
+    from lenscast.cosmology import Parameters  # after the import hook
+
+    return Parameters(Omega_c=0.2589, Omega_b=0.0486, h=0.6774, n_s=0.9667, sigma8=0.8159, w0=-0.9, wa=0.2)
+
+
+@pytest.fixture(scope="session")
+def tables():
+    """`cosmology`, compiled once."""
+    import jax
+
+    from lenscast.cosmology import cosmology
+
+    return jax.jit(cosmology)
+
+
+@pytest.fixture(scope="session")
+def cosmos(parameters, tables):
+    """The cosmology of `parameters`."""
+    return tables(parameters)

@@ -31,12 +31,6 @@ NOISE = jax.jit(noise_maps, static_argnums=(3, 4))
 
 
 @pytest.fixture(scope="module")
-def parameters():
-    """Dark energy that evolves, so that a formula for w = -1 alone shows."""
-    return Parameters(Omega_c=0.2589, Omega_b=0.0486, h=0.6774, n_s=0.9667, sigma8=0.8159, w0=-0.9, wa=0.2)
-
-
-@pytest.fixture(scope="module")
 def maps(parameters):
     return MAPS(3, parameters, SIMULATION)
 

@@ -113,3 +113,10 @@ def test_jacobian_of_another_quantity_is_that_of_its_method(statistics, maps):
     ends = [spectrum[0].measured(kappa + sign * 0.1 * tangents[0], noise) for sign in (1, -1)]
     difference = (ends[0] - ends[1]) / 0.2
     np.testing.assert_allclose(jacobian[0], difference, rtol=0, atol=1e-4 * np.abs(difference).max())
+
+
+def test_statistics_say_whether_their_mean_needs_noise(statistics, maps):
+    noise = [noise_maps(1, 0, draw, maps[0].shape, SIGMA) for draw in range(2)]
+    for statistic in statistics:
+        first, second = (jax.jit(lambda n, s=statistic: s.expected(maps[0], n))(each) for each in noise)
+        assert bool(jnp.array_equal(first, second)) is not statistic.needs_noise

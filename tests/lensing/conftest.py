@@ -1,29 +1,10 @@
-"""A cosmology where every parameter counts, with references in plain numpy and scipy."""
+"""A lightcone, with references in plain numpy and scipy."""
 
-import jax
 import numpy as np
 import pytest
 from scipy.integrate import quad
 
-from lenscast.cosmology import Parameters, cosmology
 from lenscast.lensing import Lightcone
-
-
-@pytest.fixture(scope="session")
-def parameters():
-    """Dark energy that evolves, so that a formula for w = -1 alone shows."""
-    return Parameters(Omega_c=0.2589, Omega_b=0.0486, h=0.6774, n_s=0.9667, sigma8=0.8159, w0=-0.9, wa=0.2)
-
-
-@pytest.fixture(scope="session")
-def tables():
-    """`cosmology`, compiled once."""
-    return jax.jit(cosmology)
-
-
-@pytest.fixture(scope="session")
-def cosmos(parameters, tables):
-    return tables(parameters)
 
 
 @pytest.fixture(scope="session")

@@ -23,6 +23,17 @@ def test_hermite_tables_reproduce_cubics():
         np.testing.assert_allclose(table(POINTS), POINTS**3 - 2 * POINTS, atol=1e-14)
 
 
+def test_uniform_hermite_table_holds_several_functions():
+    # inside, at the ends and beyond both
+    x = jnp.array([[-3.0, -1.0, 0.1], [0.9, 1.0, 2.0]])
+    sine, cosine = (tables(f, df)[1] for f, df in ((jnp.sin, jnp.cos), (jnp.cos, lambda x: -jnp.sin(x))))
+    values = jnp.stack([sine.values, cosine.values], axis=-1)
+    both = UniformHermiteTable(values, jnp.stack([sine.slopes, cosine.slopes], axis=-1), START, SPACING)
+    for derivative in (lambda table, x: table(x), lambda table, x: jax.jvp(table, (x,), (jnp.ones_like(x),))[1]):
+        expected = jnp.stack([derivative(sine, x), derivative(cosine, x)], axis=-1)
+        np.testing.assert_allclose(derivative(both, x), expected, atol=1e-15)
+
+
 def test_hermite_table_is_fourth_order_on_uneven_knots():
     x = jnp.linspace(0.0, 1.0, 301)
 

@@ -63,10 +63,10 @@ def batches(pattern, section, **wildcards):
     return expand(pattern, batch=CONFIG.batches[section], **wildcards)
 
 
-def maps_settings(wildcards):
+def simulation_settings(cosmology):
     """What the maps of a cosmology depend on."""
     return {
-        "cosmology": CONFIG.cosmologies[wildcards.cosmology],
+        "cosmology": CONFIG.cosmologies[cosmology],
         "simulation": SETTINGS["simulation"],
         "lightcone": SETTINGS["lightcone"],
         "z_source": SETTINGS["survey"]["z_source"],

@@ -32,9 +32,7 @@ rule matter_power:
     conda:
         "../../environment.yml"
     params:
-        simulation=SETTINGS["simulation"],
-        lightcone=SETTINGS["lightcone"],
-        cosmology=SETTINGS["cosmology"],
+        settings=simulation_settings("fiducial"),
         seeds=list(CONFIG.derivatives.seeds[:4]),
         code=[sources("cosmology", "gravity", "theory"), PLOT_CODE],
     script:
@@ -52,7 +50,8 @@ rule figure_maps:
         "../../environment.yml"
     params:
         field_deg=CONFIG.lightcone.field_deg,
-        sigma_pixel=CONFIG.survey.sigma_e / CONFIG.survey.n_gal**0.5 / CONFIG.lightcone.pixel_arcmin,
+        sigma_e=CONFIG.survey.sigma_e,
+        n_gal=CONFIG.survey.n_gal,
         code=PLOT_CODE,
     script:
         "../scripts/figure_maps.py"

@@ -13,7 +13,7 @@ rule simulate:
         runtime=240,
     params:
         seeds=seeds_of,
-        settings=maps_settings,
+        settings=lambda wildcards: simulation_settings(wildcards.cosmology),
         code=MAP_CODE,
     script:
         "../scripts/simulate.py"
@@ -34,7 +34,7 @@ rule differentiate:
         runtime=480,
     params:
         seeds=seeds_of,
-        settings=maps_settings,
+        settings=lambda wildcards: simulation_settings(wildcards.cosmology),
         parameters=CONFIG.forecast.parameters,
         code=MAP_CODE,
     script:

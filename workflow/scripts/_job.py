@@ -14,7 +14,7 @@ from typing import Any
 
 def start(job: Any) -> logging.Logger:
     """Set up the process of a job, before JAX is imported."""
-    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(".cache/jax", _machine()).absolute()))
+    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(".cache/jax", machine()).absolute()))
     os.environ.update(
         JAX_ENABLE_X64="1",
         JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS="0",
@@ -48,7 +48,7 @@ def provenance(job: Any, seeds: Sequence[int]) -> dict[str, str]:
     return io.provenance(job.config, seeds, f"snakemake --configfile config.yaml -- {job.output[0]}")
 
 
-def _machine() -> str:
+def machine() -> str:
     """Version of jaxlib and hash of the CPU: a compiled program is good for this pair only."""
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []

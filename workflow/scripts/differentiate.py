@@ -5,27 +5,17 @@ from _job import progress, provenance, start
 log = start(snakemake)
 
 import jax
-import numpy as np
 
+import _build as build
 from lenscast import io
-from lenscast.config.simulation import LightconeConfig, SimulationConfig
 from lenscast.cosmology import Parameters
-from lenscast.simulate import Simulation, maps_and_tangents
+from lenscast.simulate import maps_and_tangents
 
 settings, seeds, names = snakemake.params.settings, snakemake.params.seeds, tuple(snakemake.params.parameters)
-simulation = Simulation.from_config(
-    SimulationConfig(**settings["simulation"]), LightconeConfig(**settings["lightcone"]), settings["z_source"]
-)
+simulation = build.simulation(settings)
 parameters = Parameters.from_config(settings["cosmology"])
 maps = jax.jit(lambda seed, parameters: maps_and_tangents(seed, parameters, simulation, names))
-coordinates = {
-    "map": {
-        "seed": np.repeat(seeds, simulation.realisations),
-        "realisation": np.tile(np.arange(simulation.realisations), len(seeds)),
-    },
-    "param": {"name": names},
-    "source": {"z": simulation.z_source},
-}
+coordinates = {**build.map_coordinates(simulation, seeds), "param": {"name": names}}
 what = f"{simulation.lightcone.planes} planes, {simulation.realisations} maps, {len(names)} tangents"
 with io.writer(snakemake.output.maps, coordinates, provenance(snakemake, seeds)) as file:
     for seed in progress(seeds, log, what):

@@ -7,17 +7,17 @@ log = start(snakemake)
 import jax
 import numpy as np
 
+import _build as build
 from lenscast import io, plotting
-from lenscast.config.simulation import LightconeConfig, SimulationConfig
 from lenscast.cosmology import Parameters, cosmology
 from lenscast.gravity.matter_power import power_today
-from lenscast.simulate import INITIAL_FIELD, Simulation
+from lenscast.simulate import INITIAL_FIELD
 from lenscast.theory import matter_power_table
 
 p = snakemake.params
-simulation = Simulation.from_config(SimulationConfig(**p.simulation), LightconeConfig(**p.lightcone), ())
+simulation = build.simulation(p.settings)
 mesh, start_at = simulation.mesh, (simulation.a_start, simulation.lpt_order, simulation.integrator)
-parameters = Parameters.from_config(p.cosmology)
+parameters = Parameters.from_config(p.settings["cosmology"])
 cosmos = jax.jit(cosmology)(parameters)
 today = jax.jit(lambda key, cosmos: power_today(key, cosmos, mesh, *start_at))
 keys = (jax.random.fold_in(jax.random.key(seed), INITIAL_FIELD) for seed in progress(p.seeds, log, "to a = 1"))

@@ -7,14 +7,11 @@ log = start(snakemake)
 import jax
 import numpy as np
 
+from _build import measurement
 from lenscast import io
-from lenscast.lensing import shape_noise_rms
-from lenscast.statistics.registry import statistics_from_config
 from lenscast.summarise import bin_table, summarise
 
-settings, draws = dict(snakemake.params.settings), snakemake.params.draws
-rms = shape_noise_rms(settings.pop("sigma_e"), settings.pop("n_gal"), 60 * settings["field_deg"] / settings["pixels"])
-statistics = statistics_from_config(settings.pop("statistics"), sigma_pixel=rms, **settings)
+(statistics, rms), draws = measurement(snakemake.params.settings), snakemake.params.draws
 measured = jax.jit(lambda kappa, seed, realisation: summarise(kappa, seed, realisation, statistics, rms, draws))
 maps = io.load(snakemake.input.maps, names=[])
 index = maps.coordinates["map"]

@@ -22,6 +22,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from lenscast.cosmology import LABELS
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+SYMBOLS = {**LABELS, "S8": "S_8"}
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 MEASURED, EXPECTED, THEORY = COLOURS[0], COLOURS[1], COLOURS[6]
 
@@ -78,8 +79,7 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> None:
 
 def label(parameter: str) -> str:
     """A parameter's symbol, or its name where it has none."""
-    symbols = {**LABELS, "S8": "S_8"}
-    return f"${symbols[parameter]}$" if parameter in symbols else parameter
+    return f"${SYMBOLS[parameter]}$" if parameter in SYMBOLS else parameter
 
 
 def grid(rows: int, columns: int, size: tuple[float, float], **options: Any) -> tuple[Figure, np.ndarray]:
