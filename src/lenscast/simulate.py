@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float32, Int, Key
 
 from lenscast.cosmology import Parameters, basis, cosmology
-from lenscast.gravity import Adaptive, FixedSteps, Integrator, ParticleMesh, linear_field, lpt
+from lenscast.gravity import Adaptive, Correction, FixedSteps, Integrator, ParticleMesh, linear_field, lpt
 from lenscast.lensing import (
     Lightcone,
     convergence_born,
@@ -43,6 +43,7 @@ class Simulation:
     lightcone : planes and maps.
     z_source : redshifts of the sources.
     realisations : maps per box.
+    noise_size : points per side of the white noise behind the initial field, see `linear_field`.
     """
 
     mesh: ParticleMesh
@@ -52,6 +53,7 @@ class Simulation:
     lightcone: Lightcone
     z_source: tuple[float, ...]
     realisations: int
+    noise_size: int | None = None
 
     @classmethod
     def from_config(cls, simulation: Any, lightcone: Any, z_source: Sequence[float]) -> "Simulation":
@@ -87,6 +89,7 @@ def convergence_maps(
     seed: Int[Array, ""] | int,
     parameters: Parameters,
     simulation: Simulation,
+    correction: Correction | None = None,
     adjoint: diffrax.AbstractAdjoint | None = None,
 ) -> Float32[Array, "map source y x"]:
     """Noise-free convergence maps of one box, one per realisation.
@@ -96,11 +99,12 @@ def convergence_maps(
     seed : of the box.
     parameters : cosmological parameters.
     simulation : everything else.
+    correction : of small scales, see `nbody`.
     adjoint : how diffrax differentiates the N-body solve; forward mode by default, see `nbody`.
     """
     key = jax.random.key(seed)
     cosmos = cosmology(parameters)
-    field = linear_field(jax.random.fold_in(key, INITIAL_FIELD), cosmos.power, simulation.mesh)
+    field = linear_field(jax.random.fold_in(key, INITIAL_FIELD), cosmos.power, simulation.mesh, simulation.noise_size)
     start = lpt(field, simulation.a_start, cosmos, simulation.mesh, simulation.lpt_order)
     planes = density_planes(
         start,
@@ -109,6 +113,7 @@ def convergence_maps(
         simulation.mesh,
         simulation.integrator,
         simulation.lightcone,
+        correction,
         adjoint,
     )
     weights = lensing_weights(jnp.array(simulation.z_source), cosmos, simulation.lightcone)
@@ -121,7 +126,11 @@ def convergence_maps(
 
 
 def maps_and_tangents(
-    seed: Int[Array, ""] | int, parameters: Parameters, simulation: Simulation, names: tuple[str, ...]
+    seed: Int[Array, ""] | int,
+    parameters: Parameters,
+    simulation: Simulation,
+    names: tuple[str, ...],
+    correction: Correction | None = None,
 ) -> MapsAndTangents:
     """Convergence maps of one box with their derivatives, in forward mode: one simulation for all statistics.
 
@@ -131,6 +140,7 @@ def maps_and_tangents(
     parameters : cosmological parameters.
     simulation : everything else.
     names : parameters to differentiate with respect to, the order of the axis ``param``.
+    correction : of small scales, see `nbody`; it follows cosmology too.
 
     Raises
     ------
@@ -139,7 +149,7 @@ def maps_and_tangents(
     """
 
     def along(tangent: Parameters) -> tuple[Array, Array]:
-        return jax.jvp(lambda p: convergence_maps(seed, p, simulation), (parameters,), (tangent,))
+        return jax.jvp(lambda p: convergence_maps(seed, p, simulation, correction), (parameters,), (tangent,))
 
     kappa, tangents = jax.vmap(along, out_axes=(None, 1))(basis(parameters, names))
     return MapsAndTangents(kappa, tangents)

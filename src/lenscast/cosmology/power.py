@@ -185,6 +185,17 @@ class PowerTable(eqx.Module):
         """Square root of the power [(Mpc/h)^(3/2)], with gradients that are finite at k = 0 too."""
         return self._power_of(k, 0.5)
 
+    def gaussian_rms(self, radius: float) -> Float[Array, ""]:
+        """Rms of the linear density today, smoothed by exp(-k^2 radius^2 / 2).
+
+        Parameters
+        ----------
+        radius : comoving smoothing scale [Mpc/h].
+        """
+        k = np.exp(LN_K)
+        terms = np.exp(3 * LN_K - (k * radius) ** 2) * self(jnp.asarray(k))
+        return jnp.sqrt(LN_K_SPACING * jnp.sum(terms) / (2 * jnp.pi**2))
+
     def _power_of(self, k: Float[Array, "*shape"], exponent: float) -> Float[Array, "*shape"]:
         """P(k)^exponent, 0 at k = 0."""
         positive = jnp.where(k > 0, k, 1.0)

@@ -1,4 +1,4 @@
-"""Gravity: initial conditions, Lagrangian perturbation theory, particle-mesh forces and time integration.
+"""Gravity: initial conditions, perturbation theory, particle-mesh forces and steps, corrections of small scales.
 
 mesh = ParticleMesh(box_size=100.0, particles=32)
 field = linear_field(key, cosmology.power, mesh)
@@ -7,19 +7,25 @@ states = nbody(start, jnp.array([0.1, 1.0]), cosmology, mesh, FixedSteps("bullfr
 density = paint(start.position(mesh), mesh.box_size, mesh.particles)
 """
 
+from lenscast.gravity.correction import HPN, PublishedHPN
 from lenscast.gravity.forces import acceleration
 from lenscast.gravity.initial import linear_field
 from lenscast.gravity.lpt import lpt
 from lenscast.gravity.mesh import ParticleMesh, Particles
-from lenscast.gravity.nbody import Adaptive, FixedSteps, Integrator, nbody
+from lenscast.gravity.nbody import Adaptive, Correction, FixedSteps, Integrator, nbody
 from lenscast.gravity.painting import paint, paint_slabs, read
+from lenscast.gravity.pgd import PGD
 
 __all__ = [
+    "HPN",
+    "PGD",
     "Adaptive",
+    "Correction",
     "FixedSteps",
     "Integrator",
     "ParticleMesh",
     "Particles",
+    "PublishedHPN",
     "acceleration",
     "linear_field",
     "lpt",

@@ -14,18 +14,23 @@ from lenscast.numerics.fourier import wavenumbers
 __all__ = ["acceleration", "gradient_wavenumbers", "inverse_laplacian", "spectral_gradient"]
 
 
-def acceleration(position: Float32[Array, "3 particle"], mesh: ParticleMesh) -> Float32[Array, "3 particle"]:
+def acceleration(
+    position: Float32[Array, "3 particle"], mesh: ParticleMesh, gain: Float32[Array, "x y half"] | None = None
+) -> Float32[Array, "3 particle"]:
     """Acceleration -grad phi at the particles, laplacian phi = delta [Mpc/h].
 
     Parameters
     ----------
     position : comoving positions [Mpc/h].
     mesh : box, number of particles and force mesh.
+    gain : factor of each mode of the potential, for corrections.
 
     References: Hockney & Eastwood (1988), Chap. 5; the 4-point gradient as in Feng et al. (2016), arXiv:1603.00476.
     """
     density = paint(position, mesh.box_size, mesh.mesh_size) * float(mesh.mesh_factor**3)
     potential = inverse_laplacian(jnp.fft.rfftn(density), mesh)
+    if gain is not None:
+        potential = potential * gain
     if mesh.gradient == "spectral":
         field = -spectral_gradient(potential, mesh)
     else:

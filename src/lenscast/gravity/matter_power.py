@@ -17,11 +17,11 @@ from lenscast.cosmology import Cosmology
 from lenscast.gravity.initial import linear_field
 from lenscast.gravity.lpt import lpt
 from lenscast.gravity.mesh import ParticleMesh
-from lenscast.gravity.nbody import Integrator, nbody
+from lenscast.gravity.nbody import Correction, Integrator, nbody
 from lenscast.gravity.painting import paint
 from lenscast.numerics.fourier import wavenumbers
 
-__all__ = ["MeasuredPower", "PowerToday", "field_power", "matter_power", "power_today"]
+__all__ = ["CrossPower", "MeasuredPower", "PowerToday", "cross_power", "field_power", "matter_power", "power_today"]
 
 
 class MeasuredPower(NamedTuple):
@@ -39,6 +39,27 @@ class MeasuredPower(NamedTuple):
     modes: Int[np.ndarray, " shell"]
 
 
+class CrossPower(NamedTuple):
+    """Power of two densities and of both together, in shells of wavenumber.
+
+    Attributes
+    ----------
+    k : mean wavenumber of the modes of a shell [h/Mpc].
+    power, reference : mean power of each [(Mpc/h)^3].
+    cross : real part of their cross power.
+    """
+
+    k: Float64[np.ndarray, " shell"]
+    power: Float64[Array, " shell"]
+    reference: Float64[Array, " shell"]
+    cross: Float64[Array, " shell"]
+
+    @property
+    def correlation(self) -> Float64[Array, " shell"]:
+        """Cross-correlation coefficient r(k)."""
+        return self.cross / jnp.sqrt(self.power * self.reference)
+
+
 class PowerToday(NamedTuple):
     """Power of one box today: of its linear field, and of the particles that evolved from it."""
 
@@ -53,6 +74,7 @@ def power_today(
     a_start: float,
     lpt_order: int,
     integrator: Integrator,
+    correction: Correction | None = None,
 ) -> PowerToday:
     """Matter power of a simulation at a = 1, and that of its own linear modes, which have the same sample variance.
 
@@ -63,11 +85,12 @@ def power_today(
     mesh : box, number of particles and force mesh.
     a_start, lpt_order : start of the simulation.
     integrator : time integration.
+    correction : of small scales, see `nbody`.
     """
     field = linear_field(key, cosmology.power, mesh)
     start = lpt(field, a_start, cosmology, mesh, lpt_order)
     times = jnp.array([a_start, 1.0])
-    position = nbody(start, times, cosmology, mesh, integrator, save=lambda particles: particles.position(mesh))
+    position = nbody(start, times, cosmology, mesh, integrator, correction, save=lambda state: state.position(mesh))
     return PowerToday(field_power(field, mesh.box_size), matter_power(position[0], mesh.box_size, 2 * mesh.particles))
 
 
@@ -84,8 +107,7 @@ def matter_power(position: Float32[Array, "3 particle"], box_size: float, mesh_s
     """
     counts = paint(position, box_size, mesh_size)
     delta = counts * (mesh_size**3 / position.shape[1]) - 1
-    window = [np.sinc(k * (box_size / mesh_size / (2 * np.pi))) for k in _wavenumbers(mesh_size, box_size)]
-    return _shells(delta, box_size, 1 / (window[0] * window[1] * window[2]) ** 4)
+    return _power(delta, box_size, _window(mesh_size, box_size))
 
 
 def field_power(delta: Float32[Array, "x y z"], box_size: float) -> MeasuredPower:
@@ -96,29 +118,70 @@ def field_power(delta: Float32[Array, "x y z"], box_size: float) -> MeasuredPowe
     delta : overdensity.
     box_size : side of the box [Mpc/h].
     """
-    return _shells(delta, box_size, np.ones(()))
+    return _power(delta, box_size, 1.0)
 
 
-def _shells(delta: Float32[Array, "x y z"], box_size: float, correction: Float[np.ndarray, "..."]) -> MeasuredPower:
+def _power(
+    delta: Float32[Array, "x y z"], box_size: float, correction: Float[np.ndarray, "..."] | float
+) -> MeasuredPower:
     """Mean of the corrected power of modes by shell."""
-    size = delta.shape[0]
+    shells, modes = _shells(delta.shape[0], box_size, correction), jnp.fft.rfftn(delta).ravel()
+    return MeasuredPower(jnp.asarray(shells.k), shells.mean(modes, modes), shells.modes)
+
+
+def cross_power(
+    position: Float32[Array, "3 particle"],
+    reference: Float32[Array, "3 particle"],
+    box_size: float,
+    mesh_size: int,
+) -> CrossPower:
+    """Power of two sets of particles in one box and of both together; differentiable in the positions.
+
+    Parameters
+    ----------
+    position, reference : comoving positions [Mpc/h], wrapped periodically.
+    box_size : side of the box [Mpc/h].
+    mesh_size : mesh points per side, as in `matter_power`.
+    """
+    both = [paint(each, box_size, mesh_size) * (mesh_size**3 / each.shape[1]) - 1 for each in (position, reference)]
+    first, second = (jnp.fft.rfftn(delta).ravel() for delta in both)
+    shells = _shells(mesh_size, box_size, _window(mesh_size, box_size))
+    return CrossPower(shells.k, *(shells.mean(x, y) for x, y in ((first, first), (second, second), (first, second))))
+
+
+class _Shells(NamedTuple):
+    """Modes of an ``rfftn`` by shell: constants of a traced program."""
+
+    k: Float64[np.ndarray, " shell"]
+    modes: Int[np.ndarray, " shell"]
+    shell: Int[np.ndarray, "..."]
+    weight: Float64[np.ndarray, "..."]
+
+    def mean(self, x: Array, y: Array) -> Float64[Array, " shell"]:
+        """Mean of Re(x y*) over each shell."""
+        terms = (jnp.real(x) * jnp.real(y) + jnp.imag(x) * jnp.imag(y)).astype(jnp.float64) * self.weight
+        return jax.ops.segment_sum(terms, self.shell, num_segments=self.k.size + 1)[:-1] / self.modes
+
+
+def _shells(size: int, box_size: float, correction: Float[np.ndarray, "..."] | float) -> _Shells:
+    """Shells of a mesh, whose power is multiplied by a correction."""
     k = np.sqrt(sum(component**2 for component in _wavenumbers(size, box_size)))
-    fundamental = 2 * np.pi / box_size
-    shell = np.rint(k / fundamental).astype(np.int32).ravel()
+    shell = np.rint(k / (2 * np.pi / box_size)).astype(np.int32).ravel()
     shells = (size - 1) // 2
     twice = np.full(k.shape, 2.0)  # the half of the modes that rfftn leaves out, conjugates of those it has
     twice[..., 0] = 1
     if size % 2 == 0:
         twice[..., -1] = 1
-    inside = (shell > 0) & (shell <= shells)
-    index = np.where(inside, shell - 1, shells)
-    count = np.bincount(index, twice.ravel(), shells + 1)[:shells]
-    weight = (twice * correction).ravel() * (box_size / size**2) ** 3
-    modes = jnp.fft.rfftn(delta).ravel()
-    terms = (jnp.real(modes) ** 2 + jnp.imag(modes) ** 2).astype(jnp.float64) * weight
-    total = jax.ops.segment_sum(terms, index, num_segments=shells + 1)[:shells]
-    mean_k = np.bincount(index, (twice * k).ravel(), shells + 1)[:shells] / count
-    return MeasuredPower(jnp.asarray(mean_k), total / count, count.astype(int))
+    shell = np.where((shell > 0) & (shell <= shells), shell - 1, shells)
+    modes = np.bincount(shell, twice.ravel(), shells + 1)[:shells]
+    mean_k = np.bincount(shell, (twice * k).ravel(), shells + 1)[:shells] / modes
+    return _Shells(mean_k, modes.astype(int), shell, (twice * correction).ravel() * (box_size / size**2) ** 3)
+
+
+def _window(size: int, box_size: float) -> Float64[np.ndarray, "..."]:
+    """What undoes the window of clouds in a power spectrum."""
+    x, y, z = (np.sinc(k * (box_size / size / (2 * np.pi))) for k in _wavenumbers(size, box_size))
+    return 1 / (x * y * z) ** 4
 
 
 def _wavenumbers(size: int, box_size: float) -> list[Float64[np.ndarray, "..."]]:

@@ -22,7 +22,7 @@ class ParticleMesh:
     ----------
     box_size : comoving side of the periodic box [Mpc/h].
     particles : particles per side.
-    mesh_factor : force mesh points per particle spacing, 1 or 2.
+    mesh_factor : force mesh points per particle spacing: 1 or 2, more for a reference.
     gradient : of the potential: "spectral" (exact for each Fourier mode) or "finite_difference" (4 points, softer and
         with half the transforms).
 
@@ -42,8 +42,8 @@ class ParticleMesh:
             raise ValueError(f"box_size = {self.box_size}: give a positive length in Mpc/h")
         if self.particles < 4 or self.particles % 2:
             raise ValueError(f"particles = {self.particles}: give an even number of particles per side, 4 or more")
-        if self.mesh_factor not in (1, 2):
-            raise ValueError(f"mesh_factor = {self.mesh_factor}: give 1 or 2 mesh points per particle spacing")
+        if self.mesh_factor < 1:
+            raise ValueError(f"mesh_factor = {self.mesh_factor}: give 1 or more mesh points per particle spacing")
         if self.gradient not in ("spectral", "finite_difference"):
             raise ValueError(f"gradient = {self.gradient!r}: give 'spectral' or 'finite_difference'")
 

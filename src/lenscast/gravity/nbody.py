@@ -12,17 +12,20 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 import diffrax
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Float32, PyTree
 
 from lenscast.cosmology import Cosmology, Parameters
 from lenscast.cosmology.background import expansion
+from lenscast.gravity.correction import Filter, ForceCorrection
 from lenscast.gravity.forces import acceleration
 from lenscast.gravity.integrators import BullFrog, FastPM
 from lenscast.gravity.mesh import ParticleMesh, Particles
+from lenscast.gravity.pgd import PGD
 
-__all__ = ["Adaptive", "FixedSteps", "Integrator", "nbody"]
+__all__ = ["Adaptive", "Correction", "FixedSteps", "Integrator", "nbody"]
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,7 @@ class Adaptive:
 
 
 Integrator = FixedSteps | Adaptive
+Correction = ForceCorrection | PGD
 
 
 def nbody(
@@ -77,6 +81,7 @@ def nbody(
     cosmology: Cosmology,
     mesh: ParticleMesh,
     integrator: Integrator,
+    correction: Correction | None = None,
     *,
     save: Callable[[Particles], PyTree[Array]] | None = None,
     adjoint: diffrax.AbstractAdjoint | None = None,
@@ -90,6 +95,8 @@ def nbody(
     cosmology : parameters, growth and expansion.
     mesh : box, number of particles and force mesh.
     integrator : `FixedSteps` or `Adaptive`.
+    correction : of small scales: of the force at every step, or by `PGD` of the positions at each output, after which
+        the steps go on as if it had not been.
     save : what to keep of the particles at each output, such as painted planes; by default the `Particles` themselves.
         Memory holds only what is kept.
     adjoint : how diffrax differentiates the solve. `ForwardMode()`, the default, serves `jvp`;
@@ -119,19 +126,29 @@ def nbody(
     """
     if a.ndim != 1 or a.shape[0] < 2:
         raise ValueError(f"a has shape {a.shape}: give the scale factor of the start and one or more outputs")
-    if isinstance(adjoint, diffrax.BacksolveAdjoint) and (save is not None or isinstance(integrator, FixedSteps)):
+    if isinstance(adjoint, diffrax.BacksolveAdjoint) and (
+        save is not None or isinstance(correction, PGD) or isinstance(integrator, FixedSteps)
+    ):
         raise ValueError(
-            "BacksolveAdjoint solves a differential equation backwards: it needs an Adaptive integrator and save=None; "
-            "use RecursiveCheckpointAdjoint() with fixed steps or with save"
+            "BacksolveAdjoint solves a differential equation backwards: it needs an Adaptive integrator, save=None and "
+            "no PGD; use RecursiveCheckpointAdjoint() with fixed steps, save or PGD"
         )
+
+    def output(t: Array, particles: Particles) -> PyTree[Array]:
+        if isinstance(correction, PGD):
+            moved = correction.displacement(particles.position(mesh), t, cosmology, mesh)
+            particles = Particles(particles.displacement + moved, particles.momentum)
+        return particles if save is None else save(particles)
+
     times = a.astype(jnp.float32)
+    gain = correction.filter(cosmology, mesh) if isinstance(correction, ForceCorrection) else None
     if isinstance(integrator, FixedSteps):
-        method = _fixed_steps(integrator, times, cosmology, mesh)
+        method = _fixed_steps(integrator, times, cosmology, _Forces(mesh, gain))
     else:
-        method = _adaptive(integrator, cosmology, mesh)
+        method = _adaptive(integrator, cosmology, _Forces(mesh, gain))
     kept = diffrax.SaveAt(ts=times[1:])
-    if save is not None:
-        kept = diffrax.SaveAt(ts=times[1:], fn=lambda t, y, args: save(y))
+    if save is not None or isinstance(correction, PGD):
+        kept = diffrax.SaveAt(ts=times[1:], fn=lambda t, y, args: output(t, y))
     solution = diffrax.diffeqsolve(
         method.terms,
         method.solver,
@@ -158,14 +175,36 @@ class _Method(NamedTuple):
     args: Cosmology | Parameters
 
 
+class _Forces(eqx.Module):
+    """Vector field of the growth-matched solvers: they multiply momentum and acceleration by the growth of a step."""
+
+    mesh: ParticleMesh = eqx.field(static=True)
+    gain: Filter | None
+
+    def __call__(self, t: Any, y: Particles, args: Any) -> Particles:
+        gain = None if self.gain is None else self.gain(t)
+        return Particles(y.momentum, acceleration(y.position(self.mesh), self.mesh, gain))
+
+
+class _Motion(eqx.Module):
+    """Vector field of the equations of motion as they stand, of parameters in single precision."""
+
+    forces: _Forces
+
+    def __call__(self, t: Any, y: Particles, args: Parameters) -> Particles:
+        parameters = jax.tree.map(lambda parameter: parameter.astype(jnp.float64), args)
+        a = jnp.asarray(t, jnp.float64)
+        rate = expansion(a, parameters)
+        drift = (1 / (a**3 * rate)).astype(jnp.float32)
+        kick = (1.5 * parameters.Omega_m / (a**2 * rate)).astype(jnp.float32)
+        field = self.forces(t, y, args)
+        return Particles(drift * field.displacement, kick * field.momentum)
+
+
 def _fixed_steps(
-    integrator: FixedSteps, times: Float32[Array, " time"], cosmology: Cosmology, mesh: ParticleMesh
+    integrator: FixedSteps, times: Float32[Array, " time"], cosmology: Cosmology, forces: _Forces
 ) -> _Method:
-    """Growth-matched steps: the solvers take momentum and acceleration and multiply them by the growth of a step."""
-
-    def forces(t: Any, y: Particles, args: Cosmology) -> Particles:
-        return Particles(y.momentum, acceleration(y.position(mesh), mesh))
-
+    """Steps of equal growth."""
     ends = cosmology.growth.D1(jnp.stack([times[0], times[-1]]).astype(jnp.float64))
     inner = cosmology.growth.scale_factor(jnp.linspace(ends[0], ends[1], integrator.steps + 1)[1:-1])
     steps = jnp.concatenate([times[:1], inner.astype(jnp.float32), times[-1:]])
@@ -173,22 +212,13 @@ def _fixed_steps(
     return _Method(diffrax.ODETerm(forces), solver, diffrax.StepTo(steps), integrator.steps, cosmology)
 
 
-def _adaptive(integrator: Adaptive, cosmology: Cosmology, mesh: ParticleMesh) -> _Method:
-    """The equations of motion as they stand.
+def _adaptive(integrator: Adaptive, cosmology: Cosmology, forces: _Forces) -> _Method:
+    """Steps of a tolerance.
 
-    Their parameters pass in single precision: `BacksolveAdjoint` integrates the adjoints of particles and parameters
+    Parameters pass in single precision: `BacksolveAdjoint` integrates the adjoints of particles and parameters
     together, and diffrax does so in one precision only.
     """
-
-    def motion(t: Any, y: Particles, args: Parameters) -> Particles:
-        parameters = jax.tree.map(lambda parameter: parameter.astype(jnp.float64), args)
-        a = jnp.asarray(t, jnp.float64)
-        rate = expansion(a, parameters)
-        drift = (1 / (a**3 * rate)).astype(jnp.float32)
-        kick = (1.5 * parameters.Omega_m / (a**2 * rate)).astype(jnp.float32)
-        return Particles(drift * y.momentum, kick * acceleration(y.position(mesh), mesh))
-
     solver = {"tsit5": diffrax.Tsit5, "dopri5": diffrax.Dopri5}[integrator.kind]()
     controller = diffrax.PIDController(rtol=integrator.rtol, atol=integrator.atol)
     single = jax.tree.map(lambda parameter: parameter.astype(jnp.float32), cosmology.parameters)
-    return _Method(diffrax.ODETerm(motion), solver, controller, integrator.max_steps, single)
+    return _Method(diffrax.ODETerm(_Motion(forces)), solver, controller, integrator.max_steps, single)

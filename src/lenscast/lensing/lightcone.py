@@ -20,7 +20,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Float32, Int, Key
 
 from lenscast.cosmology import Cosmology
-from lenscast.gravity import Integrator, ParticleMesh, Particles, nbody, paint_slabs
+from lenscast.gravity import Correction, Integrator, ParticleMesh, Particles, nbody, paint_slabs
 
 __all__ = ["Lightcone", "Orientation", "density_planes", "orientation", "plane_window", "sky"]
 
@@ -118,6 +118,7 @@ def density_planes(
     mesh: ParticleMesh,
     integrator: Integrator,
     lightcone: Lightcone,
+    correction: Correction | None = None,
     adjoint: diffrax.AbstractAdjoint | None = None,
 ) -> Float32[Array, "plane 3 slab mesh mesh"]:
     """Overdensity of all slabs of the box, along its three axes, when the light crosses each plane.
@@ -132,6 +133,7 @@ def density_planes(
     mesh : box, number of particles and force mesh.
     integrator : time integration.
     lightcone : planes; its box must be that of the mesh.
+    correction : of small scales, see `nbody`.
     adjoint : how diffrax differentiates the solve, see `nbody`.
 
     Raises
@@ -148,7 +150,7 @@ def density_planes(
         return paint_slabs(position, mesh.box_size, lightcone.plane_mesh, lightcone.slabs_per_box, mesh.cell_size)
 
     times = jnp.concatenate([jnp.array([a_start]), a_planes[::-1]])
-    planes = nbody(initial, times, cosmology, mesh, integrator, save=project, adjoint=adjoint)
+    planes = nbody(initial, times, cosmology, mesh, integrator, correction, save=project, adjoint=adjoint)
     return planes[::-1]
 
 
