@@ -86,7 +86,7 @@ class Filter(eqx.Module):
         f = self.correction.response(knots, a, self.ln_sigma(jnp.log(a)))
         with jax.ensure_compile_time_eval():
             components = [np.asarray(k) for k in wavenumbers((self.mesh.mesh_size,) * 3, spacing)]
-        steps = np.sqrt(sum(k**2 for k in components)) / spacing**2
+        steps = np.sqrt(sum(k**2 for k in components))  # |k| cell_size / spacing
         left = np.minimum(steps.astype(np.int32), KNOTS - 2)
         return 1 + f[left] + (steps - left).astype(np.float32) * (f[left + 1] - f[left])
 
