@@ -157,6 +157,16 @@ def test_config_batches_are_fixed_ranges_of_seeds(config: Config) -> None:
     assert derivatives < more
 
 
+def test_config_validation_has_a_box_per_batch_and_planes_behind_its_sources(config: Config) -> None:
+    batches = config.batches["validation"]
+    first, boxes = config.validation.first_seed, config.validation.boxes
+    assert [list(seeds) for seeds in batches.values()] == [[first + i] for i in range(boxes)]
+    thickness = 50.0
+    end = config.validation.planes(config.cosmology, thickness) * thickness
+    chi = comoving_distance(config.validation.z_source[-1], config.cosmology)
+    assert end - thickness < chi <= end
+
+
 @pytest.mark.parametrize("stencil", ["pixel", "scale"])
 def test_config_agrees_with_the_statistics(stencil: str) -> None:
     from lenscast.statistics import registry
@@ -299,6 +309,16 @@ REFUSALS = {
         "statistics.starlet_power_spectrum.ell_edges: no mode in 50 <= ell < 90: modes of the 194 pixels "
         "inside "
         "the border are 95 apart; widen the bin",
+    ),
+    "source of the validation before the start": (
+        {"validation.z_source": [0.46, 6.0]},
+        "validation.z_source: z_source = 6 needs 56 planes of 102.5 Mpc/h up to chi = 5740, before the simulation "
+        "starts at a = 0.142857 (chi = 5725); lower it or simulation.a_start",
+    ),
+    "validation at the same resolution": (
+        {"validation.refinement": 1},
+        "validation.refinement: 1 given; must be an integer >= 2 and <= 16 "
+        "(particles per side of the finer simulation / those of simulation)",
     ),
     # seeds and numbers of maps
     "broken batch": (

@@ -1,7 +1,7 @@
 """The config of an experiment: read, typed, and checked against ranges and against itself.
 
-`simulation`, `analysis` and `experiment` hold the sections, `geometry` and `sampling` the rules between them,
-`errors` the words for what is wrong. Nothing here imports JAX: the Snakefile reads the config while it
+`simulation`, `analysis`, `validation` and `experiment` hold the sections, `geometry` and `sampling` the rules between
+them, `errors` the words for what is wrong. Nothing here imports JAX: the Snakefile reads the config while it
 parses, in a process that must not claim an accelerator.
 """
 
@@ -21,6 +21,7 @@ from .experiment import Config
 from .geometry import check_field, check_multipoles, check_planes, check_scales
 from .sampling import check_batches, check_covariance, check_parameters, check_seeds, check_steps
 from .simulation import PARAMETERS
+from .validation import check_validation
 
 __all__ = ["PARAMETERS", "STATISTICS", "Config", "ConfigError", "json_schema", "load_config", "read_config"]
 
@@ -34,6 +35,7 @@ CHECKS: tuple[Callable[..., Iterator[Problem]], ...] = (
     check_covariance,
     check_parameters,
     check_steps,
+    check_validation,
 )
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 

@@ -12,6 +12,7 @@ from .simulation import (
     SimulationConfig,
     SurveyConfig,
 )
+from .validation import ValidationConfig
 
 
 class Config(Section):
@@ -28,6 +29,7 @@ class Config(Section):
     statistics: StatisticsConfig
     forecast: ForecastConfig
     finite_differences: FiniteDifferencesConfig
+    validation: ValidationConfig
 
     @property
     def border_pixels(self) -> int:
@@ -42,17 +44,19 @@ class Config(Section):
 
     @property
     def batches(self) -> dict[str, dict[str, range]]:
-        """Seeds by section (`covariance`, `derivatives`, `finite_differences`) and batch.
+        """Seeds by section (`covariance`, `derivatives`, `finite_differences`, `validation`) and batch.
 
         A batch is a fixed range of seeds, named by the first and the last one: more boxes are more batches
-        and change none. Those of the finite differences are the first of the derivatives.
+        and change none. Those of the finite differences are the first of the derivatives. Those of the
+        validation are one box each, for the finer simulations take long.
         """
         seeds = {
             "covariance": self.covariance.seeds,
             "derivatives": self.derivatives.seeds,
             "finite_differences": self.derivatives.seeds[: self.finite_differences.boxes],
         }
-        return {section: _split(seeds[section], self.boxes_per_batch) for section in seeds}
+        batches = {section: _split(seeds[section], self.boxes_per_batch) for section in seeds}
+        return batches | {"validation": _split(self.validation.seeds, 1)}
 
 
 def _split(seeds: range, size: int) -> dict[str, range]:
