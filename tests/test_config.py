@@ -14,18 +14,29 @@ import pytest
 import yaml
 from scipy.integrate import quad
 
-from lenscast.config import PARAMETERS, STATISTICS, Config, ConfigError, json_schema, load_config, read_config
+from lenscast.config import (
+    PARAMETERS,
+    STATISTICS,
+    Config,
+    ConfigError,
+    TrainingConfig,
+    json_schema,
+    load_config,
+    read_config,
+    read_training,
+)
 from lenscast.config.geometry import comoving_distance
 from lenscast.config.simulation import CosmologyConfig
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 DEFAULT = yaml.safe_load((REPOSITORY / "config.yaml").read_text())
+TRAINING = yaml.safe_load((REPOSITORY / "configs/training.yaml").read_text())
 REMOVED = object()
 
 
-def changed(changes: dict[str, Any]) -> dict[str, Any]:
+def changed(changes: dict[str, Any], default: dict[str, Any] = DEFAULT) -> dict[str, Any]:
     """The default config with the values at dotted keys replaced or removed."""
-    mapping = copy.deepcopy(DEFAULT)
+    mapping = copy.deepcopy(default)
     for dotted, value in changes.items():
         *path, key = dotted.split(".")
         section = mapping
@@ -64,17 +75,21 @@ def config() -> Config:
 
 @pytest.mark.parametrize("path", ["config.yaml", *(f"configs/{p.name}" for p in REPOSITORY.glob("configs/*.yaml"))])
 def test_config_files_load(path: str) -> None:
-    assert read_config(REPOSITORY / path).run
+    read = read_training if path.startswith("configs/training") else read_config
+    assert read(REPOSITORY / path).run
 
 
-def test_config_schema_file_is_in_sync() -> None:
-    stored = (REPOSITORY / "workflow" / "schemas" / "config.schema.json").read_text()
-    made = subprocess.run([sys.executable, "-m", "lenscast.config"], capture_output=True, text=True, check=True)
-    assert stored == made.stdout, "run: python -m lenscast.config > workflow/schemas/config.schema.json"
+@pytest.mark.parametrize("name", ["config", "training"])
+def test_config_schema_file_is_in_sync(name: str) -> None:
+    stored = (REPOSITORY / "workflow" / "schemas" / f"{name}.schema.json").read_text()
+    command = [sys.executable, "-m", "lenscast.config", *([name] if name == "training" else [])]
+    made = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert stored == made.stdout, f"run: {' '.join(command[1:])} > workflow/schemas/{name}.schema.json"
 
 
-def test_config_schema_describes_every_key() -> None:
-    schema = json_schema()
+@pytest.mark.parametrize("model", [Config, TrainingConfig])
+def test_config_schema_describes_every_key(model: type[Config | TrainingConfig]) -> None:
+    schema = json_schema(model)
     for section in (schema, *schema["$defs"].values()):
         for key, value in section["properties"].items():
             assert "description" in value or "$ref" in value, key
@@ -244,6 +259,21 @@ REFUSALS = {
         "simulation.integrator.kind: 'rk4' given; must be one of bullfrog, dopri5, fastpm, tsit5 "
         "(time integration: bullfrog and fastpm have steps, tsit5 and dopri5 have rtol and atol)",
     ),
+    "weights that are not shipped": (
+        {"simulation.correction": {"kind": "hpn", "weights": "hpm"}},
+        "simulation.correction.weights: no weights hpm come with the package; did you mean hpn?; a path has a / in it "
+        "or ends in .json",
+    ),
+    "correction without weights": (
+        {"simulation.correction": {"kind": "pgd"}},
+        "simulation.correction.weights: missing; give a text "
+        "(name of weights that come with the package, or path of a file that `train_correction` made)",
+    ),
+    "correction": (
+        {"simulation.correction.kind": "neural"},
+        "simulation.correction.kind: 'neural' given; must be one of hpn, none, pgd "
+        "(correction of small scales: none, or hpn and pgd, which have weights)",
+    ),
     "key of another solver": (
         {"simulation.integrator": {"kind": "dopri5", "rtol": 1e-5, "atol": 1e-5, "steps": 12}},
         "simulation.integrator.steps: unknown key; allowed: kind, rtol, atol",
@@ -407,3 +437,58 @@ def test_config_that_is_not_yaml_names_the_line(tmp_path: Path) -> None:
     broken.write_text("run: default\ncosmology: {h: 0.7\n")
     with pytest.raises(ConfigError, match=r"broken\.yaml: 1 error(.|\n)*line 3"):
         read_config(broken)
+
+
+FINE = {
+    "kind": "particle_mesh",
+    "box_size": 50,
+    "particles": 8,
+    "Omega_m": 0.3,
+    "seed": 0,
+    "mesh_factor": 4,
+    "steps": 9,
+}
+SNAPSHOTS = {"kind": "snapshots", "files": ["a.hdf5", "b.hdf5"], "order": "grid", "subsample": 1}
+TRAINING_REFUSALS = {
+    "unknown key": ({"epoch": 3}, "epoch: unknown key; did you mean epochs?"),
+    "no scale factor after the start": (
+        {"a": [0.1, 1.0]},
+        "config: a = [0.1, 1.0] and simulation.a_start = 0.142857; give scale factors above a_start and up to 1",
+    ),
+    "range the wrong way": (
+        {"network.ln_sigma_range": [1, -1]},
+        "network: ln_sigma_range = [1, -1]; give the smaller one first",
+    ),
+    "loss of nothing": (
+        {"loss": {"position": 0, "power": 0, "correlation": 0}},
+        "loss: position, power and correlation are 0; give at least one of them a weight",
+    ),
+    "name in both": (
+        {"references": {"one": FINE}, "validation": {"one": SNAPSHOTS}},
+        "config: one in references and in validation; rename or remove one",
+    ),
+    "no finer mesh": (
+        {"references": {"one": {**FINE, "mesh_factor": 2}}, "simulation.mesh_factor": 2},
+        "config: one has mesh_factor = 2, no finer than the trained simulation's (2); raise it",
+    ),
+    "no dark matter": (
+        {"references": {"one": {**FINE, "Omega_m": 0.04}}},
+        "config: one has Omega_m = 0.04, of which cosmology.Omega_b = 0.0486 leaves nothing for dark matter; raise it",
+    ),
+    "one snapshot": (
+        {"references": {"one": {**SNAPSHOTS, "files": ["a.hdf5"]}}},
+        "references.one.files: ['a.hdf5'] given; must be a list of 2 or more "
+        "(paths, the earliest first, which is where simulations start)",
+    ),
+}
+
+
+@pytest.mark.parametrize(("changes", "line"), TRAINING_REFUSALS.values(), ids=TRAINING_REFUSALS.keys())
+def test_training_config_refuses(changes: dict[str, Any], line: str, tmp_path: Path) -> None:
+    path = tmp_path / "training.yaml"
+    path.write_text(yaml.safe_dump(changed(changes, TRAINING)))
+    with pytest.raises(ConfigError) as error:
+        read_training(path)
+    header, found = str(error.value).splitlines()
+    assert header == f"{path}: 1 error"
+    assert found.strip() == line

@@ -1,8 +1,8 @@
-"""The config of an experiment: read, typed, and checked against ranges and against itself.
+"""The configs of an experiment and of a training: read, typed, and checked against ranges and against themselves.
 
-`simulation`, `analysis`, `validation` and `experiment` hold the sections, `geometry` and `sampling` the rules between
-them, `errors` the words for what is wrong. Nothing here imports JAX: the Snakefile reads the config while it
-parses, in a process that must not claim an accelerator.
+`simulation`, `analysis`, `validation`, `experiment` and `training` hold the sections, `geometry` and `sampling` the
+rules between them, `errors` the words for what is wrong. Nothing here imports JAX: the Snakefile reads the configs
+while it parses, in a process that must not claim an accelerator.
 """
 
 import inspect
@@ -20,10 +20,22 @@ from .errors import ConfigError, Problem, problems
 from .experiment import Config
 from .geometry import check_field, check_multipoles, check_planes, check_scales
 from .sampling import check_batches, check_covariance, check_parameters, check_seeds, check_steps
+from .section import Section
 from .simulation import PARAMETERS
+from .training import TrainingConfig
 from .validation import check_validation
 
-__all__ = ["PARAMETERS", "STATISTICS", "Config", "ConfigError", "json_schema", "load_config", "read_config"]
+__all__ = [
+    "PARAMETERS",
+    "STATISTICS",
+    "Config",
+    "ConfigError",
+    "TrainingConfig",
+    "json_schema",
+    "load_config",
+    "read_config",
+    "read_training",
+]
 
 CHECKS: tuple[Callable[..., Iterator[Problem]], ...] = (
     check_planes,
@@ -41,9 +53,9 @@ NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 
 
 @cache
-def json_schema() -> dict[str, Any]:
-    """JSON schema of the config, for editors; `python -m lenscast.config` prints it."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Config.model_json_schema()}
+def json_schema(model: type[Section] = Config) -> dict[str, Any]:
+    """JSON schema of a config, for editors; `python -m lenscast.config` prints it."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **model.model_json_schema()}
 
 
 def read_config(path: str | Path) -> Config:
@@ -54,11 +66,21 @@ def read_config(path: str | Path) -> Config:
     ConfigError
         with all that is wrong, as `load_config` has it, or where the file is not YAML.
     """
+    return load_config(_yaml(path), str(path))
+
+
+def read_training(path: str | Path) -> TrainingConfig:
+    """The config of a training in a YAML file, checked.
+
+    Raises
+    ------
+    ConfigError
+        with all that is wrong, as `load_config` has it, or where the file is not YAML.
+    """
     try:
-        mapping = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise ConfigError([Problem("YAML", str(error))], str(path)) from error
-    return load_config(mapping, str(path))
+        return TrainingConfig.model_validate(_plain(_yaml(path)))
+    except ValidationError as error:
+        raise ConfigError(problems(error, json_schema(TrainingConfig)), str(path)) from error
 
 
 def load_config(mapping: Any, source: str = "config") -> Config:
@@ -90,6 +112,14 @@ def load_config(mapping: Any, source: str = "config") -> Config:
     if found:
         raise ConfigError(found, source)
     return config
+
+
+def _yaml(path: str | Path) -> Any:
+    """What a YAML file holds."""
+    try:
+        return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ConfigError([Problem("YAML", str(error))], str(path)) from error
 
 
 def _plain(value: Any) -> Any:

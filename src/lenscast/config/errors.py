@@ -79,7 +79,9 @@ def _child(node: Mapping[str, Any], key: int | str, schema: Mapping[str, Any]) -
     elif key in _tags(node):
         child = {"$ref": node["discriminator"]["mapping"][key]}
     elif key == "[key]":
-        child = node.get("propertyNames", {"type": "string"})
+        child = node.get("propertyNames", {"pattern": "".join(node.get("patternProperties", {}))})
+    elif "patternProperties" in node:
+        (child,) = node["patternProperties"].values()
     else:
         child = node.get("items" if isinstance(key, int) else "additionalProperties", {})
     if not isinstance(child, Mapping):
@@ -117,7 +119,7 @@ def _allowed(node: Mapping[str, Any]) -> str:
     """Type, range and meaning of a value, from its JSON schema."""
     meaning = f" ({node['description']})" if "description" in node else ""
     kinds = {"number": "a number", "integer": "an integer", "array": "a list", "object": "a mapping"}
-    kind = kinds.get(node.get("type", ""), "a name of letters, digits and _")
+    kind = kinds.get(node.get("type", ""), "a name of letters, digits and _" if "pattern" in node else "a text")
     if "enum" in node or "const" in node or _tags(node):
         kind = f"one of {', '.join(map(str, node.get('enum') or _tags(node) or [node['const']]))}"
     elif "properties" in node:

@@ -1,10 +1,13 @@
 """Sections of the config that decide what is simulated: cosmology, box, lightcone, survey and seeds."""
 
 import math
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
+from lenscast import weights
+
+from .errors import did_you_mean
 from .section import IncreasingPositive, Section
 
 SCALE_TOLERANCE = 0.1
@@ -51,11 +54,9 @@ class AdaptiveSteps(Section):
     atol: float = Field(ge=1e-9, le=10.0, description="absolute tolerance of positions [Mpc/h] and momenta [H0 Mpc/h]")
 
 
-class SimulationConfig(Section):
-    """One periodic particle-mesh box."""
+class MethodConfig(Section):
+    """How particles move: what a simulation has apart from its box."""
 
-    box_size: float = Field(gt=0.0, description="comoving side of the box [Mpc/h]")
-    particles: int = Field(ge=8, multiple_of=2, description="particles per side of the box")
     mesh_factor: Literal[1, 2] = Field(description="force mesh points per particle spacing")
     a_start: float = Field(gt=0.0, lt=1.0, description="scale factor of the LPT start")
     lpt_order: Literal[1, 2] = Field(description="order of the LPT start")
@@ -63,6 +64,41 @@ class SimulationConfig(Section):
     integrator: FixedSteps | AdaptiveSteps = Field(
         discriminator="kind",
         description="time integration: bullfrog and fastpm have steps, tsit5 and dopri5 have rtol and atol",
+    )
+
+
+def _shipped_or_path(name: str) -> str:
+    """Refuse the name of weights that do not come with the package."""
+    if not weights.is_path(name) and name not in weights.shipped():
+        raise ValueError(
+            f"no weights {name} come with the package{did_you_mean(name, weights.shipped())}; a path has a / in it or "
+            "ends in .json"
+        )
+    return name
+
+
+class NoCorrection(Section):
+    """The particle mesh as it is."""
+
+    kind: Literal["none"] = Field(description="none: the particle mesh as it is")
+
+
+class TrainedCorrection(Section):
+    """A correction of small scales with trained weights."""
+
+    kind: Literal["hpn", "pgd"] = Field(description="hpn (of the force, arXiv:2207.05509) or pgd (arXiv:1804.00671)")
+    weights: Annotated[str, AfterValidator(_shipped_or_path)] = Field(
+        description="name of weights that come with the package, or path of a file that `train_correction` made"
+    )
+
+
+class SimulationConfig(MethodConfig):
+    """One periodic particle-mesh box."""
+
+    box_size: float = Field(gt=0.0, description="comoving side of the box [Mpc/h]")
+    particles: int = Field(ge=8, multiple_of=2, description="particles per side of the box")
+    correction: NoCorrection | TrainedCorrection = Field(
+        discriminator="kind", description="correction of small scales: none, or hpn and pgd, which have weights"
     )
 
 

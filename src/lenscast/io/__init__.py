@@ -1,4 +1,4 @@
-"""Files: HDF5 with named axes, units and provenance, tables as CSV, and snapshots of other codes.
+"""Files: HDF5 with named axes, units and provenance, tables as CSV, weights as JSON, and snapshots of other codes.
 
 Layout of an HDF5 file: ``/variables/<name>``, with HDF5 dimension labels for axes and attributes ``unit`` and
 ``description``; ``/coordinates/<axis>``, a compound dataset with one row per index of the axis;
@@ -8,6 +8,7 @@ business.
 """
 
 from lenscast.io.atomic import save_table
+from lenscast.io.corrections import Weights, load_correction, save_correction, warn_of_mismatch
 from lenscast.io.files import Contents, Variable, Writer, load, save, writer
 from lenscast.io.origin import provenance
 from lenscast.io.snapshots import Snapshot, read_snapshot
@@ -16,11 +17,15 @@ __all__ = [
     "Contents",
     "Snapshot",
     "Variable",
+    "Weights",
     "Writer",
     "load",
+    "load_correction",
     "provenance",
     "read_snapshot",
     "save",
+    "save_correction",
     "save_table",
+    "warn_of_mismatch",
     "writer",
 ]

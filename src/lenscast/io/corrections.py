@@ -1,0 +1,219 @@
+"""Weights of corrections: JSON with a card that says what they were trained on.
+
+A file holds `format`, the `card`, and the `weights`: a kind and its numbers, nested lists of float32 that come back bit
+for bit. Who reads weights says which simulation they are for, and is warned of what the card does not cover.
+"""
+
+import json
+import os
+import re
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+from pydantic import Field, ValidationError
+
+from lenscast import weights as package
+from lenscast.config.errors import ConfigError, problems
+from lenscast.config.section import Section
+from lenscast.io.atomic import appearing
+
+if TYPE_CHECKING:
+    from lenscast.gravity import Correction
+
+CELL_TOLERANCE = 0.01
+
+Vector = tuple[float, ...]
+
+
+class Card(Section):
+    """What a user of weights has to know."""
+
+    data: Any = Field(description="the simulations that were reproduced")
+    loss: Any = Field(description="what was minimised, and how")
+    box_sizes: Vector = Field(description="sides of their boxes [Mpc/h]")
+    cell_min: float = Field(gt=0.0, description="smallest cell of the force mesh [Mpc/h]")
+    cell_max: float = Field(gt=0.0, description="largest cell of the force mesh [Mpc/h]")
+    ln_sigma_range: tuple[float, float] = Field(description="range of the logarithm of the rms density of a cell")
+    redshift_range: tuple[float, float] = Field(description="lowest and highest redshift")
+    mesh_factor: int = Field(ge=1, description="force mesh points per particle spacing")
+    gradient: str = Field(description="gradient of the potential on the mesh")
+    integrator: Any = Field(description="time integration of the trained simulation")
+    accuracy: Any = Field(description="how well the references are reproduced")
+    not_tested_on: str = Field(description="where nothing is known")
+
+
+class _Layer(Section):
+    weights: tuple[Vector, ...]
+    biases: Vector
+
+
+class _HPN(Section):
+    kind: Literal["hpn"]
+    ln_sigma_range: tuple[float, float]
+    layers: tuple[_Layer, ...]
+
+
+class _PublishedHPN(Section):
+    kind: Literal["published_hpn"]
+    hidden: tuple[_Layer, ...]
+    coefficients: tuple[_Layer, ...]
+    increments: tuple[_Layer, ...]
+
+
+class _PGD(Section):
+    kind: Literal["pgd"]
+    ln_sigma: Vector
+    alpha: Vector
+    large: Vector
+    small: Vector
+
+
+class _File(Section):
+    format: Literal["lenscast correction 1"]
+    card: Card
+    weights: _HPN | _PublishedHPN | _PGD = Field(discriminator="kind")
+
+
+class Weights(NamedTuple):
+    """A trained correction and its card, see `Card`."""
+
+    correction: "Correction"
+    card: dict[str, Any]
+
+
+def save_correction(path: str | os.PathLike[str], correction: object, card: Mapping[str, Any]) -> None:
+    """Write a correction as JSON; the file appears whole or not at all.
+
+    Parameters
+    ----------
+    path : file to make or replace.
+    correction : `HPN`, `PublishedHPN` or `PGD`.
+    card : values of the fields of `Card`, all of them.
+
+    Raises
+    ------
+    ConfigError
+        A ValueError: for a card that lacks something, and weights that are not finite.
+    """
+    content = {"format": "lenscast correction 1", "card": dict(card), "weights": _plain(correction)}
+    text = json.dumps(_checked(content, str(path)).model_dump(mode="json"), indent=1)
+    rows = re.sub(r"\[[^\[\]{}\"]*\]", lambda row: " ".join(row[0].split()).replace("[ ", "[").replace(" ]", "]"), text)
+    with appearing(Path(path)) as temporary:
+        temporary.write_text(rows + "\n", encoding="utf-8")
+
+
+def load_correction(weights: str | os.PathLike[str], kind: Literal["hpn", "pgd"] | None = None) -> Weights:
+    """Read a correction.
+
+    Parameters
+    ----------
+    weights : name of weights that come with the package, or path of a file that `save_correction` made.
+    kind : that it must be, as in the config; None for any.
+
+    Raises
+    ------
+    ValueError
+        For a name that is not shipped (lists those that are), a file that is not there, not JSON or damaged, and
+        another kind.
+    """
+    text = package.content(os.fspath(weights))
+    try:
+        content = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"weights {weights} are not JSON ({error}): train again, or copy the file again") from error
+    file = _checked(content, str(weights))
+    found = "pgd" if isinstance(file.weights, _PGD) else "hpn"
+    if kind not in (None, found):
+        raise ValueError(f"weights {weights} are of kind {found}, but kind: {kind} was asked; give others or change it")
+    return Weights(_built(file.weights, str(weights)), file.card.model_dump(mode="json"))
+
+
+def warn_of_mismatch(card: Mapping[str, Any], mesh: Any, weights: str = "the correction") -> None:
+    """Warn of each way in which a simulation is unlike those that a correction was trained on.
+
+    Parameters
+    ----------
+    card : of the weights.
+    mesh : `ParticleMesh` of the simulation.
+    weights : name or path, for the text.
+    """
+    for text in _mismatches(card, mesh):
+        warnings.warn(f"{weights}: {text}", stacklevel=2)
+
+
+def _mismatches(card: Mapping[str, Any], mesh: Any) -> Iterator[str]:
+    """What does not fit, with both numbers."""
+    low, high = card["cell_min"], card["cell_max"]
+    if not low * (1 - CELL_TOLERANCE) <= mesh.cell_size <= high * (1 + CELL_TOLERANCE):
+        trained = f"cells of {low:g} Mpc/h" if low == high else f"cells from {low:g} to {high:g} Mpc/h"
+        yield f"trained on {trained}, but this simulation's are of {mesh.cell_size:g} Mpc/h; compare with a finer one"
+    for name in ("mesh_factor", "gradient"):
+        if card[name] != getattr(mesh, name):
+            yield f"trained with {name} = {card[name]}, but this simulation has {getattr(mesh, name)}; change one"
+
+
+def _checked(content: Any, source: str) -> _File:
+    """The content of a file, or what is wrong with it."""
+    try:
+        return _File.model_validate(content)
+    except ValidationError as error:
+        raise ConfigError(problems(error, _File.model_json_schema()), source) from error
+
+
+def _plain(correction: object) -> dict[str, Any]:
+    """Kind and numbers of a correction."""
+    from lenscast.gravity import HPN, PGD, PublishedHPN  # here, as these load JAX, which other readers do without
+
+    match correction:
+        case HPN():
+            layers = _layers(correction.layers)
+            return {"kind": "hpn", "ln_sigma_range": correction.ln_sigma_range, "layers": layers}
+        case PublishedHPN():
+            names = ("hidden", "coefficients", "increments")
+            return {"kind": "published_hpn", **{name: _layers(getattr(correction, name)) for name in names}}
+        case PGD():
+            numbers = {"ln_sigma": correction.ln_sigma, **correction.bands._asdict()}
+            return {"kind": "pgd", **{name: np.asarray(each).tolist() for name, each in numbers.items()}}
+    raise ValueError(f"a correction of type {type(correction).__name__}: give HPN, PublishedHPN or PGD")
+
+
+def _layers(layers: Any) -> list[dict[str, Any]]:
+    """Layers as lists."""
+    return [{"weights": np.asarray(w).tolist(), "biases": np.asarray(b).tolist()} for w, b in layers]
+
+
+def _built(weights: _HPN | _PublishedHPN | _PGD, source: str) -> "Correction":
+    """The correction of kind and numbers."""
+    import jax
+    import jax.numpy as jnp
+
+    from lenscast.gravity import HPN, PGD, PublishedHPN
+    from lenscast.gravity.pgd import Band
+
+    def array(values: Any) -> Any:
+        return jnp.asarray(np.asarray(values, np.float32))
+
+    def arrays(layers: tuple[_Layer, ...]) -> Any:
+        return tuple((array(layer.weights), array(layer.biases)) for layer in layers)
+
+    network: HPN | PublishedHPN
+    number = jax.ShapeDtypeStruct((), jnp.float32)
+    try:
+        match weights:
+            case _PGD():
+                bands = Band(array(weights.alpha), array(weights.large), array(weights.small))
+                if {values.shape for values in bands} != {(len(weights.ln_sigma),)}:
+                    raise ValueError("ln_sigma, alpha, large and small differ in length")
+                return PGD(array(weights.ln_sigma), bands)
+            case _HPN():
+                network = HPN(arrays(weights.layers), weights.ln_sigma_range)
+            case _PublishedHPN():
+                parts = (arrays(part) for part in (weights.hidden, weights.coefficients, weights.increments))
+                network = PublishedHPN(*parts)
+        jax.eval_shape(network.response, jax.ShapeDtypeStruct((8,), jnp.float32), number, number)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"weights {source} do not fit each other ({error}): copy the file again or train") from error
+    return network
