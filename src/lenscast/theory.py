@@ -147,7 +147,7 @@ def plane_sum(
     ----------
     ell, z_source, cosmos, power : as of `limber`.
     lightcone : planes.
-    windows : whether to include `lensing.plane_window`.
+    windows : whether to include `lensing.plane_window`, and to leave out modes longer than the box.
     """
     weights = np.asarray(lensing_weights(jnp.asarray(z_source), cosmos, lightcone))
     a = np.asarray(cosmos.distances.scale_factor(jnp.asarray(lightcone.chi)))
@@ -158,7 +158,8 @@ def plane_sum(
             continue
         plane = power.nonlinear(ell / chi, 1 / scale_factor - 1) / (chi**2 * lightcone.thickness)
         if windows:
-            plane = plane * plane_window(ell, chi, lightcone)
+            in_box = ell >= 2 * np.pi * chi / lightcone.box_size
+            plane = plane * plane_window(ell, chi, lightcone) * in_box
         spectra += np.array([weight[i] * weight[j] for i, j in pairs])[:, None] * plane
     return spectra
 

@@ -9,6 +9,7 @@ from lenscast.plotting.forecasts import convergence, correlation, triangle, verd
 from lenscast.plotting.maps import maps_and_tangents
 from lenscast.plotting.style import save
 from lenscast.plotting.summaries import Nyquist, matter_power, peak_counts, power_spectra
+from lenscast.plotting.validation import validation_peaks, validation_spectra
 
 __all__ = [
     "Nyquist",
@@ -22,5 +23,7 @@ __all__ = [
     "power_spectra",
     "save",
     "triangle",
+    "validation_peaks",
+    "validation_spectra",
     "verdict_note",
 ]

@@ -1,0 +1,152 @@
+"""How good the convergence maps are: beside a finer simulation of the same boxes, beside theory, beside published ones.
+
+Convention: all variants of a simulation have phases, views of the planes and shape noise in common, so that their
+ratios, taken box by box, are free of sample variance. Spectra are those of the maps without noise, peaks
+are counted with it. Theory is CAMB's HMCode2020; it goes through what the maps go through (planes, their windows, the
+box, the square that is measured), and does not know the resolution of particles and force mesh.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from types import MappingProxyType
+
+import jax
+import numpy as np
+import pandas as pd
+from jaxtyping import Float, Int
+
+from lenscast.cosmology import Parameters, cosmology
+from lenscast.forecast.boxes import box_means, jackknife_error, leave_one_out_means
+from lenscast.lensing import Lightcone
+from lenscast.numerics.quadrature import gauss_legendre
+from lenscast.statistics.region_window import region_averages
+from lenscast.statistics.statistic import Region
+from lenscast.theory import NODES_PER_BIN, bin_averages, limber, matter_power, plane_sum
+
+__all__ = ["comparison_table", "published_spectra", "theory_spectra"]
+
+MODEL = "mead2020"
+REFERENCE = "refined"
+
+KTNG_SOURCE = 0.914
+KTNG_EDGES = tuple(float(edge) for edge in range(144, 3313, 288))
+KTNG_PARAMETERS = MappingProxyType(
+    {"Omega_c": 0.2603, "Omega_b": 0.0486, "h": 0.6774, "n_s": 0.9667, "sigma8": 0.8159, "w0": -1.0, "wa": 0.0}
+)
+KTNG = (19.1, 7.11, 4.33, 3.12, 2.31, 1.84, 1.48, 1.22, 1.00, 0.847, 0.725)
+"""Convergence C_ell [1e-10 sr] of kappaTNG-Dark (2500^3 particles in 205 Mpc/h; Osato et al. 2021, arXiv:2010.09731),
+sources at `KTNG_SOURCE`, in bins of ell between `KTNG_EDGES`. It is a mean over multipoles, where maps are measured by
+the mean over modes, which is 12 % less in the first bin and 3 % in the second: compared with Limber's spectrum averaged
+in the same way it is that of HMCode2020 within 2 % in every bin."""
+DLL_HPN = (1.03, 0.96, 0.93, 0.88, 0.85, 0.79, 0.75, 0.70, 0.65, 0.61, 0.56)
+DLL_PM = (1.02, 0.84, 0.73, 0.63, 0.57, 0.50, 0.45, 0.41, 0.40, 0.37, 0.36)
+"""C_ell of 128^3 particles in 205 Mpc/h over `KTNG`, with and without a neural correction (Lanzieri et al. 2023,
+arXiv:2305.07531)."""
+
+
+def comparison_table(
+    observed: Mapping[str, Float[np.ndarray, "map bin"]], box: Int[np.ndarray, " map"], bins: pd.DataFrame
+) -> pd.DataFrame:
+    """Means of the variants of a simulation and their ratios to the finest, one row per bin.
+
+    Columns: those of the bins; by variant its mean and ``<variant>_error``; by variant but "refined" the ratio of means
+    ``<variant>_ratio`` and ``<variant>_ratio_error``. Errors by jackknife over boxes; a ratio without counts is NaN.
+
+    Parameters
+    ----------
+    observed : data vectors of the same maps by variant, "refined" among them.
+    box : seed of the box of each map.
+    bins : of the data vector.
+
+    Raises
+    ------
+    ValueError : without "refined", or as `forecast.boxes`.
+    """
+    if REFERENCE not in observed:
+        raise ValueError(f"variants {', '.join(observed)}: give {REFERENCE!r} too, which ratios refer to")
+    samples = {name: box_means(values, box).mean for name, values in observed.items()}
+    replicates = {name: leave_one_out_means(values) for name, values in samples.items()}
+    columns: dict[str, np.ndarray] = {}
+    for name, values in samples.items():
+        columns |= {name: values.mean(axis=0), f"{name}_error": jackknife_error(replicates[name])}
+    for name in samples.keys() - {REFERENCE}:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = columns[name] / columns[REFERENCE]
+            error = jackknife_error(replicates[name] / replicates[REFERENCE])
+        counted = np.isfinite(ratio) & np.isfinite(error)
+        columns[f"{name}_ratio"] = np.where(counted, ratio, np.nan)
+        columns[f"{name}_ratio_error"] = np.where(counted, error, np.nan)
+    return bins.assign(**columns)
+
+
+def theory_spectra(
+    parameters: Parameters, z_source: Sequence[float], ell_edges: Sequence[float], lightcone: Lightcone, region: Region
+) -> pd.DataFrame:
+    """Convergence spectra of HMCode2020, means over bins of ell [sr], one row per source and bin.
+
+    Columns: source_1 and source_2, the same; low; limber, the integral along the line of sight; theory, the sum over
+    planes seen through their windows and through the region.
+
+    Parameters
+    ----------
+    parameters : cosmological parameters.
+    z_source : redshifts of the sources, increasing.
+    ell_edges : edges of the bins.
+    lightcone : planes.
+    region : square that is measured.
+
+    Raises
+    ------
+    ValueError : without CAMB.
+
+    References: Mead et al. (2021), arXiv:2009.01858.
+    """
+    power = matter_power(parameters, 1.05 * max(z_source) + 0.05, MODEL)
+    cosmos = jax.jit(cosmology)(parameters)
+    nodes = gauss_legendre(np.asarray(ell_edges, float), NODES_PER_BIN).nodes.ravel()
+    # the diagonal of the pixels' Fourier plane; knots 2 % apart are linear to 1e-4
+    ell = np.geomspace(1.0, np.sqrt(2) * np.pi / region.pixel_radian, 512)
+    rows = []
+    for source, z in enumerate(z_source):
+        exact = bin_averages(limber(nodes, (z,), cosmos, power), ell_edges)[0]
+        seen = plane_sum(ell, (z,), cosmos, power, lightcone)[0]
+
+        def spectrum(at: Float[np.ndarray, "y x"], seen: Float[np.ndarray, " ell"] = seen) -> Float[np.ndarray, "y x"]:
+            return np.asarray(np.interp(at, ell, seen, left=0.0))
+
+        measured = region_averages(spectrum, region, ell_edges)
+        rows += [
+            {"source_1": source, "source_2": source, "low": low, "limber": exact[index], "theory": measured[index]}
+            for index, low in enumerate(ell_edges[:-1])
+        ]
+    return pd.DataFrame(rows)
+
+
+def published_spectra(z_source: Sequence[float], ell_edges: Sequence[float]) -> pd.DataFrame:
+    """Published convergence spectra where source and bins are theirs, one row per bin; none without.
+
+    Columns: source_1 and source_2, the same; low; ktng, dll_hpn and dll_pm [sr]; ktng_limber [sr], Limber's spectrum by
+    HMCode2020 of the cosmology of these simulations, averaged as they are, over multipoles.
+
+    Parameters
+    ----------
+    z_source : redshifts of the sources.
+    ell_edges : edges of the bins.
+
+    Raises
+    ------
+    ValueError : without CAMB, where there is something to compare with.
+    """
+    same = [source for source, z in enumerate(z_source) if abs(z - KTNG_SOURCE) < 1e-3]
+    shared = [number for number, each in enumerate(pairwise(KTNG_EDGES)) if each in set(pairwise(ell_edges))]
+    if not same or not shared:
+        return pd.DataFrame(columns=["source_1", "source_2", "low", "ktng", "dll_hpn", "dll_pm", "ktng_limber"])
+    parameters = Parameters.from_config(KTNG_PARAMETERS)
+    power = matter_power(parameters, 1.0, MODEL)
+    nodes, weights = gauss_legendre(np.asarray(KTNG_EDGES), NODES_PER_BIN)
+    spectrum = limber(nodes.ravel(), (KTNG_SOURCE,), jax.jit(cosmology)(parameters), power)[0]
+    exact = (spectrum.reshape(nodes.shape) * weights).sum(axis=-1) / weights.sum(axis=-1)
+    ktng = 1e-10 * np.array(KTNG)
+    columns = {"ktng": ktng, "dll_hpn": ktng * DLL_HPN, "dll_pm": ktng * DLL_PM, "ktng_limber": exact}
+    table = pd.DataFrame({"low": KTNG_EDGES[:-1], **columns}).iloc[shared]
+    return table.assign(source_1=same[0], source_2=same[0]).reset_index(drop=True)

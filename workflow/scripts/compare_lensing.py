@@ -1,0 +1,40 @@
+"""Maps beside those of a finer simulation of the same boxes, and beside theory."""
+
+from _job import start
+
+log = start(snakemake)
+
+import numpy as np
+
+import _build as build
+from lenscast import io
+from lenscast.cosmology import Parameters
+from lenscast.lensing_validation import comparison_table, published_spectra, theory_spectra
+
+p = snakemake.params
+files = {variant: [io.load(path) for path in paths] for variant, paths in snakemake.input.items()}
+bins = files["plain"][0].coordinates["bin"]
+box = np.concatenate([file.coordinates["map"]["seed"] for file in files["plain"]])
+is_peak = (bins["statistic"] == "peaks").to_numpy()
+chosen = (is_peak | (bins["source_1"] == bins["source_2"])).to_numpy()
+noise = build.noise_alone(p.settings)
+
+
+def observed(contents):
+    """Hard counts of the noisy maps, and spectra without noise."""
+    names = ("measured", "expected")
+    hard, mean = (np.concatenate([each.variables[name].values for each in contents]) for name in names)
+    return np.where(is_peak, hard, mean - noise)[:, chosen]
+
+
+z_source, cosmology = p.maps["z_source"], Parameters.from_config(p.maps["cosmology"])
+table = comparison_table({name: observed(each) for name, each in files.items()}, box, bins[chosen])
+table["z_source"] = np.array(z_source)[table["source_1"]]
+if p.theory:
+    region, lightcone = build.measurement(p.settings).statistics[0].region, build.simulation(p.maps).lightcone
+    edges = p.settings["statistics"]["power_spectrum"]["ell_edges"]
+    theory = theory_spectra(cosmology, z_source, edges, lightcone, region)
+    for columns in (theory, published_spectra(z_source, edges)):
+        table = table.merge(columns, how="left", on=["source_1", "source_2", "low"])
+io.save_table(snakemake.output.table, table)
+log.info("\n%s", table.set_index("name").filter(regex="_ratio").to_string())
