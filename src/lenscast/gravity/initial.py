@@ -41,7 +41,7 @@ def linear_field(
     return jnp.fft.irfftn(noise * power.root(k) * modes_per_volume, s=shape)
 
 
-def _truncated(modes: Complex64[Array, "x y half"], size: int) -> Complex64[Array, "x y half"]:
+def _truncated(modes: Complex64[Array, "fine fine half_fine"], size: int) -> Complex64[Array, "x y half"]:
     """Modes of a mesh that a coarser mesh of ``size`` points has too; without its Nyquist modes, which mix signs."""
     if modes.shape[0] == size:
         return modes
