@@ -55,7 +55,7 @@ class Loss:
     Attributes
     ----------
     position : of the mean squared distance of particles from their reference, in squared cells.
-    power : of the mean of (P / P_ref - 1)^2 over wavenumbers, to the Nyquist wavenumber of the particles.
+    power : of the mean of (P / P_ref - 1)^2 over ln k, to the Nyquist wavenumber of the particles.
     correlation : of the mean of 1 - r over the same, r = P_x / sqrt(P P_ref) the cross-correlation coefficient.
     """
 
@@ -158,9 +158,8 @@ def loss(
         apart = apart - mesh.box_size * jnp.round(apart / mesh.box_size)
         squared = jnp.mean(jnp.sum(apart**2, axis=0)).astype(jnp.float64) / mesh.cell_size**2
         spectra = cross_power(position, expected, mesh.box_size, 2 * mesh.particles)
-        inside = slice(0, mesh.particles // 2)
-        power = jnp.mean((spectra.power / spectra.reference - 1)[inside] ** 2)
-        decorrelation = jnp.mean(1 - spectra.correlation[inside])
+        power = _mean_over_ln_k((spectra.power / spectra.reference - 1) ** 2, mesh)
+        decorrelation = _mean_over_ln_k(1 - spectra.correlation, mesh)
         return weights.position * squared + weights.power * power + weights.correlation * decorrelation
 
     return jnp.mean(jax.lax.map(of_snapshot, (states, reference.position)))
@@ -243,18 +242,24 @@ def fit_pgd(references: Mapping[str, Reference], integrator: Integrator) -> PGD:
 def _fitted_band(
     position: Float32[Array, "3 particle"], expected: Float32[Array, "3 particle"], mesh: ParticleMesh
 ) -> Band:
-    """The band whose displacement minimises the mean of (P / P_ref - 1)^2 to the Nyquist wavenumber."""
+    """The band whose displacement minimises the mean of (P / P_ref - 1)^2 over ln k."""
 
     @jax.jit
     def distance(values: Float[Array, " 3"]) -> Float[Array, ""]:
         band = Band(values[0] / 100, jnp.exp(values[1]), jnp.exp(values[2]))
         moved = position + pgd_displacement(position, band, mesh)
         spectra = cross_power(moved, expected, mesh.box_size, 2 * mesh.particles)
-        return jnp.mean((spectra.power / spectra.reference - 1)[: mesh.particles // 2] ** 2)
+        return _mean_over_ln_k((spectra.power / spectra.reference - 1) ** 2, mesh)
 
     begin = np.array([-1.0, 0.0, np.log(2.5)])
     fit = minimize(jax.value_and_grad(distance), begin, jac=True, method="L-BFGS-B")
     return Band(fit.x[0] / 100, np.exp(fit.x[1]), np.exp(fit.x[2]))
+
+
+def _mean_over_ln_k(values: Float[Array, " shell"], mesh: ParticleMesh) -> Float[Array, ""]:
+    """Mean to the Nyquist wavenumber of the particles; shells are one fundamental mode wide, their weight is 1 / k."""
+    weights = 1 / np.arange(1, mesh.particles // 2 + 1)
+    return jnp.sum(values[: weights.size] * weights) / weights.sum()
 
 
 def _adam(settings: Training, references: int) -> optax.GradientTransformation:
