@@ -201,3 +201,50 @@ def test_matter_power_marks_the_mesh_limit():
     for axes in figure.axes:
         assert any(set(line.get_xdata()) == {0.98} for line in axes.lines)
     assert "Mpc" in texts(figure)
+
+
+def validation_table(theory):
+    ell = [288.0, 576.0]
+    spectra = [{"statistic": "power_spectrum", "z_source": z, "centre": c} for z in (0.5, 0.914) for c in ell]
+    counts = [
+        {"statistic": "peaks", "scale_arcmin": scale, "z_source": z, "centre": c}
+        for scale in (9.4, 18.8)
+        for z in (0.5, 0.914)
+        for c in (1.0, 2.0, 3.0)
+    ]
+    table = pd.DataFrame(spectra + counts)
+    for name, value in {"plain": 8.0, "refined": 10.0}.items():
+        table[name], table[f"{name}_error"] = value, 1.0
+    table["plain_ratio"], table["plain_ratio_error"] = 0.8, 0.01
+    if theory:
+        table["theory"], table["limber"], table["ktng_limber"], table["dll_pm"] = 16.0, 20.0, 20.0, np.nan
+        table["ktng"] = np.where(table["z_source"] == 0.914, 22.0, np.nan)
+    return table
+
+
+def test_validation_spectra_are_shown_over_theory_and_over_the_finer_simulation():
+    figure = plotting.validation_spectra(validation_table(theory=True))
+    assert len(figure.axes) == 4
+    near, far, near_ratio, _ = figure.axes
+    np.testing.assert_allclose(near.containers[0].lines[0].get_ydata(), 0.5)
+    np.testing.assert_allclose(near_ratio.containers[0].lines[0].get_ydata(), 0.8)
+    lines = {line.get_label(): line.get_ydata() for line in far.lines}
+    np.testing.assert_allclose(lines["windows of the maps"], 0.8)
+    np.testing.assert_allclose(lines[r"$\kappa$TNG-Dark, 2500$^3$"], 1.1)
+    legend = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert len(legend) == len(set(legend)) == 4  # windows, two variants, kTNG; no published points that are not there
+
+
+def test_validation_spectra_without_theory_leave_its_row_out():
+    figure = plotting.validation_spectra(validation_table(theory=False))
+    assert len(figure.axes) == 2
+    assert "HMCode" not in texts(figure)
+
+
+def test_validation_peaks_have_counts_and_ratios_for_each_scale_and_source():
+    figure = plotting.validation_peaks(validation_table(theory=False))
+    assert len(figure.axes) == 8
+    counts, ratios = figure.axes[0], figure.axes[2]
+    assert [container.lines[0].get_ydata()[0] for container in counts.containers] == [8.0, 10.0]
+    np.testing.assert_allclose(ratios.containers[0].lines[0].get_ydata(), 0.8)
+    assert "18.8 arcmin" in texts(figure)

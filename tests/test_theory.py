@@ -68,6 +68,15 @@ def test_plane_sum_of_one_plane_is_suppressed_by_its_window(cosmos):
     np.testing.assert_allclose(seen, plain * plane_window(ELL, lightcone.chi[0], lightcone))
 
 
+def test_plane_sum_with_windows_leaves_out_modes_longer_than_the_box(cosmos):
+    lightcone = Lightcone(205.0, 1, 1, 64, 5.0, 64)
+    fundamental = 2 * np.pi * lightcone.chi[0] / 205.0
+    ell = fundamental * np.array([0.99, 1.01])
+    outside, inside = theory.plane_sum(ell, Z_SOURCE, cosmos, POWER_LAW, lightcone)[0]
+    assert outside == 0
+    assert inside > 0
+
+
 def test_spectra_run_over_pairs_of_sources(cosmos):
     auto = [theory.limber(ELL, (z,), cosmos, POWER_LAW)[0] for z in (0.5, 0.9)]
     pairs = theory.limber(ELL, (0.5, 0.9), cosmos, POWER_LAW)

@@ -21,6 +21,7 @@ PUBLISHED: dict[str, dict[str, Any]] = {
     "dll_pm": {"color": COLOURS[5], "marker": "v", "label": r"DLL, 128$^3$"},
     "dll_hpn": {"color": COLOURS[4], "marker": "D", "label": r"DLL, 128$^3$, corrected"},
 }
+REACH = 2.0  # of the ratios that are shown: what is beyond is noise of the lattice
 SHARED = "Errors: jackknife over boxes; boxes, views and shape noise are the same in all variants."
 
 
@@ -42,17 +43,19 @@ def validation_spectra(table: pd.DataFrame) -> Figure:
         if has_theory:
             column[0].plot(ell, rows["theory"] / rows["limber"], ":", color=THEORY, label="windows of the maps")
             for name in variants:
-                ratio, error = (rows[each] / rows["theory"] for each in (name, f"{name}_error"))
+                ratio, error = ((rows[each] / rows["theory"]).to_numpy() for each in (name, f"{name}_error"))
                 column[0].errorbar(ell, ratio, error, **LOOKS[name])
-            for name in PUBLISHED.keys() & set(rows):
-                look = {**PUBLISHED[name], "markerfacecolor": "white"}
-                column[0].plot(ell, rows[name] / rows["ktng_limber"], linestyle="none", **look)
+            for name in (each for each in PUBLISHED if each in rows and rows[each].notna().any()):
+                look = {**PUBLISHED[name], "markerfacecolor": "white", "linestyle": "none"}
+                column[0].plot(ell, rows[name] / rows["ktng_limber"], **look)
             symmetric(column[0], 1.0)
         _ratios(column[-1], ell, rows)
         column[0].set_title(rf"$z_s$ = {z:g}")
         column[-1].set(xscale="log", xlabel=r"multipole $\ell$")
         plain_ticks(column[-1].xaxis)
     axes[-1, 0].set_ylabel(r"$C_\ell$ / finer simulation")
+    for axis in axes[:, 0]:
+        axis.set_ylim(0, min(axis.get_ylim()[1], REACH))
     if has_theory:
         axes[0, 0].set_ylabel(r"$C_\ell$ / HMCode2020")
     _legend(figure, axes)
@@ -78,8 +81,10 @@ def validation_peaks(table: pd.DataFrame) -> Figure:
             height = rows["centre"].to_numpy()
             for name in _variants(table):
                 look = {**LOOKS[name], "linestyle": "none"}
-                counts.errorbar(height, rows[name], rows[f"{name}_error"], **look)
+                number, error = (rows[each].to_numpy() for each in (name, f"{name}_error"))
+                counts.errorbar(height, number, error, **look)
             counts.set(yscale="log", title=rf"{scale:.3g} arcmin, $z_s$ = {z:g}")
+            plain_ticks(counts.yaxis)
             _ratios(ratios, height, rows)
         upper[0].set_ylabel("peaks per field\nand bin")
         lower[0].set_ylabel("/ finer\nsimulation")
@@ -99,7 +104,8 @@ def _ratios(axes: Axes, x: np.ndarray, rows: pd.DataFrame) -> None:
     """Ratios of the coarse variants to the finer simulation."""
     for name in _variants(rows):
         if f"{name}_ratio" in rows:
-            axes.errorbar(x, rows[f"{name}_ratio"], rows[f"{name}_ratio_error"], **LOOKS[name])
+            ratio, error = (rows[f"{name}_ratio{suffix}"].to_numpy() for suffix in ("", "_error"))
+            axes.errorbar(x, ratio, error, **LOOKS[name])
     symmetric(axes, 1.0)
 
 
@@ -109,4 +115,4 @@ def _legend(figure: Figure, axes: np.ndarray) -> None:
     for axis in axes.flat:
         handles, labels = axis.get_legend_handles_labels()
         entries |= dict(zip(labels, handles, strict=True))
-    figure.legend(list(entries.values()), list(entries), loc="outside lower center", ncols=4)
+    figure.legend(list(entries.values()), list(entries), loc="outside upper center", ncols=3)

@@ -1,0 +1,101 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from lenscast import lensing_validation as validation
+from lenscast import theory
+from lenscast.cosmology import Parameters
+from lenscast.lensing import Lightcone
+from lenscast.statistics.statistic import Region
+
+PARAMETERS = {"Omega_c": 0.2589, "Omega_b": 0.0486, "h": 0.6774, "n_s": 0.9667, "sigma8": 0.8159, "w0": -1.0, "wa": 0.0}
+EDGES = (144.0, 432.0, 720.0, 1008.0)
+BINS = pd.DataFrame({"statistic": ["power_spectrum", "peaks"], "name": ["a", "b"]})
+
+
+class Interpolator:
+    """CAMB's interface to a power spectrum, of P(k, z) = 1e4 (k / 0.1)^-1.5 / (1 + z)."""
+
+    def P(self, z, k):
+        return 1e4 * (k / 0.1) ** -1.5 / (1 + z)
+
+
+@pytest.fixture
+def power_law(monkeypatch):
+    power = theory.MatterPower({"linear": Interpolator(), "nonlinear": Interpolator()})
+    monkeypatch.setattr(validation, "matter_power", lambda *_: power)
+
+
+def test_comparison_cancels_the_sample_variance_that_boxes_share():
+    box = np.repeat([5, 6, 7, 8], 2)
+    fine = np.random.default_rng(0).uniform(1, 2, (8, 2))
+    table = validation.comparison_table({"plain": 0.8 * fine, "refined": fine}, box, BINS)
+    np.testing.assert_allclose(table["plain_ratio"], 0.8)
+    np.testing.assert_allclose(table["plain_ratio_error"], 0, atol=1e-12)
+    boxes = 0.8 * fine.reshape(4, 2, 2).mean(axis=1)
+    np.testing.assert_allclose(table["plain"], boxes.mean(axis=0))
+    np.testing.assert_allclose(table["plain_error"], boxes.std(axis=0, ddof=1) / 2)
+    assert list(table["name"]) == ["a", "b"]
+
+
+def test_comparison_error_of_a_ratio_is_that_of_the_linearised_ratio():
+    rng, boxes = np.random.default_rng(1), 200
+    fine, coarse = rng.normal(10, 0.5, (boxes, 2)), rng.normal(8, 0.5, (boxes, 2))
+    table = validation.comparison_table({"corrected": coarse, "refined": fine}, np.arange(boxes), BINS)
+    ratio = coarse.mean(axis=0) / fine.mean(axis=0)
+    expected = ((coarse - ratio * fine) / fine.mean(axis=0)).std(axis=0, ddof=1) / boxes**0.5
+    np.testing.assert_allclose(table["corrected_ratio"], ratio)
+    # second order in the relative error of the mean, 0.5 / 10 / sqrt(200)
+    np.testing.assert_allclose(table["corrected_ratio_error"], expected, rtol=2e-3)
+
+
+def test_comparison_has_no_ratio_where_nothing_is_counted():
+    empty = np.array([[1.0, 0.0], [1.0, 0.0]])
+    table = validation.comparison_table({"plain": empty, "refined": empty}, np.array([0, 1]), BINS)
+    assert list(table["plain_ratio"].isna()) == [False, True]
+    assert list(table["plain_ratio_error"].isna()) == [False, True]
+
+
+def test_comparison_refuses_to_do_without_the_finer_simulation():
+    with pytest.raises(ValueError, match="variants plain: give 'refined' too"):
+        validation.comparison_table({"plain": np.ones((2, 2))}, np.array([0, 1]), BINS)
+
+
+def test_theory_on_fine_planes_and_a_wide_region_is_limber(power_law):
+    parameters, region = Parameters.from_config(PARAMETERS), Region(256, 20.0, 0)
+    lightcone = Lightcone(1000.0, 10, 30, 16384, 20.0, 256)
+    table = validation.theory_spectra(parameters, (0.5, 1.0), EDGES, lightcone, region)
+    assert list(table["source_1"]) == [0] * 3 + [1] * 3
+    assert list(table["low"]) == list(EDGES[:-1]) * 2
+    # planes of 100 Mpc/h for the nearer source and modes outside the box in the first bin
+    np.testing.assert_allclose(table["theory"], table["limber"], rtol=0.03)
+    np.testing.assert_allclose(table["theory"][[2, 5]], table["limber"][[2, 5]], rtol=0.01)
+
+
+def test_theory_on_coarse_planes_loses_what_their_windows_take(power_law):
+    parameters, region = Parameters.from_config(PARAMETERS), Region(256, 20.0, 0)
+    lightcone = Lightcone(1000.0, 10, 30, 1024, 20.0, 256)
+    table = validation.theory_spectra(parameters, (1.0,), EDGES, lightcone, region)
+    cosmos = validation.cosmology(parameters)
+    nodes = theory.gauss_legendre(np.array(EDGES), theory.NODES_PER_BIN).nodes.ravel()
+    planes = theory.bin_averages(theory.plane_sum(nodes, (1.0,), cosmos, validation.matter_power(), lightcone), EDGES)
+    assert np.all(planes[0] < 0.96 * table["limber"])
+    np.testing.assert_allclose(table["theory"], planes[0], rtol=0.03)
+
+
+def test_published_spectra_are_there_for_their_source_and_bins_only(power_law):
+    table = validation.published_spectra((0.46, 0.914), (144.0, 432.0, 800.0, 1008.0, 1296.0))
+    assert list(table["low"]) == [144.0, 1008.0]
+    assert list(table["source_1"]) == [1, 1]
+    np.testing.assert_allclose(table["ktng"], [19.1e-10, 3.12e-10])
+    np.testing.assert_allclose(table["dll_hpn"] / table["ktng"], [1.03, 0.88])
+    assert validation.published_spectra((0.5,), EDGES).empty
+    assert validation.published_spectra((0.914,), (100.0, 300.0)).empty
+
+
+def test_hmcode_is_the_spectrum_of_kappatng():
+    pytest.importorskip("camb", reason="the extra `theory` is not installed")
+    table = validation.published_spectra((0.914,), validation.KTNG_EDGES)
+    assert len(table) == 11
+    # HMCode2020 is good to 2.5 % in matter power; three published digits
+    np.testing.assert_allclose(table["ktng"] / table["ktng_limber"], 1, atol=0.02)
