@@ -7,16 +7,21 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from lenscast import config as experiment
+from lenscast import weights
 
+training = config.pop("training", workflow.source_path("../../configs/training.yaml"))
 try:
     CONFIG = experiment.load_config(config, ", ".join(map(str, workflow.configfiles)) or "config")
-except experiment.ConfigError as error:
+    TRAINING = experiment.read_training(training)
+except (experiment.ConfigError, FileNotFoundError) as error:
     raise WorkflowError(str(error)) from None
 
 SETTINGS = CONFIG.model_dump(mode="json")
 RESULTS = f"results/{CONFIG.run}"
 DATA_VECTORS = list(CONFIG.forecast.data_vectors)
 BATCHES = {name: seeds for batches in CONFIG.batches.values() for name, seeds in batches.items()}
+TRAINED = f"results/training/{TRAINING.run}"
+TRAINING_SETTINGS = TRAINING.model_dump(mode="json")
 THEORY = find_spec("camb") is not None
 
 
@@ -24,6 +29,7 @@ wildcard_constraints:
     cosmology="|".join(CONFIG.cosmologies),
     batch="|".join(BATCHES),
     data_vector="|".join(DATA_VECTORS),
+    reference="|".join(TRAINING.simulations),
 
 
 def sources(*parts):
@@ -51,6 +57,7 @@ MAP_CODE = sources("numerics", "cosmology", "gravity", "lensing", "simulate")
 SUMMARY_CODE = sources("numerics", "statistics", "summarise", "forecast/derivatives")
 FORECAST_CODE = sources("forecast")
 PLOT_CODE = sources("plotting")
+TRAINING_CODE = sources("numerics", "cosmology", "gravity", "io/corrections")
 
 
 def seeds_of(wildcards):
@@ -63,6 +70,11 @@ def batches(pattern, section, **wildcards):
     return expand(pattern, batch=CONFIG.batches[section], **wildcards)
 
 
+def weights_hash(correction):
+    """Hash of the weights of a correction: others of the same name run what depends on them again."""
+    return hashlib.sha1(weights.content(correction["weights"])).hexdigest() if "weights" in correction else None
+
+
 def simulation_settings(cosmology):
     """What the maps of a cosmology depend on."""
     return {
@@ -70,6 +82,7 @@ def simulation_settings(cosmology):
         "simulation": SETTINGS["simulation"],
         "lightcone": SETTINGS["lightcone"],
         "z_source": SETTINGS["survey"]["z_source"],
+        "weights": weights_hash(SETTINGS["simulation"]["correction"]),
     }
 
 
@@ -90,6 +103,22 @@ def simulation_memory(tangents):
     lightcone = CONFIG.lightcone
     planes = 3 * lightcone.planes * lightcone.slabs_per_box * lightcone.plane_mesh**2 * 4e-6
     return 2000 + round(3 * planes * (1 + tangents))
+
+
+def reference_settings(wildcards):
+    """What a reference depends on; not on how the simulation that learns from it takes its steps."""
+    method = {key: value for key, value in TRAINING_SETTINGS["simulation"].items() if key != "integrator"}
+    wanted = TRAINING.simulations[wildcards.reference].model_dump(mode="json")
+    return {"cosmology": TRAINING_SETTINGS["cosmology"], "a": TRAINING_SETTINGS["a"], "simulation": method} | {
+        "reference": wanted
+    }
+
+
+def reference_memory(wildcards):
+    """Megabytes: fifteen fields on the finest mesh, and what compiling takes."""
+    wanted = TRAINING.simulations[wildcards.reference]
+    fine = wanted.particles * wanted.mesh_factor if wanted.kind == "particle_mesh" else 0
+    return 3000 + round(15 * fine**3 * 4e-6)
 
 
 def forecast_tables():

@@ -32,7 +32,7 @@ rule matter_power:
     conda:
         "../../environment.yml"
     params:
-        settings=simulation_settings("fiducial"),
+        settings=lambda wildcards: simulation_settings("fiducial"),
         seeds=list(CONFIG.derivatives.seeds[:4]),
         code=[sources("cosmology", "gravity", "theory"), PLOT_CODE],
     script:

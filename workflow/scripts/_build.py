@@ -1,11 +1,19 @@
 """Objects of the package from the settings that rules pass to their scripts; imported after `_job.start`."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
-from lenscast.config.simulation import LightconeConfig, SimulationConfig
+from lenscast import io
+from lenscast.config.simulation import PARAMETERS, LightconeConfig, SimulationConfig
+from lenscast.cosmology import Parameters, cosmology
+from lenscast.gravity import Correction, ParticleMesh, Particles
+from lenscast.gravity.training import Reference
 from lenscast.lensing import shape_noise_rms
 from lenscast.simulate import Simulation
 from lenscast.statistics.registry import statistics_from_config
@@ -13,9 +21,34 @@ from lenscast.statistics.statistic import Statistic
 
 
 def simulation(settings: Mapping[str, Any]) -> Simulation:
-    """What `simulate` and `differentiate` run."""
+    """What `simulate` and `differentiate` run; a `noise_size` in the settings makes different resolutions one box."""
     sections = SimulationConfig(**settings["simulation"]), LightconeConfig(**settings["lightcone"])
-    return Simulation.from_config(*sections, settings["z_source"])
+    made = Simulation.from_config(*sections, settings["z_source"])
+    return replace(made, noise_size=settings.get("noise_size"))
+
+
+def correction(settings: Mapping[str, Any]) -> Correction | None:
+    """The correction of small scales that `simulation` runs with; the log warns where it was not trained."""
+    section = settings["simulation"]["correction"]
+    if section["kind"] == "none":
+        return None
+    trained = io.load_correction(section["weights"], section["kind"])
+    io.warn_of_mismatch(trained.card, simulation(settings).mesh, section["weights"])
+    return trained.correction
+
+
+def reference(path: str | Path) -> Reference:
+    """A simulation to be reproduced, from the file that the rule `reference` made."""
+    contents = io.load(path)
+    arrays = {name: jnp.asarray(variable.values) for name, variable in contents.variables.items()}
+    row = contents.coordinates["simulation"].iloc[0]
+    return Reference(
+        start=Particles(arrays["displacement"], arrays["momentum"]),
+        position=arrays["position"],
+        a=arrays["a"],
+        cosmology=jax.jit(cosmology)(Parameters.from_config({name: row[name] for name in PARAMETERS})),
+        mesh=ParticleMesh(float(row["box_size"]), int(row["particles"]), int(row["mesh_factor"]), row["gradient"]),
+    )
 
 
 def map_coordinates(simulation: Simulation, seeds: Sequence[int]) -> dict[str, dict[str, Any]]:

@@ -27,6 +27,7 @@ def start(job: Any) -> logging.Logger:
     handlers = [logging.StreamHandler(sys.stderr), logging.FileHandler(job.log[0], mode="w")]
     logging.getLogger("jax._src.xla_bridge").setLevel(logging.WARNING)  # which accelerators are not there
     logging.basicConfig(level=logging.INFO, format=f"{name}: %(message)s", handlers=handlers, force=True)
+    logging.captureWarnings(True)
     sys.excepthook = lambda kind, error, trace: logging.critical("failed", exc_info=(kind, error, trace))
     return logging.getLogger("lenscast")
 

@@ -12,9 +12,9 @@ from lenscast.cosmology import Parameters
 from lenscast.simulate import maps_and_tangents
 
 settings, seeds, names = snakemake.params.settings, snakemake.params.seeds, tuple(snakemake.params.parameters)
-simulation = build.simulation(settings)
+simulation, correction = build.simulation(settings), build.correction(settings)
 parameters = Parameters.from_config(settings["cosmology"])
-maps = jax.jit(lambda seed, parameters: maps_and_tangents(seed, parameters, simulation, names))
+maps = jax.jit(lambda seed, parameters: maps_and_tangents(seed, parameters, simulation, names, correction))
 coordinates = {**build.map_coordinates(simulation, seeds), "param": {"name": names}}
 what = f"{simulation.lightcone.planes} planes, {simulation.realisations} maps, {len(names)} tangents"
 with io.writer(snakemake.output.maps, coordinates, provenance(snakemake, seeds)) as file:

@@ -9,6 +9,7 @@ from lenscast.plotting.forecasts import convergence, correlation, triangle, verd
 from lenscast.plotting.maps import maps_and_tangents
 from lenscast.plotting.style import save
 from lenscast.plotting.summaries import Nyquist, matter_power, peak_counts, power_spectra
+from lenscast.plotting.training import loss_curves
 from lenscast.plotting.validation import validation_peaks, validation_spectra
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "correlation",
     "derivatives",
     "derivatives_check",
+    "loss_curves",
     "maps_and_tangents",
     "matter_power",
     "peak_counts",

@@ -1,0 +1,87 @@
+rule reference:
+    input:
+        snapshots=lambda wildcards: list(getattr(TRAINING.simulations[wildcards.reference], "files", [])),
+    output:
+        reference=f"{TRAINED}/references/{{reference}}.h5",
+    log:
+        f"{TRAINED}/logs/reference/{{reference}}.log",
+    benchmark:
+        f"{TRAINED}/benchmarks/reference/{{reference}}.tsv"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=reference_memory,
+        runtime=120,
+    params:
+        settings=reference_settings,
+        config=TRAINING_SETTINGS,
+        code=sources("numerics", "cosmology", "gravity", "io"),
+    script:
+        "../scripts/reference.py"
+
+
+rule train_hpn:
+    input:
+        references=expand(rules.reference.output.reference, reference=TRAINING.references),
+    output:
+        weights=f"{TRAINED}/hpn.json",
+        history=f"{TRAINED}/history.csv",
+    log:
+        f"{TRAINED}/logs/train_hpn.log",
+    benchmark:
+        f"{TRAINED}/benchmarks/train_hpn.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 8
+    resources:
+        mem_mb=8000,
+        runtime=480,
+    params:
+        settings=TRAINING_SETTINGS,
+        code=TRAINING_CODE,
+    script:
+        "../scripts/train_hpn.py"
+
+
+rule fit_pgd:
+    input:
+        references=rules.train_hpn.input.references,
+    output:
+        weights=f"{TRAINED}/pgd.json",
+    log:
+        f"{TRAINED}/logs/fit_pgd.log",
+    benchmark:
+        f"{TRAINED}/benchmarks/fit_pgd.tsv"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=8000,
+        runtime=120,
+    params:
+        settings=TRAINING_SETTINGS,
+        code=TRAINING_CODE,
+    script:
+        "../scripts/fit_pgd.py"
+
+
+rule figure_loss:
+    input:
+        history=rules.train_hpn.output.history,
+    output:
+        figure=f"{TRAINED}/figures/loss.png",
+    log:
+        f"{TRAINED}/logs/figure_loss.log",
+    conda:
+        "../../environment.yml"
+    params:
+        code=PLOT_CODE,
+    script:
+        "../scripts/figure_loss.py"
+
+
+rule train_correction:
+    input:
+        rules.train_hpn.output.weights,
+        rules.fit_pgd.output.weights,
+        rules.figure_loss.output.figure,
+    localrule: True
