@@ -15,7 +15,7 @@ IN_VENV := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
 SNAKEMAKE_ARGS = $(ARGS) $(if $(CONFIG),--configfile $(CONFIG))
 
 .DEFAULT_GOAL := help
-.PHONY: help forecast check-derivatives test lint format benchmarks lock clean
+.PHONY: help forecast check-derivatives validate test lint format benchmarks lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' Makefile
@@ -25,6 +25,9 @@ forecast: $(STAMP) ## simulate, measure and forecast as config.yaml says; figure
 
 check-derivatives: $(STAMP) ## automatic derivatives against finite differences on the same seeds
 	$(IN_VENV) snakemake check_derivatives $(SNAKEMAKE_ARGS)
+
+validate: $(STAMP) ## simulations beside finer ones with the same phases, theory and published spectra
+	$(IN_VENV) snakemake validate $(SNAKEMAKE_ARGS)
 
 test: $(STAMP) ## the tests
 	$(IN_VENV) pytest $(ARGS)

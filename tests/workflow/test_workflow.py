@@ -152,6 +152,26 @@ def test_workflow_gives_a_seed_the_same_maps_in_a_batch_of_any_size(finished: Pa
     np.testing.assert_array_equal(batch, np.concatenate(parts))
 
 
+def test_workflow_validates_maps_by_a_finer_simulation_of_the_same_boxes(tmp_path: Path) -> None:
+    run(tmp_path, "validate_lensing")
+    results = tmp_path / "results/tiny"
+    for name in ("power_spectrum", "peaks"):
+        assert (results / f"figures/validation_{name}.png").stat().st_size > 10_000
+    fine, coarse = (
+        io.load(results / f"validation/maps/{variant}/seeds_200000_200000.h5").variables["kappa"].values
+        for variant in ("refined", "plain")
+    )
+    large = [np.fft.rfft2(kappa[:, -1])[:, 1:4, 0] for kappa in (fine, coarse)]
+    overlap = [np.vdot(a, b).real for a, b in (large, (large[0],) * 2, (large[1],) * 2)]
+    # the same phases seen from the same sides; two lattices, of 6.4 and 12.8 Mpc/h, move what is smaller
+    assert overlap[0] > 0.85 * (overlap[1] * overlap[2]) ** 0.5
+    table = pd.read_csv(results / "validation/lensing.csv")
+    assert list(table["z_source"].unique()) == TINY["validation"]["z_source"]
+    assert "corrected" not in table
+    first = table[(table["statistic"] == "power_spectrum") & (table["low"] == 144) & (table["z_source"] == 1.3)]
+    assert first["plain_ratio"].item() == pytest.approx(1, abs=0.2)
+
+
 @pytest.mark.parametrize("config", ["config.yaml", "configs/dll.yaml"])
 def test_experiment_dry_runs(config: str, tmp_path: Path) -> None:
     arguments = ["--snakefile", str(ROOT / "Snakefile"), "--directory", str(tmp_path), "--dry-run", "--quiet"]
