@@ -29,8 +29,8 @@ def loss_curves(history: pd.DataFrame) -> Figure:
     if len(table.columns) > 1:
         panel.plot(table.index, table.mean(axis=1), color=COLOURS[-1], linewidth=2.2, label="mean of references")
     panel.set(yscale="log", xlabel="epoch", ylabel="loss")
-    panel.xaxis.set_major_locator(MaxNLocator(integer=True))
-    figure.legend(loc="outside lower center", ncols=min(3, len(table.columns) + 1))
+    panel.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+    panel.legend()
     first, last = table.mean(axis=1).iloc[[0, -1]]
     panel.set_title(f"mean loss from {first:.3g} to {last:.3g} in {len(table)} epochs")
     note(figure, "The loss of a reference is that of the weights before its step in the epoch.")
