@@ -106,9 +106,9 @@ def simulation_memory(tangents):
 
 
 def reference_settings(wildcards):
-    """What a reference depends on; not on how the simulation that learns from it takes its steps."""
+    """What a reference depends on; not on the steps of what learns from it, nor on its weight there."""
     method = {key: value for key, value in TRAINING_SETTINGS["simulation"].items() if key != "integrator"}
-    wanted = TRAINING.simulations[wildcards.reference].model_dump(mode="json")
+    wanted = TRAINING.simulations[wildcards.reference].model_dump(mode="json", exclude={"weight"})
     return {"cosmology": TRAINING_SETTINGS["cosmology"], "a": TRAINING_SETTINGS["a"], "simulation": method} | {
         "reference": wanted
     }

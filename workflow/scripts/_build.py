@@ -37,8 +37,8 @@ def correction(settings: Mapping[str, Any]) -> Correction | None:
     return trained.correction
 
 
-def reference(path: str | Path) -> Reference:
-    """A simulation to be reproduced, from the file that the rule `reference` made."""
+def reference(path: str | Path, weight: float = 1.0) -> Reference:
+    """A simulation to be reproduced, from the file that the rule `reference` made, and its weight in a training."""
     contents = io.load(path)
     arrays = {name: jnp.asarray(variable.values) for name, variable in contents.variables.items()}
     row = contents.coordinates["simulation"].iloc[0]
@@ -48,6 +48,7 @@ def reference(path: str | Path) -> Reference:
         a=arrays["a"],
         cosmology=jax.jit(cosmology)(Parameters.from_config({name: row[name] for name in PARAMETERS})),
         mesh=ParticleMesh(float(row["box_size"]), int(row["particles"]), int(row["mesh_factor"]), row["gradient"]),
+        weight=weight,
     )
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -138,13 +139,14 @@ def card(
 
 
 def _accuracy(correction: Correction, references: Mapping[str, Reference], method: Integrator) -> dict[str, Any]:
-    """Means over snapshots and wavenumbers to Nyquist, without and with the correction."""
-    terms = {"mean of (P / P_ref - 1)^2": Loss(0.0, 1.0, 0.0), "mean of 1 - r": Loss(0.0, 0.0, 1.0)}
+    """Means over snapshots and ln k to Nyquist, without and with the correction."""
+    terms = {"mean of (P / P_ref - 1)^2": Loss(0.0, 1.0, 0.0), "mean of ln(1 + (1 - r) / 1e-4)": Loss(0.0, 0.0, 1.0)}
 
     @jax.jit
     def measured(correction: Correction | None, reference: Reference) -> dict[str, Any]:
         return {name: loss(correction, reference, method, weights) for name, weights in terms.items()}
 
     kinds = {"without": None, "with": correction}
-    values = {name: {kind: measured(each, r) for kind, each in kinds.items()} for name, r in references.items()}
+    equal = {name: replace(reference, weight=1.0) for name, reference in references.items()}
+    values = {name: {kind: measured(each, r) for kind, each in kinds.items()} for name, r in equal.items()}
     return jax.tree.map(lambda value: float(f"{value:.3g}"), values)

@@ -15,7 +15,11 @@ from lenscast import io
 from lenscast.gravity.training import initial_state, train
 
 p, files = snakemake.params, snakemake.input.references
-references = {Path(path).stem: build.reference(path) for path in files}
+names = [Path(path).stem for path in files]
+references = {
+    name: build.reference(path, p.settings["references"][name]["weight"])
+    for name, path in zip(names, files, strict=True)
+}
 how = training.how(p.settings)
 checkpoint = Path(snakemake.output.weights).with_name("checkpoint.h5")
 identity = training.fingerprint(p.settings, p.code, files)

@@ -38,8 +38,8 @@ class LossConfig(Section):
     """Weights of the terms of the loss, means over snapshots."""
 
     position: NonNegative = Field(description="weight of the mean squared distance of particles [cells^2]")
-    power: NonNegative = Field(description="weight of the mean of (P / P_ref - 1)^2 over wavenumbers")
-    correlation: NonNegative = Field(description="weight of the mean of 1 - r over wavenumbers")
+    power: NonNegative = Field(description="weight of the mean of (P / P_ref - 1)^2 over ln k")
+    correlation: NonNegative = Field(description="weight of the mean of ln(1 + (1 - r) / 1e-4) over ln k")
 
     @model_validator(mode="after")
     def _some_weight(self) -> "LossConfig":
@@ -58,6 +58,7 @@ class ParticleMeshReference(Section):
     seed: int = Field(ge=0, lt=2**31, description="seed of the initial field")
     mesh_factor: int = Field(ge=2, le=16, description="mesh points of the reference per particle spacing")
     steps: int = Field(ge=1, description="bullfrog steps of the reference")
+    weight: Positive = Field(description="weight of its loss")
 
 
 class SnapshotsReference(Section):
@@ -69,6 +70,7 @@ class SnapshotsReference(Section):
     )
     order: Literal["grid", "camels"] = Field(description="of the particle IDs, see `lenscast.io.read_snapshot`")
     subsample: int = Field(ge=1, description="keep one particle in so many along each axis")
+    weight: Positive = Field(description="weight of its loss")
 
 
 ReferenceConfig = Annotated[ParticleMeshReference | SnapshotsReference, Field(discriminator="kind")]

@@ -28,6 +28,8 @@ from lenscast.gravity.pgd import PGD, Band, pgd_displacement
 
 __all__ = ["Loss", "Reference", "State", "Training", "finer", "fit_pgd", "initial_state", "loss", "train"]
 
+DECORRELATION = 1e-4
+
 
 class Reference(eqx.Module):
     """A simulation to be reproduced.
@@ -39,6 +41,7 @@ class Reference(eqx.Module):
     a : increasing scale factors.
     cosmology : of the simulation.
     mesh : box, number of particles, and the mesh of the simulation that is to reproduce it.
+    weight : of its loss in a training.
     """
 
     start: Particles
@@ -46,6 +49,7 @@ class Reference(eqx.Module):
     a: Float[Array, " time"]
     cosmology: Cosmology
     mesh: ParticleMesh = eqx.field(static=True)
+    weight: float = eqx.field(static=True, default=1.0)
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,8 @@ class Loss:
     ----------
     position : of the mean squared distance of particles from their reference, in squared cells.
     power : of the mean of (P / P_ref - 1)^2 over ln k, to the Nyquist wavenumber of the particles.
-    correlation : of the mean of 1 - r over the same, r = P_x / sqrt(P P_ref) the cross-correlation coefficient.
+    correlation : of the mean of ln(1 + (1 - r) / 1e-4) over the same, r = P_x / sqrt(P P_ref) the cross-correlation
+        coefficient: the logarithm counts what is gained or lost alike where r is near 1 and where it is not.
     """
 
     position: float
@@ -138,7 +143,7 @@ def loss(
     weights: Loss,
     adjoint: diffrax.AbstractAdjoint | None = None,
 ) -> Float[Array, ""]:
-    """How far a corrected simulation is from its reference.
+    """How far a corrected simulation is from its reference, times the weight of the reference.
 
     Parameters
     ----------
@@ -159,10 +164,10 @@ def loss(
         squared = jnp.mean(jnp.sum(apart**2, axis=0)).astype(jnp.float64) / mesh.cell_size**2
         spectra = cross_power(position, expected, mesh.box_size, 2 * mesh.particles)
         power = _mean_over_ln_k((spectra.power / spectra.reference - 1) ** 2, mesh)
-        decorrelation = _mean_over_ln_k(1 - spectra.correlation, mesh)
+        decorrelation = _mean_over_ln_k(jnp.log1p((1 - spectra.correlation) / DECORRELATION), mesh)
         return weights.position * squared + weights.power * power + weights.correlation * decorrelation
 
-    return jnp.mean(jax.lax.map(of_snapshot, (states, reference.position)))
+    return reference.weight * jnp.mean(jax.lax.map(of_snapshot, (states, reference.position)))
 
 
 def initial_state(correction: ForceCorrection, references: Mapping[str, Reference], settings: Training) -> State:
