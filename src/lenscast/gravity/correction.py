@@ -199,11 +199,11 @@ def _b_spline(
     x: Float32[Array, " knot"], knots: Float32[Array, "..."], control: Float32[Array, "..."]
 ) -> Float32[Array, " knot"]:
     """Cubic B-spline by the recursion of Cox and de Boor."""
-    x = x[:, None]
-    basis = ((knots[:-1] <= x) & (x < knots[1:])).astype(x.dtype)
+    x, knots = x[:, None], knots[None]
+    basis = ((knots[:, :-1] <= x) & (x < knots[:, 1:])).astype(x.dtype)
     for degree in (1, 2, 3):
-        width = knots[degree:] - knots[:-degree]
+        width = knots[:, degree:] - knots[:, :-degree]
         inverse = jnp.where(width > 0, 1 / jnp.where(width > 0, width, 1), 0)
-        rising = (x - knots[:-degree]) * inverse
-        basis = rising[:, :-1] * basis[:, :-1] + (1 - rising[:, 1:]) * basis[:, 1:] * (inverse[1:] > 0)
+        rising = (x - knots[:, :-degree]) * inverse
+        basis = rising[:, :-1] * basis[:, :-1] + (1 - rising[:, 1:]) * basis[:, 1:] * (inverse[:, 1:] > 0)
     return basis @ control
