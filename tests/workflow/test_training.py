@@ -1,0 +1,182 @@
+"""Training by the workflow: what it makes, what goes on after a kill, and what uses the weights."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import h5py
+import jax
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from lenscast import io, plotting
+from lenscast.gravity.training import Reference, State, initial_state
+
+ROOT = Path(__file__).resolve().parents[2]
+TRAINING = yaml.safe_load((ROOT / "tests/workflow/training.yaml").read_text())
+EXPERIMENT = yaml.safe_load((ROOT / "tests/workflow/config.yaml").read_text())
+WEIGHTS = "results/training/tiny/hpn.json"
+MAPS = "results/tiny/maps/fiducial/seeds_100000_100001.h5"
+
+
+# training compiles for longer than it runs
+FAST = os.environ | {"XLA_FLAGS": "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"}
+
+
+def command(directory: Path, *arguments: str, **correction: Any) -> list[str]:
+    simulation = {**EXPERIMENT["simulation"], "correction": correction or {"kind": "none"}}
+    (directory / "config.yaml").write_text(yaml.safe_dump({**EXPERIMENT, "simulation": simulation}))
+    (directory / "training.yaml").write_text(yaml.safe_dump(TRAINING))
+    snakemake = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+    configs = ["--config", "training=training.yaml", "--configfile", str(directory / "config.yaml")]
+    return [*snakemake, "--directory", str(directory), *arguments, *configs]
+
+
+def snakemake(directory: Path, *arguments: str, **correction: Any) -> str:
+    """What a run of the workflow says."""
+    words = command(directory, *arguments, **correction)
+    done = subprocess.run(words, capture_output=True, text=True, check=False, env=FAST)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("trained")
+    snakemake(directory, "train_correction")
+    return directory
+
+
+def test_training_makes_weights_history_and_figure(trained: Path) -> None:
+    results = trained / "results/training/tiny"
+    for kind in ("hpn", "pgd"):
+        card = io.load_correction(results / f"{kind}.json", kind).card
+        assert card["cell_min"] == card["cell_max"] == 5.0
+        assert card["redshift_range"] == [0.0, 6.0]
+        assert card["accuracy"].keys() == TRAINING["references"].keys()
+    history = pd.read_csv(results / "history.csv")
+    losses = history.pivot(index="epoch", columns="reference", values="loss")
+    assert losses.shape == (30, 2)
+    assert (losses.iloc[-1] < losses.iloc[0]).all()
+    assert (results / "figures/loss.png").stat().st_size > 10_000
+    log = (results / "logs/train_hpn.log").read_text()
+    assert re.search(r"epoch 1 of 30: loss one [\d.e-]+, other [\d.e-]+; \d+ s spent, \d+ s left", log)
+    assert not (results / "checkpoint.h5").exists()
+    assert "Nothing to be done" in snakemake(trained, "train_correction")
+
+
+def test_trained_weights_make_maps_with_a_warning_of_their_cells(trained: Path) -> None:
+    correction = {"kind": "hpn", "weights": "./mine.json"}
+    shutil.copy(trained / WEIGHTS, trained / "mine.json")
+    snakemake(trained, MAPS, **correction)
+    log = (trained / "results/tiny/logs/simulate/fiducial/seeds_100000_100001.log").read_text()
+    assert "./mine.json: trained on cells of 5 Mpc/h, but this simulation's are of 12.8125 Mpc/h" in log
+    assert "Nothing to be done" in snakemake(trained, "--dry-run", MAPS, **correction)
+    content = json.loads((trained / "mine.json").read_text())
+    content["weights"]["layers"][0]["biases"][0] = 0.125
+    (trained / "mine.json").write_text(json.dumps(content))
+    assert "Params have changed" in snakemake(trained, "--dry-run", MAPS, **correction)
+
+
+def test_training_killed_in_the_middle_goes_on_to_the_same_bytes(trained: Path, tmp_path: Path) -> None:
+    shutil.copytree(trained / "results/training/tiny/references", tmp_path / "results/training/tiny/references")
+    process = subprocess.Popen(command(tmp_path, WEIGHTS), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                               env=FAST, start_new_session=True)  # fmt: skip
+    deadline = time.monotonic() + 600
+    while not (tmp_path / "results/training/tiny/checkpoint.h5").exists():
+        assert process.poll() is None, "finished before it could be killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not (tmp_path / WEIGHTS).exists(), "nothing was left to do"
+    snakemake(tmp_path, "--unlock")
+    snakemake(tmp_path, WEIGHTS)
+    assert "going on after epoch" in (tmp_path / "results/training/tiny/logs/train_hpn.log").read_text()
+    for name in ("hpn.json", "history.csv"):
+        expected = (trained / "results/training/tiny" / name).read_bytes()
+        assert (tmp_path / "results/training/tiny" / name).read_bytes() == expected
+
+
+@pytest.fixture(scope="module")
+def reference() -> Reference:
+    import _training as training
+
+    return training.particle_mesh({**TRAINING, "reference": TRAINING["references"]["other"]})
+
+
+def test_training_of_other_settings_ignores_a_checkpoint(reference: Reference, tmp_path: Path) -> None:
+    import _training as training
+
+    checkpoint, how = tmp_path / "checkpoint.h5", training.how(TRAINING)
+    fresh = initial_state(training.network(TRAINING), {"one": reference}, how)
+    kept = State(fresh.correction, fresh.optimiser, np.ones((1, 1)))
+    training.keep(checkpoint, kept, "this")
+    again = training.resumed(checkpoint, fresh, "this")
+    for found, expected in zip(jax.tree.leaves(again), jax.tree.leaves(kept), strict=True):
+        np.testing.assert_array_equal(found, expected)
+    assert training.resumed(checkpoint, fresh, "another") is fresh
+
+
+def test_references_come_back_from_their_files(reference: Reference, tmp_path: Path) -> None:
+    import _build as build
+    import _training as training
+
+    path = tmp_path / "one.h5"
+    training.save_reference(str(path), "one", reference, {})
+    loaded = build.reference(path)
+    assert loaded.mesh == reference.mesh
+    for found, expected in zip(jax.tree.leaves(loaded), jax.tree.leaves(reference), strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_snapshots_become_a_reference_of_their_own_cosmology(reference: Reference, tmp_path: Path) -> None:
+    import _training as training
+
+    particles = [reference.start, reference.start]
+    files = [gadget(tmp_path / f"snap_{n}.hdf5", each, reference) for n, each in enumerate(particles)]
+    wanted = {"kind": "snapshots", "files": files, "order": "grid", "subsample": 2}
+    made = training.snapshots({**TRAINING, "reference": wanted})
+    assert made.mesh.particles == reference.mesh.particles // 2
+    assert made.position.shape == (1, 3, 4**3)
+    assert float(made.cosmology.parameters.Omega_m) == pytest.approx(0.2)
+    assert float(made.cosmology.parameters.Omega_b) == TRAINING["cosmology"]["Omega_b"]
+    assert float(made.cosmology.parameters.h) == pytest.approx(0.7)
+
+
+def gadget(path: Path, particles: Any, reference: Reference) -> str:
+    """The start of a reference as a snapshot."""
+    mesh, a = reference.mesh, float(reference.a[0])
+    count = mesh.particles**3
+    with h5py.File(path, "w") as file:
+        attributes = file.create_group("Header").attrs
+        attributes.update({"Time": a, "HubbleParam": 0.7, "Omega0": 0.2, "BoxSize": 1e3 * mesh.box_size})
+        attributes.update({"NumFilesPerSnapshot": 1, "MassTable": np.zeros(6)})
+        attributes["MassTable"] = [0.0, 27.7536627 * 0.2 * mesh.box_size**3 / count, 0.0, 0.0, 0.0, 0.0]
+        for name in ("NumPart_Total", "NumPart_ThisFile"):
+            attributes[name] = np.array([0, count, 0, 0, 0, 0], np.uint32)
+        position = 1e3 * (np.asarray(particles.position(mesh), np.float64) % mesh.box_size)
+        file["PartType1/Coordinates"] = position.T.astype(np.float32)
+        file["PartType1/Velocities"] = (np.asarray(particles.momentum, np.float64) * 100 / a**1.5).T.astype(np.float32)
+        file["PartType1/ParticleIDs"] = np.arange(1, count + 1, dtype=np.uint32)
+    return str(path)
+
+
+def test_loss_curves_show_each_reference_and_their_mean() -> None:
+    losses = {"one": [0.1, 0.05, 0.04], "other_one": [0.3, 0.15, 0.1]}
+    history = pd.DataFrame(losses).assign(epoch=[1, 2, 3]).melt("epoch", var_name="reference", value_name="loss")
+    (panel,) = plotting.loss_curves(history).axes
+    drawn = {line.get_label(): line.get_ydata() for line in panel.lines}
+    assert list(drawn) == ["one", "other one", "mean of references"]
+    np.testing.assert_allclose(drawn["other one"], losses["other_one"])
+    np.testing.assert_allclose(drawn["mean of references"], [0.2, 0.1, 0.07])
+    assert panel.get_yscale() == "log"
