@@ -447,8 +447,9 @@ FINE = {
     "seed": 0,
     "mesh_factor": 4,
     "steps": 9,
+    "weight": 1,
 }
-SNAPSHOTS = {"kind": "snapshots", "files": ["a.hdf5", "b.hdf5"], "order": "grid", "subsample": 1}
+SNAPSHOTS = {"kind": "snapshots", "files": ["a.hdf5", "b.hdf5"], "order": "grid", "subsample": 1, "weight": 1}
 TRAINING_REFUSALS = {
     "unknown key": ({"epoch": 3}, "epoch: unknown key; did you mean epochs?"),
     "no scale factor after the start": (

@@ -213,8 +213,7 @@ def _built(weights: _HPN | _PublishedHPN | _PGD, source: str) -> "Correction":
             case _PublishedHPN():
                 parts = (arrays(part) for part in (weights.hidden, weights.coefficients, weights.increments))
                 network = PublishedHPN(*parts)
-        with jax.numpy_rank_promotion("allow"):
-            jax.eval_shape(network.response, jax.ShapeDtypeStruct((8,), jnp.float32), number, number)
+        jax.eval_shape(network.response, jax.ShapeDtypeStruct((8,), jnp.float32), number, number)
     except (TypeError, ValueError) as error:
         raise ValueError(f"weights {source} do not fit each other ({error}): copy the file again or train") from error
     return network
