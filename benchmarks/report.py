@@ -34,6 +34,17 @@ TANGENT_COLUMNS = {
     "cached_cpu": "its CPU [s]",
     "peak_memory": "peak memory [MB]",
 }
+PAIR_COLUMNS = {
+    "particles": "particles",
+    "cores": "cores",
+    "program": "program",
+    "cpu": "CPU [s]",
+    "cpu_ratio": "CPU / plain",
+    "wall_ratio": "wall / plain",
+    "compilation": "compilation [s]",
+    "peak_memory": "peak memory [MB]",
+    "plain_peak_memory": "peak memory, plain [MB]",
+}
 BAR_COLUMNS = {"claim": "claim", "bar": "bar", "cores": "cores", "measured": "measured", "met": "met"}
 
 
@@ -60,10 +71,18 @@ def write(
 ) -> str:
     """Write each table that has rows as CSV and all of them as speed.md, and return the latter."""
     folder.mkdir(parents=True, exist_ok=True)
-    columns = {"nbody": NBODY_COLUMNS, "tangents": TANGENT_COLUMNS, "bars": BAR_COLUMNS}
+    columns = {
+        "nbody": NBODY_COLUMNS,
+        "tangents": TANGENT_COLUMNS,
+        "corrections": PAIR_COLUMNS,
+        "adjoints": PAIR_COLUMNS,
+        "bars": BAR_COLUMNS,
+    }
     titles = {
         "nbody": "N-body: 2LPT and 10 steps from a = 0.1, one particle per mesh cell, to the density today",
         "tangents": "Derivatives with respect to 6 parameters, 64^3 particles",
+        "corrections": "Corrections of small scales: the same N-body with and without (plain)",
+        "adjoints": "Gradient of the training loss by the weights, beside the loss (plain), 64^3 particles",
         "bars": "Bars",
     }
     text = ["# Speed", "", *[f"- {note}" for note in notes], f"- Versions: {_listed(versions)}.", ""]

@@ -10,7 +10,7 @@ Tables go to benchmarks/results. README.md says what is compared and how.
 import argparse
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,18 @@ TANGENTS = {
     Subject("lenscast", "N-body, 6 tangents"): Subject("lenscast", "N-body from parameters"),
     Subject("lenscast", "kappa, 6 tangents"): Subject("lenscast", "kappa"),
 }
+CORRECTIONS = {
+    Subject("lenscast", "N-body, HPN"): Subject("lenscast", "N-body"),
+    Subject("lenscast", "N-body, PGD"): Subject("lenscast", "N-body"),
+}
+ADJOINTS = {
+    Subject("lenscast", f"gradient, {steps}, {adjoint}"): Subject("lenscast", f"loss, {steps}")
+    for steps, adjoints in {
+        "fixed steps": ("plain reverse", "recursive checkpoints"),
+        "adaptive": ("plain reverse", "recursive checkpoints", "backsolve"),
+    }.items()
+    for adjoint in adjoints
+}
 # a code is measured by lenscast with the same gradient of the potential
 REFERENCE = {"jaxpm": Subject("lenscast", "N-body, 4-point gradient")}
 BAR_SIZE = 64
@@ -43,6 +55,7 @@ BAR_SIZE = 64
 FASTER_THAN = {"pmwd": 3.5, "pmpp": 6.0, "jaxpm": 9.0}
 TANGENT_COST = 9.0
 COMPILATION = 20.0  # s
+CORRECTION_COST = 1.3
 
 
 def compare_codes(size: int, cores: int, options: argparse.Namespace, subjects: Sequence[Subject]) -> list[dict]:
@@ -87,6 +100,21 @@ def compare_tangents(cores: int, options: argparse.Namespace) -> list[dict]:
     return rows
 
 
+def compare_pairs(pairs: Mapping[Subject, Subject], size: int, cores: int, options: argparse.Namespace) -> list[dict]:
+    """One row a program: what it takes beside the plain one that it goes with."""
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        work = Workload(size, f"{folder}/field.npy")
+        with Worker(Subject("lenscast", "linear field"), work, cores) as worker:
+            worker.save(Path(work.field))
+        for subject, plain in pairs.items():
+            with Worker(plain, work, cores) as reference, Worker(subject, work, cores) as worker:
+                take_turns((reference, worker), options.rounds, options.seconds)
+            rows.append({"particles": size, **_row(worker.timing, reference.timing, cores)})
+            rows[-1]["plain_peak_memory"] = reference.timing.peak_memory
+    return rows
+
+
 def _row(timing: Timing, reference: Timing, cores: int) -> dict[str, Any]:
     row = {
         "cores": cores,
@@ -108,7 +136,7 @@ def _spread_columns(name: str, value: Spread) -> dict[str, float]:
     return {name: value.median, f"{name}_low": value.low, f"{name}_high": value.high}
 
 
-def bars(nbody: Sequence[dict], tangents: Sequence[dict]) -> list[dict]:
+def bars(nbody: Sequence[dict], tangents: Sequence[dict], corrections: Sequence[dict]) -> list[dict]:
     """What is claimed, what was measured."""
     rows = []
     at_size = [row for row in nbody if row["particles"] == BAR_SIZE and row["code"] in FASTER_THAN]
@@ -122,6 +150,9 @@ def bars(nbody: Sequence[dict], tangents: Sequence[dict]) -> list[dict]:
         if "cached" in row:
             rows.append(_bar(f"{row['program']} / without, CPU", row, row["cpu_ratio"], at_most=TANGENT_COST))
             rows.append(_bar(f"{row['program']}: compilation [s]", row, row["compilation"], at_most=COMPILATION))
+    for row in corrections:
+        claim = f"{row['particles']}^3 {row['program']} / without, CPU"
+        rows.append(_bar(claim, row, row["cpu_ratio"], at_most=CORRECTION_COST))
     return rows
 
 
@@ -151,7 +182,7 @@ def main() -> None:
     parser.add_argument("--cores", type=int, nargs="+", default=[1, 2], help="numbers of cores (1 2)")
     parser.add_argument("--rounds", type=int, default=7, help="measurements of each program (7)")
     parser.add_argument("--seconds", type=float, default=0.5, help="CPU time of one measurement, at least (0.5)")
-    parser.add_argument("--only", choices=["nbody", "tangents"], help="one of the two tables")
+    parser.add_argument("--only", choices=["nbody", "tangents", "corrections", "adjoints"], help="one table")
     parser.add_argument("--output", type=Path, default=HERE / "results", help="folder of the tables")
     options = parser.parse_args()
 
@@ -159,17 +190,29 @@ def main() -> None:
     subjects, left_out = available(NBODY)
     nbody: list[dict] = []
     tangents: list[dict] = []
+    corrections: list[dict] = []
+    adjoints: list[dict] = []
+    wanted = [options.only] if options.only else ["nbody", "tangents", "corrections", "adjoints"]
     for cores in options.cores:
-        for size in options.sizes + [128] * options.large if options.only != "tangents" else []:
-            print(f"N-body, {size}^3, {cores} core(s)", flush=True)
-            nbody += compare_codes(size, cores, options, subjects)
-        if options.only != "nbody":
+        for size in options.sizes + [128] * options.large:
+            if "nbody" in wanted:
+                print(f"N-body, {size}^3, {cores} core(s)", flush=True)
+                nbody += compare_codes(size, cores, options, subjects)
+            if "corrections" in wanted:
+                print(f"Corrections, {size}^3, {cores} core(s)", flush=True)
+                corrections += compare_pairs(CORRECTIONS, size, cores, options)
+        if "tangents" in wanted:
             print(f"Tangents, {cores} core(s)", flush=True)
             tangents += compare_tangents(cores, options)
-    versions = {name: number for row in nbody + tangents for name, number in row.pop("versions").items()}
+        if "adjoints" in wanted:
+            print(f"Adjoints, {cores} core(s)", flush=True)
+            adjoints += compare_pairs(ADJOINTS, BAR_SIZE, cores, options)
+    tables = {"nbody": nbody, "tangents": tangents, "corrections": corrections, "adjoints": adjoints}
+    versions = {
+        name: number for rows in tables.values() for row in rows for name, number in row.pop("versions").items()
+    }
     notes += [f"Medians of {options.rounds} rounds; ratios within a round, with quartiles.", *left_out]
-    tables = {"bars": bars(nbody, tangents), "nbody": nbody, "tangents": tangents}
-    print(report.write(options.output, tables, versions, notes))
+    print(report.write(options.output, {"bars": bars(nbody, tangents, corrections), **tables}, versions, notes))
     wrong = sorted({f"{row['code']} ({row['program']}, {row['particles']}^3)" for row in nbody if not row["agrees"]})
     if wrong:
         raise SystemExit(f"not the same simulation as lenscast's: {', '.join(wrong)}")

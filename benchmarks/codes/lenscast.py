@@ -6,6 +6,7 @@ from pathlib import Path
 
 os.environ["EQX_ON_ERROR"] = "nan"  # as in the workflow's jobs: programs with host callbacks are never cached
 
+import diffrax
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,7 +14,9 @@ from workload import COSMOLOGY, Program, Workload
 
 from lenscast.config import read_config
 from lenscast.cosmology import Parameters, basis, cosmology
-from lenscast.gravity import FixedSteps, ParticleMesh, linear_field, lpt, nbody, paint
+from lenscast.gravity import Adaptive, FixedSteps, ParticleMesh, linear_field, lpt, nbody, paint
+from lenscast.gravity.training import Loss, Reference, loss
+from lenscast.io import load_correction
 from lenscast.simulate import Simulation, convergence_maps, maps_and_tangents
 
 jax.config.update("jax_enable_x64", True)
@@ -22,11 +25,11 @@ CONFIG = Path(__file__).parents[2] / "config.yaml"
 PARAMETERS = ("Omega_c", "Omega_b", "h", "n_s", "sigma8", "w0")
 
 
-def density(field, universe, mesh, work):
+def density(field, universe, mesh, work, correction=None):
     """Particles per cell today."""
     start = lpt(field, work.a_start, universe, mesh)
-    a = jnp.array([work.a_start, 1.0])
-    final = nbody(start, a, universe, mesh, FixedSteps("bullfrog", work.steps), save=lambda y: y.position(mesh))
+    a, steps = jnp.array([work.a_start, 1.0]), FixedSteps("bullfrog", work.steps)
+    final = nbody(start, a, universe, mesh, steps, correction, save=lambda y: y.position(mesh))
     return paint(final[0], mesh.box_size, mesh.particles)
 
 
@@ -42,10 +45,11 @@ def make_field(work: Workload) -> Program:
     return Program(lambda: make(Parameters.from_config(COSMOLOGY)))
 
 
-def simulate(work: Workload, gradient: str = "spectral") -> Program:
+def simulate(work: Workload, gradient: str = "spectral", weights: str | None = None) -> Program:
     mesh = ParticleMesh(work.box_size, work.particles, gradient=gradient)
     universe = jax.jit(cosmology)(Parameters.from_config(COSMOLOGY))
-    run = jax.jit(partial(density, mesh=mesh, work=work))
+    correction = load_correction(weights).correction if weights else None
+    run = jax.jit(partial(density, mesh=mesh, work=work, correction=correction))
     return Program(partial(run, jnp.asarray(np.load(work.field)), universe), forces=work.steps)
 
 
@@ -66,6 +70,27 @@ def simulate_tangents(work: Workload) -> Program:
         return jax.vmap(along, out_axes=(None, 0))(basis(parameters, PARAMETERS))
 
     return Program(partial(run, Parameters.from_config(COSMOLOGY)), forces=work.steps)
+
+
+FIXED, ADAPTIVE = FixedSteps("bullfrog", 10), Adaptive("tsit5", 1e-3, 1e-3, max_steps=32)
+ADJOINTS = {
+    "plain reverse": diffrax.DirectAdjoint,
+    "recursive checkpoints": diffrax.RecursiveCheckpointAdjoint,
+    "backsolve": diffrax.BacksolveAdjoint,
+}
+
+
+def train(work: Workload, integrator: FixedSteps | Adaptive, adjoint: str | None = None) -> Program:
+    """The loss of a training with one snapshot, or its gradient with respect to the weights."""
+    mesh = ParticleMesh(work.box_size, work.particles)
+    universe = jax.jit(cosmology)(Parameters.from_config(COSMOLOGY))
+    start = jax.jit(partial(lpt, mesh=mesh), static_argnums=1)(jnp.asarray(np.load(work.field)), work.a_start, universe)
+    a = jnp.array([work.a_start, 1.0])
+    reference = Reference(start, start.position(mesh)[None], a, universe, mesh)
+    solve = ADJOINTS[adjoint or "recursive checkpoints"]()
+    value = partial(loss, reference=reference, integrator=integrator, weights=Loss(1.0, 1.0, 1.0), adjoint=solve)
+    run = jax.jit(jax.grad(value) if adjoint else value)
+    return Program(partial(run, load_correction("hpn").correction))
 
 
 def _box() -> tuple[Simulation, Parameters]:
@@ -91,6 +116,12 @@ PROGRAMS = {
     "N-body, 4-point gradient": partial(simulate, gradient="finite_difference"),
     "N-body from parameters": simulate_from_parameters,
     "N-body, 6 tangents": simulate_tangents,
+    "N-body, HPN": partial(simulate, weights="hpn"),
+    "N-body, PGD": partial(simulate, weights="pgd"),
+    "loss, fixed steps": partial(train, integrator=FIXED),
+    "loss, adaptive": partial(train, integrator=ADAPTIVE),
+    **{f"gradient, fixed steps, {name}": partial(train, integrator=FIXED, adjoint=name) for name in list(ADJOINTS)[:2]},
+    **{f"gradient, adaptive, {name}": partial(train, integrator=ADAPTIVE, adjoint=name) for name in ADJOINTS},
     "kappa": kappa,
     "kappa, 6 tangents": kappa_tangents,
 }
