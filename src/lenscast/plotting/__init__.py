@@ -7,6 +7,7 @@ state; `save` writes it as PNG. LaTeX labels of parameters are those of `lenscas
 from lenscast.plotting.derivatives import derivatives, derivatives_check
 from lenscast.plotting.forecasts import convergence, correlation, triangle, verdict_note
 from lenscast.plotting.maps import maps_and_tangents
+from lenscast.plotting.matter import density_slices, matter_comparison
 from lenscast.plotting.style import save
 from lenscast.plotting.summaries import Nyquist, matter_power, peak_counts, power_spectra
 from lenscast.plotting.training import loss_curves
@@ -16,10 +17,12 @@ __all__ = [
     "Nyquist",
     "convergence",
     "correlation",
+    "density_slices",
     "derivatives",
     "derivatives_check",
     "loss_curves",
     "maps_and_tangents",
+    "matter_comparison",
     "matter_power",
     "peak_counts",
     "power_spectra",

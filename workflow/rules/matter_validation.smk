@@ -1,0 +1,102 @@
+ROLES = {name: "trained on" if name in TRAINING.references else "held out" for name in TRAINING.simulations}
+
+
+def matter_memory(wildcards):
+    """Megabytes: 60 bytes per point of the mesh of spectra, 500 per particle, and what compiling takes."""
+    wanted = TRAINING.simulations[wildcards.reference]
+    particles = wanted.particles if wanted.kind == "particle_mesh" else 256
+    return 2000 + round((60 * 8 + 500) * particles**3 / 1e6)
+
+
+def matter_title(wildcards):
+    """What a simulation is; its numbers come from its file."""
+    name = wildcards.reference
+    return f"{name} ({ROLES[name]}): {{particles:.0f}}$^3$ in {{box_size:.4g}} Mpc/$h$, $\\Omega_m$ = {{Omega_m:.3g}}"
+
+
+rule compare_matter:
+    input:
+        reference=rules.reference.output.reference,
+        hpn=rules.train_hpn.output.weights,
+        pgd=rules.fit_pgd.output.weights,
+    output:
+        table=f"{TRAINED}/validation/matter/{{reference}}.csv",
+        slices=f"{TRAINED}/validation/slices/{{reference}}.h5",
+    log:
+        f"{TRAINED}/logs/compare_matter/{{reference}}.log",
+    benchmark:
+        f"{TRAINED}/benchmarks/compare_matter/{{reference}}.tsv"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=matter_memory,
+        runtime=60,
+    params:
+        integrator=TRAINING_SETTINGS["simulation"]["integrator"],
+        thickness=8,  # of the slab, in spacings of particles
+        points=192,  # per side that the phase-space sheet is interpolated to
+        config=TRAINING_SETTINGS,
+        code=TRAINING_CODE,
+    script:
+        "../scripts/compare_matter.py"
+
+
+rule tabulate_matter:
+    input:
+        tables=expand(rules.compare_matter.output.table, reference=ROLES),
+    output:
+        summary=f"{TRAINED}/validation/matter_summary.csv",
+        checks=f"{TRAINED}/validation/matter_checks.csv",
+    log:
+        f"{TRAINED}/logs/tabulate_matter.log",
+    conda:
+        "../../environment.yml"
+    params:
+        roles=ROLES,
+        k=[1.0, 2.0, 3.0, 5.0, 7.0],
+        of_nyquist=[0.25, 0.5, 0.75, 0.9],
+        code=sources("gravity/comparison"),
+    script:
+        "../scripts/tabulate_matter.py"
+
+
+rule figure_matter:
+    input:
+        table=rules.compare_matter.output.table,
+        slices=rules.compare_matter.output.slices,
+    output:
+        figure=f"{TRAINED}/figures/matter/{{reference}}.png",
+    log:
+        f"{TRAINED}/logs/figure_matter/{{reference}}.log",
+    conda:
+        "../../environment.yml"
+    params:
+        title=matter_title,
+        a=[0.3, 0.5, 0.7, 1.0],
+        code=PLOT_CODE,
+    script:
+        "../scripts/figure_matter.py"
+
+
+rule figure_slices:
+    input:
+        slices=rules.compare_matter.output.slices,
+    output:
+        figure=f"{TRAINED}/figures/slices/{{reference}}.png",
+    log:
+        f"{TRAINED}/logs/figure_slices/{{reference}}.log",
+    conda:
+        "../../environment.yml"
+    params:
+        title=matter_title,
+        code=PLOT_CODE,
+    script:
+        "../scripts/figure_slices.py"
+
+
+rule validate_matter:
+    input:
+        rules.tabulate_matter.output,
+        expand(rules.figure_matter.output.figure, reference=ROLES),
+        expand(rules.figure_slices.output.figure, reference=ROLES),
+    localrule: True
