@@ -26,6 +26,7 @@ from lenscast.theory import NODES_PER_BIN, bin_averages, limber, matter_power, p
 __all__ = ["comparison_table", "published_spectra", "theory_spectra"]
 
 MODEL = "mead2020"
+SPECTRUM = "power_spectrum"
 REFERENCE = "refined"
 
 KTNG_SOURCE = 0.914
@@ -84,8 +85,8 @@ def theory_spectra(
 ) -> pd.DataFrame:
     """Convergence spectra of HMCode2020, means over bins of ell [sr], one row per source and bin.
 
-    Columns: source_1 and source_2, the same; low; limber, the integral along the line of sight; theory, the sum over
-    planes seen through their windows and through the region.
+    Columns: statistic, source_1 and low, as of the bins; limber, the integral along the line of sight; theory, the sum
+    over planes seen through their windows and through the region.
 
     Parameters
     ----------
@@ -116,7 +117,7 @@ def theory_spectra(
 
         measured = region_averages(spectrum, region, ell_edges)
         rows += [
-            {"source_1": source, "source_2": source, "low": low, "limber": exact[index], "theory": measured[index]}
+            {"statistic": SPECTRUM, "source_1": source, "low": low, "limber": exact[index], "theory": measured[index]}
             for index, low in enumerate(ell_edges[:-1])
         ]
     return pd.DataFrame(rows)
@@ -125,8 +126,8 @@ def theory_spectra(
 def published_spectra(z_source: Sequence[float], ell_edges: Sequence[float]) -> pd.DataFrame:
     """Published convergence spectra where source and bins are theirs, one row per bin; none without.
 
-    Columns: source_1 and source_2, the same; low; ktng, dll_hpn and dll_pm [sr]; ktng_limber [sr], Limber's spectrum by
-    HMCode2020 of the cosmology of these simulations, averaged as they are, over multipoles.
+    Columns: statistic, source_1 and low, as of the bins; ktng, dll_hpn and dll_pm [sr]; ktng_limber [sr], Limber's
+    spectrum by HMCode2020 of the cosmology of these simulations, averaged as they are, over multipoles.
 
     Parameters
     ----------
@@ -140,7 +141,7 @@ def published_spectra(z_source: Sequence[float], ell_edges: Sequence[float]) -> 
     same = [source for source, z in enumerate(z_source) if abs(z - KTNG_SOURCE) < 1e-3]
     shared = [number for number, each in enumerate(pairwise(KTNG_EDGES)) if each in set(pairwise(ell_edges))]
     if not same or not shared:
-        return pd.DataFrame(columns=["source_1", "source_2", "low", "ktng", "dll_hpn", "dll_pm", "ktng_limber"])
+        return pd.DataFrame(columns=["statistic", "source_1", "low", "ktng", "dll_hpn", "dll_pm", "ktng_limber"])
     parameters = Parameters.from_config(KTNG_PARAMETERS)
     power = matter_power(parameters, 1.0, MODEL)
     nodes, weights = gauss_legendre(np.asarray(KTNG_EDGES), NODES_PER_BIN)
@@ -149,4 +150,4 @@ def published_spectra(z_source: Sequence[float], ell_edges: Sequence[float]) -> 
     ktng = 1e-10 * np.array(KTNG)
     columns = {"ktng": ktng, "dll_hpn": ktng * DLL_HPN, "dll_pm": ktng * DLL_PM, "ktng_limber": exact}
     table = pd.DataFrame({"low": KTNG_EDGES[:-1], **columns}).iloc[shared]
-    return table.assign(source_1=same[0], source_2=same[0]).reset_index(drop=True)
+    return table.assign(statistic=SPECTRUM, source_1=same[0]).reset_index(drop=True)

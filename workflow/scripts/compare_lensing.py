@@ -35,6 +35,6 @@ if p.theory:
     edges = p.settings["statistics"]["power_spectrum"]["ell_edges"]
     theory = theory_spectra(cosmology, z_source, edges, lightcone, region)
     for columns in (theory, published_spectra(z_source, edges)):
-        table = table.merge(columns, how="left", on=["source_1", "source_2", "low"])
+        table = table.merge(columns, how="left", on=["statistic", "source_1", "low"]) if len(columns) else table
 io.save_table(snakemake.output.table, table)
 log.info("\n%s", table.set_index("name").filter(regex="_ratio").to_string())
