@@ -20,6 +20,7 @@ SETTINGS = CONFIG.model_dump(mode="json")
 RESULTS = f"results/{CONFIG.run}"
 DATA_VECTORS = list(CONFIG.forecast.data_vectors)
 BATCHES = {name: seeds for batches in CONFIG.batches.values() for name, seeds in batches.items()}
+ROLES = {name: "trained on" if name in TRAINING.references else "held out" for name in TRAINING.simulations}
 TRAINED = f"results/training/{TRAINING.run}"
 TRAINING_SETTINGS = TRAINING.model_dump(mode="json")
 THEORY = find_spec("camb") is not None
@@ -134,3 +135,16 @@ def forecast_figures():
 
 def figure_log(name):
     return f"{RESULTS}/logs/figure_{name}.log"
+
+
+def matter_memory(wildcards):
+    """Megabytes: 60 bytes per point of the mesh of spectra, 500 per particle, and what compiling takes."""
+    wanted = TRAINING.simulations[wildcards.reference]
+    particles = wanted.particles if wanted.kind == "particle_mesh" else 256
+    return 2000 + round((60 * 8 + 500) * particles**3 / 1e6)
+
+
+def matter_title(wildcards):
+    """What a simulation is; its numbers come from its file."""
+    name = wildcards.reference
+    return f"{name} ({ROLES[name]}): {{particles:.0f}}$^3$ in {{box_size:.4g}} Mpc/$h$, $\\Omega_m$ = {{Omega_m:.4g}}"

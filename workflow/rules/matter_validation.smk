@@ -1,19 +1,3 @@
-ROLES = {name: "trained on" if name in TRAINING.references else "held out" for name in TRAINING.simulations}
-
-
-def matter_memory(wildcards):
-    """Megabytes: 60 bytes per point of the mesh of spectra, 500 per particle, and what compiling takes."""
-    wanted = TRAINING.simulations[wildcards.reference]
-    particles = wanted.particles if wanted.kind == "particle_mesh" else 256
-    return 2000 + round((60 * 8 + 500) * particles**3 / 1e6)
-
-
-def matter_title(wildcards):
-    """What a simulation is; its numbers come from its file."""
-    name = wildcards.reference
-    return f"{name} ({ROLES[name]}): {{particles:.0f}}$^3$ in {{box_size:.4g}} Mpc/$h$, $\\Omega_m$ = {{Omega_m:.3g}}"
-
-
 rule compare_matter:
     input:
         reference=rules.reference.output.reference,
@@ -34,7 +18,7 @@ rule compare_matter:
     params:
         integrator=TRAINING_SETTINGS["simulation"]["integrator"],
         thickness=8,  # of the slab, in spacings of particles
-        points=192,  # per side that the phase-space sheet is interpolated to
+        points=192,  # per side that the phase-space sheet is interpolated to, by a factor of 2 to 4
         config=TRAINING_SETTINGS,
         code=TRAINING_CODE,
     script:

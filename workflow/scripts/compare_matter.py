@@ -28,7 +28,7 @@ for row in checks(table).query("variant != 'pm'").itertuples():
 
 last = {kind: positions[-1] for kind, positions in simulated.items()} | {"reference": reference.position[-1]}
 centre = densest_point(last["reference"], mesh.box_size, mesh.particles)
-slabs, refinement = max(2, mesh.particles // p.thickness), max(2, p.points // mesh.particles)
+slabs, refinement = max(2, mesh.particles // p.thickness), min(max(2, p.points // mesh.particles), 4)
 slices = {
     kind: io.Variable(
         density_slice(position, mesh, centre, 2 * mesh.particles, slabs, refinement),
