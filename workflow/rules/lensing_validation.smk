@@ -86,4 +86,5 @@ rule validate_lensing:
 rule validate:
     input:
         rules.validate_lensing.input,
+        rules.validate_matter.input,
     localrule: True

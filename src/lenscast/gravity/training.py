@@ -6,6 +6,7 @@ with more steps (`finer`). Gradients of the loss go back through the whole solve
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import diffrax
@@ -230,35 +231,56 @@ def fit_pgd(references: Mapping[str, Reference], integrator: Integrator) -> PGD:
     references : by name; their snapshots have to differ in how nonlinear they are on the scale of the mesh.
     integrator : of the simulations that are corrected.
     """
-    fits: list[tuple[float, Band]] = []
+    fits: list[tuple[float, tuple[float, ...]]] = []
     for reference in references.values():
-        mesh = reference.mesh
-        states = jax.jit(
-            lambda r, mesh=mesh: nbody(r.start, r.a, r.cosmology, mesh, integrator, save=lambda s: s.position(mesh))
-        )(reference)
-        times = nonlinearity(reference.cosmology, mesh)(jnp.log(reference.a[1:].astype(jnp.float32)))
-        for time, position, expected in zip(times, states, reference.position, strict=True):
-            fits.append((float(time), _fitted_band(position, expected, mesh)))
+        positions = _positions(reference, integrator)
+        times = nonlinearity(reference.cosmology, reference.mesh)(jnp.log(reference.a[1:].astype(jnp.float32)))
+        for time, position, expected in zip(times, positions, reference.position, strict=True):
+            fits.append((float(time), _fitted_band(position, expected, reference.mesh)))
     fits.sort(key=lambda fit: fit[0])
     knots = jnp.asarray([time for time, _ in fits], jnp.float32)
-    return PGD(knots, Band(*(jnp.asarray(values, jnp.float32) for values in zip(*(b for _, b in fits), strict=True))))
+    return PGD(knots, Band(*jnp.asarray([band for _, band in fits], jnp.float32).T))
+
+
+@partial(jax.jit, static_argnums=1)
+def _positions(reference: Reference, integrator: Integrator) -> Float32[Array, "snapshot 3 particle"]:
+    """Snapshots of the simulation without a correction."""
+    mesh, start = reference.mesh, reference.start
+    return nbody(
+        start, reference.a, reference.cosmology, mesh, integrator, save=lambda particles: particles.position(mesh)
+    )
 
 
 def _fitted_band(
     position: Float32[Array, "3 particle"], expected: Float32[Array, "3 particle"], mesh: ParticleMesh
-) -> Band:
+) -> tuple[float, ...]:
     """The band whose displacement minimises the mean of (P / P_ref - 1)^2 over ln k."""
+    fit = minimize(
+        lambda values: _power_and_slope(jnp.asarray(values), position, expected, mesh),
+        np.array([-1.0, 0.0, np.log(2.5)]),
+        jac=True,
+        method="L-BFGS-B",
+    )
+    return tuple(float(value) for value in _band(fit.x))
 
-    @jax.jit
-    def distance(values: Float[Array, " 3"]) -> Float[Array, ""]:
-        band = Band(values[0] / 100, jnp.exp(values[1]), jnp.exp(values[2]))
-        moved = position + pgd_displacement(position, band, mesh)
-        spectra = cross_power(moved, expected, mesh.box_size, 2 * mesh.particles)
-        return _mean_over_ln_k((spectra.power / spectra.reference - 1) ** 2, mesh)
 
-    begin = np.array([-1.0, 0.0, np.log(2.5)])
-    fit = minimize(jax.value_and_grad(distance), begin, jac=True, method="L-BFGS-B")
-    return Band(fit.x[0] / 100, np.exp(fit.x[1]), np.exp(fit.x[2]))
+@partial(jax.jit, static_argnums=3)
+@jax.value_and_grad
+def _power_and_slope(
+    values: Float[Array, " 3"],
+    position: Float32[Array, "3 particle"],
+    expected: Float32[Array, "3 particle"],
+    mesh: ParticleMesh,
+) -> Float[Array, ""]:
+    """What the fit of a band minimises, and its gradient."""
+    moved = position + pgd_displacement(position, _band(values), mesh)
+    spectra = cross_power(moved, expected, mesh.box_size, 2 * mesh.particles)
+    return _mean_over_ln_k((spectra.power / spectra.reference - 1) ** 2, mesh)
+
+
+def _band(values: Float[Array, " 3"]) -> Band:
+    """Band of the variables of the fit, all of order one."""
+    return Band(values[0] / 100, jnp.exp(values[1]), jnp.exp(values[2]))
 
 
 def _mean_over_ln_k(values: Float[Array, " shell"], mesh: ParticleMesh) -> Float[Array, ""]:
