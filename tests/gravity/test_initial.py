@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lenscast.cosmology import PARAMETER_NAMES
-from lenscast.gravity import linear_field
+from lenscast.gravity import ParticleMesh, linear_field
 
 
 @pytest.fixture(scope="module")
@@ -54,3 +54,43 @@ def test_field_is_linear_in_sigma8_at_fixed_phases(parameters, directions, draw,
         cosmos, cosmos_dot
     )
     np.testing.assert_allclose(tangent, field / parameters.sigma8, atol=1e-5)
+
+
+@pytest.mark.parametrize("sizes", [(8, 16), (8, 32), (16, 32), (6, 16)])
+def test_fields_of_one_noise_share_their_large_scales(cosmos, sizes):
+    box, noise_size = 320.0, 32
+    coarse, fine = (
+        np.fft.fftn(linear_field(jax.random.key(3), cosmos.power, ParticleMesh(box, size), noise_size)) / size**3
+        for size in sizes
+    )
+    half = sizes[0] // 2
+    n = np.arange(-half + 1, half)
+    shared = np.ix_(n, n, n)
+    # float32 transforms of fields of order one
+    np.testing.assert_allclose(coarse[shared], fine[shared], atol=1e-7)
+    assert np.abs(coarse[shared]).max() > 0.01
+    for axis in range(3):  # its sign is that of no mode of the finer field
+        np.testing.assert_allclose(np.take(coarse, half, axis), 0, atol=1e-7)
+
+
+def test_noise_on_the_lattice_itself_changes_nothing(draw, cosmos, mesh):
+    key = jax.random.key(3)
+    on_lattice = jax.jit(lambda key: linear_field(key, cosmos.power, mesh, mesh.particles))(key)
+    np.testing.assert_array_equal(on_lattice, draw(key))
+    finer = linear_field(key, cosmos.power, mesh, 2 * mesh.particles)
+    assert abs(np.corrcoef(np.ravel(finer), np.ravel(on_lattice))[0, 1]) < 0.3
+
+
+def test_field_from_finer_noise_has_the_variance_of_its_modes(cosmos, mesh):
+    draw = jax.jit(lambda key: linear_field(key, cosmos.power, mesh, 32))
+    fields = np.stack([draw(jax.random.key(seed)) for seed in range(20)])
+    n = np.fft.fftfreq(mesh.particles, 1 / mesh.particles)
+    k = 2 * np.pi / mesh.box_size * np.sqrt(n[:, None, None] ** 2 + n[:, None] ** 2 + n**2)
+    power = np.asarray(cosmos.power(jnp.asarray(k)))[np.ix_(*[n != -8] * 3)]
+    scatter = np.sqrt(2 * (power**2).sum() / 20) / power.sum()
+    assert abs(fields.var(axis=(1, 2, 3)).mean() / (power.sum() / mesh.box_size**3) - 1) < 3 * scatter
+
+
+def test_field_refuses_noise_coarser_than_its_particles(cosmos, mesh):
+    with pytest.raises(ValueError, match="noise_size = 12: give at least the particles per side, 16"):
+        linear_field(jax.random.key(3), cosmos.power, mesh, 12)
