@@ -14,7 +14,6 @@ rule reference:
         runtime=120,
     params:
         settings=reference_settings,
-        config=TRAINING_SETTINGS,
         code=sources("numerics", "cosmology", "gravity", "io"),
     script:
         "../scripts/reference.py"

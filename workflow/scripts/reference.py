@@ -11,6 +11,6 @@ settings, name = snakemake.params.settings, snakemake.wildcards.reference
 makers = {"particle_mesh": training.particle_mesh, "snapshots": training.snapshots}
 made = makers[settings["reference"]["kind"]](settings)
 command = f"snakemake --config training=training.yaml -- {snakemake.output.reference}"
-origin = io.provenance(snakemake.params.config, [settings["reference"].get("seed", 0)], command)
+origin = io.provenance(settings, [settings["reference"].get("seed", 0)], command)
 training.save_reference(snakemake.output.reference, name, made, origin)
 log.info("%s, snapshots at a = %s", made.mesh, [round(float(a), 4) for a in made.a[1:]])
