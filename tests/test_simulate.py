@@ -10,7 +10,8 @@ import pytest
 
 from lenscast.config import read_config
 from lenscast.cosmology import PARAMETER_NAMES, Parameters
-from lenscast.gravity import Adaptive, FixedSteps, ParticleMesh
+from lenscast.gravity import HPN, PGD, Adaptive, FixedSteps, ParticleMesh
+from lenscast.gravity.pgd import Band
 from lenscast.lensing import Lightcone
 from lenscast.simulate import Simulation, convergence_maps, maps_and_tangents, noise_maps
 
@@ -71,6 +72,28 @@ def test_tangents_agree_with_differences_of_the_whole_model(parameters, derivati
     squares = [(end.astype(jnp.float64) ** 2).sum() for end in ends]
     slope = (2 * derivatives.kappa * tangent).sum(dtype=jnp.float64)
     np.testing.assert_allclose(slope, (squares[0] - squares[1]) / (2 * step), rtol=2e-3)
+
+
+@pytest.mark.parametrize(
+    "correction",
+    [
+        HPN.initial(jax.random.key(0), (-4.0, 0.0)),
+        PGD(
+            jnp.array([-4.0, -2.0], jnp.float32), Band(*jnp.array([[-0.1, -0.3], [0.5, 0.7], [2.0, 3.0]], jnp.float32))
+        ),
+    ],
+    ids=["hpn", "pgd"],
+)
+def test_maps_and_tangents_follow_a_correction(parameters, maps, correction):
+    single, name, step = dataclasses.replace(SIMULATION, realisations=1), "Omega_c", STEPS["Omega_c"]
+    made = jax.jit(lambda p: maps_and_tangents(3, p, single, (name,), correction))
+    kappa, tangents = made(parameters)
+    assert np.std(kappa - maps[:1]) > 1e-3 * np.std(maps)
+    ends = [
+        made(Parameters(**vars(parameters) | {name: getattr(parameters, name) + sign * step})).kappa for sign in (1, -1)
+    ]
+    difference = (ends[0] - ends[1]) / (2 * step)
+    assert np.linalg.norm(tangents[:, 0] - difference) < 3e-3 * np.linalg.norm(difference)
 
 
 def test_derivatives_refuse_an_unknown_parameter(parameters):

@@ -59,6 +59,19 @@ def test_sigma_R_agrees_with_independent_integral(w0wa):
     np.testing.assert_allclose(sigma_R(radii, w0wa), expected, rtol=3e-6)
 
 
+@pytest.mark.parametrize("radius", [0.4, 3.0, 25.0])
+def test_gaussian_rms_agrees_with_independent_integral(w0wa, table, radius):
+    power = jax.jit(lambda k: linear_power(k, w0wa))
+
+    def integrand(k):
+        return k**2 * float(power(k)) * np.exp(-((k * radius) ** 2)) / (2 * np.pi**2)
+
+    edges = np.array([0.0, 0.02, 0.3, 1.5, 6.0]) / radius
+    parts = [quad(integrand, *panel, limit=200, epsabs=0, epsrel=1e-8)[0] for panel in pairwise(edges)]
+    # the table is good to 1e-6, and begins at 1e-4 h/Mpc
+    assert table.gaussian_rms(radius) == pytest.approx(np.sqrt(sum(parts)), rel=2e-6)
+
+
 def test_transfer_is_one_on_large_scales(w0wa):
     assert transfer(jnp.asarray(0.0), w0wa) == 1.0
     np.testing.assert_allclose(transfer(jnp.array([1e-6, 1e-5]), w0wa), 1.0, rtol=1e-4)
@@ -113,7 +126,8 @@ def test_power_derivatives_match_finite_differences(assert_derivatives):
     def everything(parameters):
         table = power_table(parameters)
         by_k = [linear_power(k, parameters), transfer(k, parameters), table(k), table.root(k)]
-        return jnp.concatenate([*by_k, sigma_R(jnp.array([4.0, 20.0]), parameters)])
+        rms = jnp.stack([table.gaussian_rms(0.5), table.gaussian_rms(5.0)])
+        return jnp.concatenate([*by_k, sigma_R(jnp.array([4.0, 20.0]), parameters), rms])
 
     # third derivatives by Omega_b are largest, in the wiggles
     assert_derivatives(everything, rtol=1e-5)
