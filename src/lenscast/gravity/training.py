@@ -261,7 +261,7 @@ def _fitted_band(
         jac=True,
         method="L-BFGS-B",
     )
-    return tuple(float(value) for value in _band(fit.x))
+    return tuple(float(value) for value in _band(jnp.asarray(fit.x)))
 
 
 @partial(jax.jit, static_argnums=3)
