@@ -4,10 +4,10 @@ References come from an N-body code (`lenscast.io.read_snapshot`) or from the pa
 with more steps (`finer`). Gradients of the loss go back through the whole solve, by any adjoint of `nbody`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import diffrax
 import equinox as eqx
@@ -30,6 +30,7 @@ from lenscast.gravity.pgd import PGD, Band, pgd_displacement
 __all__ = ["Loss", "Reference", "State", "Training", "finer", "fit_pgd", "initial_state", "loss", "train"]
 
 DECORRELATION = 1e-4
+LIKE_NONLINEARITY = 0.35  # in ln sigma
 
 
 class Reference(eqx.Module):
@@ -224,22 +225,38 @@ def train(
 
 
 def fit_pgd(references: Mapping[str, Reference], integrator: Integrator) -> PGD:
-    """The displacement that brings power spectra nearest to the references, snapshot by snapshot.
+    """The displacement that brings power spectra nearest to the references.
+
+    One band for the snapshots of like nonlinearity on the scale of the mesh, whatever their cells and redshifts: that
+    is how the displacement scales with resolution.
 
     Parameters
     ----------
-    references : by name; their snapshots have to differ in how nonlinear they are on the scale of the mesh.
+    references : by name.
     integrator : of the simulations that are corrected.
     """
-    fits: list[tuple[float, tuple[float, ...]]] = []
+    snapshots: list[_Snapshot] = []
     for reference in references.values():
-        positions = _positions(reference, integrator)
         times = nonlinearity(reference.cosmology, reference.mesh)(jnp.log(reference.a[1:].astype(jnp.float32)))
-        for time, position, expected in zip(times, positions, reference.position, strict=True):
-            fits.append((float(time), _fitted_band(position, expected, reference.mesh)))
-    fits.sort(key=lambda fit: fit[0])
-    knots = jnp.asarray([time for time, _ in fits], jnp.float32)
-    return PGD(knots, Band(*jnp.asarray([band for _, band in fits], jnp.float32).T))
+        for time, *both in zip(times, _positions(reference, integrator), reference.position, strict=True):
+            snapshots.append(_Snapshot(float(time), both[0], both[1], reference.mesh))
+    groups: list[list[_Snapshot]] = []
+    for snapshot in sorted(snapshots, key=lambda each: each.ln_sigma):
+        if groups and snapshot.ln_sigma - groups[-1][0].ln_sigma <= LIKE_NONLINEARITY:
+            groups[-1].append(snapshot)
+        else:
+            groups.append([snapshot])
+    knots = jnp.asarray([np.mean([each.ln_sigma for each in group]) for group in groups], jnp.float32)
+    return PGD(knots, Band(*jnp.asarray([_fitted_band(group) for group in groups], jnp.float32).T))
+
+
+class _Snapshot(NamedTuple):
+    """A snapshot of a simulation, and the same of its reference."""
+
+    ln_sigma: float
+    position: Float32[Array, "3 particle"]
+    expected: Float32[Array, "3 particle"]
+    mesh: ParticleMesh
 
 
 @partial(jax.jit, static_argnums=1)
@@ -251,15 +268,18 @@ def _positions(reference: Reference, integrator: Integrator) -> Float32[Array, "
     )
 
 
-def _fitted_band(
-    position: Float32[Array, "3 particle"], expected: Float32[Array, "3 particle"], mesh: ParticleMesh
-) -> tuple[float, ...]:
-    """The band whose displacement minimises the mean of (P / P_ref - 1)^2 over ln k."""
-    fit = minimize(
-        lambda values: _power_and_slope(jnp.asarray(values), position, expected, mesh),
-        np.array([-1.0, 0.0, np.log(2.5)]),
-        jac=True,
-        method="L-BFGS-B",
+def _fitted_band(snapshots: Sequence[_Snapshot]) -> tuple[float, ...]:
+    """The band whose displacement minimises the mean of (P / P_ref - 1)^2 over ln k and snapshots."""
+
+    def total(values: np.ndarray) -> tuple[float, np.ndarray]:
+        each = [_power_and_slope(jnp.asarray(values), *snapshot[1:]) for snapshot in snapshots]
+        return float(sum(value for value, _ in each)), np.sum([slope for _, slope in each], axis=0)
+
+    # alpha, and wavenumbers between the largest modes of a mesh and its corner
+    bounds = [(-30.0, 5.0), (np.log(0.05), np.log(3.0)), (np.log(0.5), np.log(5.0))]
+    begin = np.array([-1.0, 0.0, np.log(2.5)])
+    fit = minimize(  # the minimum is flat: 1e-5, the usual bound on its slope, is percents of the power away from it
+        total, begin, jac=True, method="L-BFGS-B", bounds=bounds, options={"gtol": 1e-9, "ftol": 1e-12}
     )
     return tuple(float(value) for value in _band(jnp.asarray(fit.x)))
 
