@@ -10,8 +10,7 @@ import pytest
 
 from lenscast.config import read_config
 from lenscast.cosmology import PARAMETER_NAMES, Parameters
-from lenscast.gravity import HPN, PGD, Adaptive, FixedSteps, ParticleMesh
-from lenscast.gravity.pgd import Band
+from lenscast.gravity import HPN, Adaptive, FixedSteps, ParticleMesh
 from lenscast.lensing import Lightcone
 from lenscast.simulate import Simulation, convergence_maps, maps_and_tangents, noise_maps
 
@@ -74,17 +73,8 @@ def test_tangents_agree_with_differences_of_the_whole_model(parameters, derivati
     np.testing.assert_allclose(slope, (squares[0] - squares[1]) / (2 * step), rtol=2e-3)
 
 
-@pytest.mark.parametrize(
-    "correction",
-    [
-        HPN.initial(jax.random.key(0), (-4.0, 0.0)),
-        PGD(
-            jnp.array([-4.0, -2.0], jnp.float32), Band(*jnp.array([[-0.1, -0.3], [0.5, 0.7], [2.0, 3.0]], jnp.float32))
-        ),
-    ],
-    ids=["hpn", "pgd"],
-)
-def test_maps_and_tangents_follow_a_correction(parameters, maps, correction):
+def test_maps_and_tangents_follow_a_correction(parameters, maps):
+    correction = HPN.initial(jax.random.key(0), (-4.0, 0.0))
     single, name, step = dataclasses.replace(SIMULATION, realisations=1), "Omega_c", STEPS["Omega_c"]
     made = jax.jit(lambda p: maps_and_tangents(3, p, single, (name,), correction))
     kappa, tangents = made(parameters)

@@ -197,14 +197,13 @@ def weighted_squares(particles):
 
 
 @pytest.fixture(scope="module")
-def ways(parameters, tables, initial, no_extra):
-    """Cosmology and start, moved by a multiple of one direction of all parameters."""
+def ways(parameters, tables):
+    """The cosmology, moved by a multiple of one direction of all parameters."""
     signs = np.array([1, -1, 1, 1, 1, -1, 1])
 
     def moved(multiple):
         shifts = dict(zip(PARAMETER_NAMES, signs * multiple * np.array([*STEPS.values()]), strict=True))
-        cosmos = tables(Parameters(**{name: value + shifts[name] for name, value in vars(parameters).items()}))
-        return cosmos, initial(cosmos, no_extra)
+        return tables(Parameters(**{name: value + shifts[name] for name, value in vars(parameters).items()}))
 
     return moved
 
@@ -248,27 +247,26 @@ def test_derivatives_of_a_filter_match_differences(mesh, ways, network):
     def number(cosmos, network, a):
         return jnp.vdot(weights, network.filter(cosmos, mesh)(a))
 
-    dots = (lambda step: ways(step)[0], along_weights(network), lambda step: jnp.float32(0.5 + 0.02 * step))
+    dots = (ways, along_weights(network), lambda step: jnp.float32(0.5 + 0.02 * step))
     if isinstance(network, PublishedHPN):  # which does not know cosmology
-        cosmos = ways(0.0)[0]
+        cosmos = ways(0.0)
         assert_derivatives(
             partial(number, cosmos), partial(number, cosmos), (network, jnp.float32(0.5)), dots[1:], step=0.1
         )
     else:
-        primals = (ways(0.0)[0], network, jnp.float32(0.5))
+        primals = (ways(0.0), network, jnp.float32(0.5))
         assert_derivatives(number, number, primals, dots, step=0.1)
 
 
-def test_derivatives_pass_through_a_corrected_simulation(mesh, ways):
-    """By cosmology with the start, by the weights, and by the scale factors of outputs."""
+def test_derivatives_pass_through_a_corrected_simulation(cosmos, start, mesh):
+    """By the weights, and by the scale factors of outputs."""
 
-    def number(universe, network, times, adjoint=None):
-        cosmos, start = universe
+    def number(network, times, adjoint=None):
         states = nbody(start, times, cosmos, mesh, FixedSteps("bullfrog", 3), network, adjoint=adjoint)
         return weighted_squares(states)
 
     later = jnp.array([0.0, 0.01, 0.02])
-    dots = (ways, along_weights(NETWORKS["hpn"]), lambda step: TIMES + step * later)
+    dots = (along_weights(NETWORKS["hpn"]), lambda step: TIMES + step * later)
     reverse = partial(number, adjoint=diffrax.RecursiveCheckpointAdjoint())
     # third order of the steps, and kinks of the forces where particles cross cells
-    assert_derivatives(number, reverse, (ways(0.0), NETWORKS["hpn"], TIMES), dots, step=0.5)
+    assert_derivatives(number, reverse, (NETWORKS["hpn"], TIMES), dots, step=0.5)

@@ -16,7 +16,7 @@ from lenscast.gravity.pgd import Band, pgd_displacement
 from lenscast.gravity.training import Loss, Training, finer, fit_pgd, initial_state, loss, train
 
 MESH = ParticleMesh(32.0, 8)
-TIMES = jnp.array([0.3, 0.6, 1.0])
+TIMES = jnp.array([0.3, 0.5, 1.0])
 INTEGRATOR = FixedSteps("bullfrog", 3)
 CHECKPOINTS = diffrax.RecursiveCheckpointAdjoint()
 ALL = Loss(position=10.0, power=50.0, correlation=0.2)  # each counts alike here
@@ -124,21 +124,18 @@ def test_a_seed_orders_the_references_of_each_epoch(states, references, network)
         assert off[order[0]] < 1e-5 < 1e-4 < off[order[1]]
 
 
-def test_a_resumed_training_ends_like_one_that_was_not_killed(states, references, tmp_path):
-    kept = tmp_path / "state"
+def test_a_resumed_training_goes_on_as_if_not_killed_until_its_loss_is_not_finite(states, references, tmp_path):
+    kept, given = tmp_path / "state", dict(references)
     eqx.tree_serialise_leaves(kept, states[1])
-    *_, last = train(eqx.tree_deserialise_leaves(kept, states[1]), references, SETTINGS)
-    assert jax.tree.structure(last) == jax.tree.structure(states[-1])
-    jax.tree.map(np.testing.assert_array_equal, last, states[-1])
-    assert list(train(last, references, SETTINGS)) == []
-
-
-def test_training_stops_where_the_loss_is_not_finite(references, network):
-    broken = dataclasses.replace(references["second"], position=references["second"].position.at[0, 0, 0].set(jnp.nan))
-    both = references | {"second": broken}
-    message = r"the loss of reference second is nan in epoch 0: lower the learning rate \(0.1\) or look for particles"
+    resumed = train(eqx.tree_deserialise_leaves(kept, states[1]), given, SETTINGS)
+    third = next(resumed)
+    assert jax.tree.structure(third) == jax.tree.structure(states[2])
+    jax.tree.map(np.testing.assert_array_equal, third, states[2])
+    given["second"] = dataclasses.replace(given["second"], position=given["second"].position.at[0, 0, 0].set(jnp.nan))
+    message = r"the loss of reference second is nan in epoch 3: lower the learning rate \(0.1\) or look for particles"
     with pytest.raises(FloatingPointError, match=message):
-        next(train(initial_state(network, both, SETTINGS), both, SETTINGS))
+        next(resumed)
+    assert list(train(states[-1], references, SETTINGS)) == []
 
 
 def test_a_finer_mesh_sees_what_the_mesh_misses(reference, cosmos):
@@ -158,13 +155,21 @@ def test_fitted_displacements_bring_a_known_one_back(reference, cosmos):
     move = jax.jit(lambda position: pgd_displacement(position, known, MESH))
     plain = POSITIONS(reference.start, cosmos, None)
     moved = jnp.stack([each + move(each) for each in plain])
-    fit = fit_pgd({"moved": dataclasses.replace(reference, position=moved)}, INTEGRATOR)
+    same = dataclasses.replace(reference, position=moved)
+    fit = fit_pgd({"one": same, "of like nonlinearity": same}, INTEGRATOR)
     times = nonlinearity(cosmos, MESH)(jnp.log(TIMES[1:].astype(jnp.float32)))
     np.testing.assert_allclose(fit.ln_sigma, times, rtol=1e-6)
+    for values, expected in zip(fit.bands, known, strict=True):
+        # a minimum in float32 positions, flat along changes of all three together
+        np.testing.assert_allclose(values, expected, rtol=1e-2)
 
-    for index, position in enumerate(plain):
-        band = Band(*(values[index] for values in fit.bands))
-        found = position + pgd_displacement(position, band, MESH)
-        power, was, wanted = (matter_power(each, 32.0, 16).power[:4] for each in (found, position, moved[index]))
-        assert np.abs(power / wanted - 1).max() < 0.1 * np.abs(was / wanted - 1).max()
-        assert fit.bands.alpha[index] < 0
+    for position, wanted in zip(plain, moved, strict=True):
+        was, now, power = (
+            matter_power(each, 32.0, 16).power[:4]
+            for each in (
+                position,
+                position + pgd_displacement(position, Band(*(x[0] for x in fit.bands)), MESH),
+                wanted,
+            )
+        )
+        assert np.abs(now / power - 1).max() < 0.02 * np.abs(was / power - 1).max()
