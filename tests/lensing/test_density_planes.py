@@ -18,7 +18,7 @@ BULLFROG = FixedSteps("bullfrog", 3)
 
 
 def planes_of(cosmos, start, adjoint=None):
-    return density_planes(start, A_START, cosmos, MESH, BULLFROG, LIGHTCONE, adjoint)
+    return density_planes(start, A_START, cosmos, MESH, BULLFROG, LIGHTCONE, adjoint=adjoint)
 
 
 @jax.jit
