@@ -58,7 +58,6 @@ def variants() -> list[Variant]:
     steps |= {f"{kind} {tol:g}": Adaptive(kind, tol, tol) for kind, tol in (("tsit5", 1e-2), ("dopri5", 1e-3))}
     listed = [Variant("time steps", name, {"integrator": value}, None) for name, value in steps.items()]
     listed += [Variant("time steps, HPN", f"bullfrog {n}", _steps(n), "hpn") for n in (5, 8, 12, 20, 40)]
-    listed += [Variant("time steps, PGD", f"bullfrog {n}", _steps(n), "pgd") for n in (8, 20)]
     for correction in (None, "hpn"):
         label = ", HPN" if correction else ""
         listed += [Variant(f"particles{label}", f"{n}^3", {"particles": n}, correction) for n in (32, 64, 96, 128)]

@@ -36,10 +36,7 @@ TANGENTS = {
     Subject("lenscast", "N-body, 6 tangents"): Subject("lenscast", "N-body from parameters"),
     Subject("lenscast", "kappa, 6 tangents"): Subject("lenscast", "kappa"),
 }
-CORRECTIONS = {
-    Subject("lenscast", "N-body, HPN"): Subject("lenscast", "N-body"),
-    Subject("lenscast", "N-body, PGD"): Subject("lenscast", "N-body"),
-}
+CORRECTIONS = {Subject("lenscast", "N-body, HPN"): Subject("lenscast", "N-body")}
 ADJOINTS = {
     Subject("lenscast", f"gradient, {steps}, {adjoint}"): Subject("lenscast", f"loss, {steps}")
     for steps, adjoints in {
