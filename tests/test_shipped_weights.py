@@ -7,7 +7,7 @@ from lenscast.cosmology import Parameters, cosmology
 from lenscast.gravity import FixedSteps, ParticleMesh, nbody
 from lenscast.gravity.correction import CORNER
 from lenscast.gravity.matter_power import cross_power
-from lenscast.gravity.training import finer
+from lenscast.gravity.reference import finer
 from lenscast.io import load_correction
 
 MESH = ParticleMesh(25.0, 16)

@@ -15,7 +15,8 @@ from workload import COSMOLOGY, Program, Workload
 from lenscast.config import read_config
 from lenscast.cosmology import Parameters, basis, cosmology
 from lenscast.gravity import Adaptive, FixedSteps, ParticleMesh, linear_field, lpt, nbody, paint
-from lenscast.gravity.training import Loss, Reference, loss
+from lenscast.gravity.reference import Reference
+from lenscast.gravity.training import Loss, loss
 from lenscast.io import load_correction
 from lenscast.simulate import Simulation, convergence_maps, maps_and_tangents
 

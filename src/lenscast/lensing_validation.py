@@ -102,7 +102,7 @@ def theory_spectra(
 
     References: Mead et al. (2021), arXiv:2009.01858.
     """
-    power = matter_power(parameters, 1.05 * max(z_source) + 0.05, MODEL)
+    power = matter_power(parameters, max(z_source), MODEL)
     cosmos = jax.jit(cosmology)(parameters)
     nodes = gauss_legendre(np.asarray(ell_edges, float), NODES_PER_BIN).nodes.ravel()
     # the diagonal of the pixels' Fourier plane; knots 2 % apart are linear to 1e-4
@@ -143,7 +143,7 @@ def published_spectra(z_source: Sequence[float], ell_edges: Sequence[float]) -> 
     if not same or not shared:
         return pd.DataFrame(columns=["statistic", "source_1", "low", "ktng", "dll_hpn", "dll_pm", "ktng_limber"])
     parameters = Parameters.from_config(KTNG_PARAMETERS)
-    power = matter_power(parameters, 1.0, MODEL)
+    power = matter_power(parameters, KTNG_SOURCE, MODEL)
     nodes, weights = gauss_legendre(np.asarray(KTNG_EDGES), NODES_PER_BIN)
     spectrum = limber(nodes.ravel(), (KTNG_SOURCE,), jax.jit(cosmology)(parameters), power)[0]
     exact = (spectrum.reshape(nodes.shape) * weights).sum(axis=-1) / weights.sum(axis=-1)

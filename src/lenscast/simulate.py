@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float32, Int, Key
 
 from lenscast.cosmology import Parameters, basis, cosmology
-from lenscast.gravity import Adaptive, Correction, FixedSteps, Integrator, ParticleMesh, linear_field, lpt
+from lenscast.gravity import Correction, Integrator, ParticleMesh, integrator_of, linear_field, lpt
 from lenscast.lensing import (
     Lightcone,
     convergence_born,
@@ -58,13 +58,11 @@ class Simulation:
     @classmethod
     def from_config(cls, simulation: Any, lightcone: Any, z_source: Sequence[float]) -> "Simulation":
         """Simulation of the sections `simulation` and `lightcone` of a config, and the redshifts of its survey."""
-        steps = simulation.integrator
-        fixed = steps.kind in ("bullfrog", "fastpm")
         return cls(
             mesh=ParticleMesh(simulation.box_size, simulation.particles, simulation.mesh_factor, simulation.gradient),
             a_start=simulation.a_start,
             lpt_order=simulation.lpt_order,
-            integrator=FixedSteps(steps.kind, steps.steps) if fixed else Adaptive(steps.kind, steps.rtol, steps.atol),
+            integrator=integrator_of(**simulation.integrator.model_dump()),
             lightcone=Lightcone(
                 simulation.box_size,
                 lightcone.slabs_per_box,

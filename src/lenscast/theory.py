@@ -61,7 +61,7 @@ def matter_power(parameters: Parameters, z_max: float = 0.0, model: str = "takah
     Parameters
     ----------
     parameters : cosmological parameters.
-    z_max : largest redshift that will be asked for.
+    z_max : largest redshift that matters; the table goes beyond it by a twentieth, where the last plane may lie.
     model : of nonlinear power, by CAMB's name: "takahashi" is halofit, "mead2020" is HMCode2020.
 
     Raises
@@ -84,7 +84,8 @@ def matter_power(parameters: Parameters, z_max: float = 0.0, model: str = "takah
     )
     settings.set_dark_energy(w=value["w0"], wa=value["wa"], dark_energy_model="ppf")
     settings.InitPower.set_params(As=2e-9, ns=value["n_s"])
-    redshifts = np.linspace(0, z_max, 2 + int(REDSHIFTS_PER_UNIT * z_max)) if z_max > 0 else np.zeros(1)
+    end = 1.05 * z_max + 0.05
+    redshifts = np.linspace(0, end, 2 + int(REDSHIFTS_PER_UNIT * end)) if z_max > 0 else np.zeros(1)
     settings.NonLinear = camb.model.NonLinear_both
     settings.NonLinearModel.set_params(halofit_version=model)
     settings.set_matter_power(redshifts=[float(z) for z in redshifts[::-1]], kmax=K_MAX * h)
@@ -186,17 +187,16 @@ def spectra_table(
     """
     tabulate = jax.jit(cosmology)
     nodes = gauss_legendre(np.asarray(ell_edges, float), NODES_PER_BIN).nodes.ravel()
-    z_max = 1.05 * max(z_source) + 0.05
 
     def planes(shifted: Parameters, power: MatterPower) -> Float[np.ndarray, "pair ell"]:
         return bin_averages(plane_sum(nodes, z_source, tabulate(shifted), power, lightcone), ell_edges)
 
     def slope(name: str, step: float) -> Float[np.ndarray, "pair ell"]:
         sides = [_shifted(parameters, name, sign * step) for sign in (1, -1)]
-        plus, minus = (np.log(planes(side, matter_power(side, z_max))) for side in sides)
+        plus, minus = (np.log(planes(side, matter_power(side, max(z_source)))) for side in sides)
         return (plus - minus) / (2 * step)
 
-    power = matter_power(parameters, z_max)
+    power = matter_power(parameters, max(z_source))
     exact = limber(nodes, z_source, tabulate(parameters), power)
     columns = {"limber": bin_averages(exact, ell_edges), "limber_windows": planes(parameters, power)}
     columns |= {f"dln_{name}": slope(name, step) for name, step in steps.items()}

@@ -13,7 +13,7 @@ from lenscast.gravity.comparison import (
     density_slice,
     snapshots,
 )
-from lenscast.gravity.training import Reference
+from lenscast.gravity.reference import Reference
 
 STEPS = FixedSteps("bullfrog", 3)
 A = (0.2, 0.6, 1.0)

@@ -13,7 +13,9 @@ from lenscast.gravity import HPN, FixedSteps, ParticleMesh, linear_field, lpt, n
 from lenscast.gravity.correction import nonlinearity
 from lenscast.gravity.matter_power import cross_power, matter_power
 from lenscast.gravity.pgd import Band, pgd_displacement
-from lenscast.gravity.training import Loss, Training, finer, fit_pgd, initial_state, loss, train
+from lenscast.gravity.pgd_fit import fit_pgd
+from lenscast.gravity.reference import finer
+from lenscast.gravity.training import Loss, Training, initial_state, loss, train
 
 MESH = ParticleMesh(32.0, 8)
 TIMES = jnp.array([0.3, 0.5, 1.0])

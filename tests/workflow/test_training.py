@@ -19,7 +19,8 @@ import pytest
 import yaml
 
 from lenscast import io, plotting
-from lenscast.gravity.training import Reference, State, initial_state
+from lenscast.gravity.reference import Reference
+from lenscast.gravity.training import State, initial_state
 
 ROOT = Path(__file__).resolve().parents[2]
 TRAINING = yaml.safe_load((ROOT / "tests/workflow/training.yaml").read_text())

@@ -13,7 +13,7 @@ from lenscast import io
 from lenscast.config.simulation import PARAMETERS, LightconeConfig, SimulationConfig
 from lenscast.cosmology import Parameters, cosmology
 from lenscast.gravity import Correction, ParticleMesh, Particles
-from lenscast.gravity.training import Reference
+from lenscast.gravity.reference import Reference
 from lenscast.lensing import shape_noise_rms
 from lenscast.simulate import Simulation
 from lenscast.statistics.registry import statistics_from_config

@@ -14,9 +14,10 @@ import numpy as np
 from lenscast import io
 from lenscast.config.simulation import PARAMETERS
 from lenscast.cosmology import Parameters, cosmology
-from lenscast.gravity import HPN, Adaptive, Correction, FixedSteps, Integrator, ParticleMesh, PublishedHPN
+from lenscast.gravity import HPN, Correction, FixedSteps, Integrator, ParticleMesh, PublishedHPN, integrator_of
 from lenscast.gravity.correction import ForceCorrection, nonlinearity
-from lenscast.gravity.training import Loss, Reference, State, Training, finer, loss
+from lenscast.gravity.reference import Reference, finer
+from lenscast.gravity.training import Loss, State, Training, loss
 from lenscast.simulate import INITIAL_FIELD
 
 
@@ -68,14 +69,9 @@ def save_reference(path: str, name: str, reference: Reference, provenance: Mappi
     io.save(path, variables, {"simulation": {key: [value] for key, value in row.items()}}, provenance)
 
 
-def integrator(section: Mapping[str, Any]) -> Integrator:
-    """Time integration of a section `integrator`."""
-    return FixedSteps(**section) if "steps" in section else Adaptive(**section)
-
-
 def how(settings: Mapping[str, Any]) -> Training:
     """How to train."""
-    method = integrator(settings["simulation"]["integrator"])
+    method = integrator_of(**settings["simulation"]["integrator"])
     rest = (settings[key] for key in ("epochs", "learning_rate", "seed"))
     return Training(method, Loss(**settings["loss"]), *rest)
 
@@ -133,7 +129,7 @@ def card(
         "mesh_factor": method["mesh_factor"],
         "gradient": method["gradient"],
         "integrator": method["integrator"],
-        "accuracy": _accuracy(correction, references, integrator(method["integrator"])),
+        "accuracy": _accuracy(correction, references, integrator_of(**method["integrator"])),
         "not_tested_on": "all but the data: other realisations, cells, cosmologies, redshifts; `snakemake validate`",
     }
 

@@ -5,12 +5,12 @@ from _job import start
 log = start(snakemake)
 
 import _build as build
-import _training as training
 from lenscast import io
+from lenscast.gravity import integrator_of
 from lenscast.gravity.comparison import checks, comparison_table, densest_point, density_slice, snapshots
 
 p, name = snakemake.params, snakemake.wildcards.reference
-reference, integrator = build.reference(snakemake.input.reference), training.integrator(p.integrator)
+reference, integrator = build.reference(snakemake.input.reference), integrator_of(**p.integrator)
 mesh, simulated = reference.mesh, {"pm": snapshots(reference, integrator)}
 for kind in ("hpn", "pgd"):
     trained = io.load_correction(snakemake.input[kind], kind)

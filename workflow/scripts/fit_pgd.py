@@ -9,11 +9,12 @@ from pathlib import Path
 import _build as build
 import _training as training
 from lenscast import io
-from lenscast.gravity.training import fit_pgd
+from lenscast.gravity import integrator_of
+from lenscast.gravity.pgd_fit import fit_pgd
 
 settings = snakemake.params.settings
 references = {Path(path).stem: build.reference(path) for path in snakemake.input.references}
-pgd = fit_pgd(references, training.integrator(settings["simulation"]["integrator"]))
+pgd = fit_pgd(references, integrator_of(**settings["simulation"]["integrator"]))
 card = training.card(pgd, references, settings, "mean of (P / P_ref - 1)^2 over wavenumbers, snapshot by snapshot")
 io.save_correction(snakemake.output.weights, pgd, card)
 for row in zip(pgd.ln_sigma, *pgd.bands, strict=True):

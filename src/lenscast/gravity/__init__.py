@@ -12,7 +12,7 @@ from lenscast.gravity.forces import acceleration
 from lenscast.gravity.initial import linear_field
 from lenscast.gravity.lpt import lpt
 from lenscast.gravity.mesh import ParticleMesh, Particles
-from lenscast.gravity.nbody import Adaptive, Correction, FixedSteps, Integrator, nbody
+from lenscast.gravity.nbody import Adaptive, Correction, FixedSteps, Integrator, integrator_of, nbody
 from lenscast.gravity.painting import paint, paint_slabs, read
 from lenscast.gravity.pgd import PGD
 
@@ -27,6 +27,7 @@ __all__ = [
     "Particles",
     "PublishedHPN",
     "acceleration",
+    "integrator_of",
     "linear_field",
     "lpt",
     "nbody",

@@ -19,7 +19,7 @@ from lenscast.gravity.matter_power import cross_power
 from lenscast.gravity.mesh import ParticleMesh, Particles
 from lenscast.gravity.nbody import Correction, Integrator, nbody
 from lenscast.gravity.painting import paint, paint_slabs
-from lenscast.gravity.training import Reference
+from lenscast.gravity.reference import Reference
 
 __all__ = ["PLAIN", "at_wavenumbers", "checks", "comparison_table", "densest_point", "density_slice", "snapshots"]
 

@@ -21,7 +21,16 @@ from lenscast.gravity.nbody import Correction, Integrator, nbody
 from lenscast.gravity.painting import paint
 from lenscast.numerics.fourier import wavenumbers
 
-__all__ = ["CrossPower", "MeasuredPower", "PowerToday", "cross_power", "field_power", "matter_power", "power_today"]
+__all__ = [
+    "CrossPower",
+    "MeasuredPower",
+    "PowerToday",
+    "cross_power",
+    "field_power",
+    "matter_power",
+    "mean_over_ln_k",
+    "power_today",
+]
 
 
 class MeasuredPower(NamedTuple):
@@ -147,6 +156,18 @@ def cross_power(
     first, second = (jnp.fft.rfftn(delta).ravel() for delta in both)
     shells = _shells(mesh_size, box_size, _window(mesh_size, box_size))
     return CrossPower(shells.k, *(shells.mean(x, y) for x, y in ((first, first), (second, second), (first, second))))
+
+
+def mean_over_ln_k(values: Float[Array, " shell"], particles: int) -> Float[Array, ""]:
+    """Mean of what is given by shell, over ln k up to the Nyquist wavenumber of the particles.
+
+    Parameters
+    ----------
+    values : by shells one fundamental mode wide, the first about that mode, as in `MeasuredPower`.
+    particles : per side of the box.
+    """
+    weights = 1 / np.arange(1, particles // 2 + 1)
+    return jnp.sum(values[: weights.size] * weights) / weights.sum()
 
 
 class _Shells(NamedTuple):

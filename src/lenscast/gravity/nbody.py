@@ -25,7 +25,7 @@ from lenscast.gravity.integrators import BullFrog, FastPM
 from lenscast.gravity.mesh import ParticleMesh, Particles
 from lenscast.gravity.pgd import PGD
 
-__all__ = ["Adaptive", "Correction", "FixedSteps", "Integrator", "nbody"]
+__all__ = ["Adaptive", "Correction", "FixedSteps", "Integrator", "integrator_of", "nbody"]
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,18 @@ class Adaptive:
 
 Integrator = FixedSteps | Adaptive
 Correction = ForceCorrection | PGD
+
+
+def integrator_of(kind: str, **settings: Any) -> Integrator:
+    """Integrator of a config's section: its kind and what goes with it.
+
+    Parameters
+    ----------
+    kind : "bullfrog" or "fastpm", with steps; "tsit5" or "dopri5", with rtol and atol.
+    settings : fields of `FixedSteps` or of `Adaptive`.
+    """
+    method: Any = FixedSteps if kind in ("bullfrog", "fastpm") else Adaptive
+    return method(kind, **settings)
 
 
 def nbody(
