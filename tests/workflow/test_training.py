@@ -75,16 +75,32 @@ def test_training_makes_weights_history_and_figure(trained: Path) -> None:
 
 
 def test_trained_weights_make_maps_with_a_warning_of_their_cells(trained: Path) -> None:
-    correction = {"kind": "hpn", "weights": "./mine.json"}
+    correction = {"kind": "hpn", "weights": "mine.json"}
     shutil.copy(trained / WEIGHTS, trained / "mine.json")
     snakemake(trained, MAPS, **correction)
     log = (trained / "results/tiny/logs/simulate/fiducial/seeds_100000_100001.log").read_text()
-    assert "./mine.json: trained on cells of 5 Mpc/h, but this simulation's are of 12.8125 Mpc/h" in log
+    assert "mine.json: trained on cells of 5 Mpc/h, but this simulation's are of 12.8125 Mpc/h" in log
     assert "Nothing to be done" in snakemake(trained, "--dry-run", MAPS, **correction)
     content = json.loads((trained / "mine.json").read_text())
     content["weights"]["layers"][0]["biases"][0] = 0.125
     (trained / "mine.json").write_text(json.dumps(content))
-    assert "Params have changed" in snakemake(trained, "--dry-run", MAPS, **correction)
+    assert "Updated input files: mine.json" in snakemake(trained, "--dry-run", MAPS, **correction)
+
+
+def test_weights_that_training_makes_are_made_first(tmp_path: Path) -> None:
+    assert "rule train_hpn" in snakemake(tmp_path, "--dry-run", MAPS, kind="hpn", weights=WEIGHTS)
+
+
+def test_weights_and_trainings_that_are_not_there_are_named_before_anything_runs(tmp_path: Path) -> None:
+    absent = command(tmp_path, MAPS, kind="hpn", weights="my/absent.json")
+    for words, expected in (
+        (absent, "simulation.correction: weights my/absent.json: there is no such file; `snakemake train_correction`"),
+        ([word.replace("training.yaml", "nope.yaml") for word in absent], "nope.yaml: 1 error"),
+    ):
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        assert done.returncode == 1
+        assert expected in done.stderr
+        assert "Traceback" not in done.stderr
 
 
 def test_training_killed_in_the_middle_goes_on_to_the_same_bytes(trained: Path, tmp_path: Path) -> None:

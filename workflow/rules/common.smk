@@ -13,7 +13,7 @@ training = config.pop("training", workflow.source_path("../../configs/training.y
 try:
     CONFIG = experiment.load_config(config, ", ".join(map(str, workflow.configfiles)) or "config")
     TRAINING = experiment.read_training(training)
-except (experiment.ConfigError, FileNotFoundError) as error:
+except experiment.ConfigError as error:
     raise WorkflowError(str(error)) from None
 
 SETTINGS = CONFIG.model_dump(mode="json")
@@ -24,6 +24,7 @@ ROLES = {name: "trained on" if name in TRAINING.references else "held out" for n
 TRAINED = f"results/training/{TRAINING.run}"
 TRAINING_SETTINGS = TRAINING.model_dump(mode="json")
 THEORY = find_spec("camb") is not None
+CORRECTION = SETTINGS["simulation"]["correction"]
 
 
 wildcard_constraints:
@@ -54,11 +55,24 @@ def _without_docstrings(file):
     return ast.dump(tree)
 
 
+def weights_file(correction):
+    """The file of weights that do not come with the package: an input of what simulates."""
+    name = correction.get("weights", "")
+    return [name] if weights.is_path(name) else []
+
+
 MAP_CODE = sources("numerics", "cosmology", "gravity", "lensing", "simulate")
 SUMMARY_CODE = sources("numerics", "statistics", "summarise", "forecast/derivatives")
 FORECAST_CODE = sources("forecast")
 PLOT_CODE = sources("plotting")
 TRAINING_CODE = sources("numerics", "cosmology", "gravity", "io/corrections")
+
+for missing in weights_file(CORRECTION):
+    if missing not in (f"{TRAINED}/hpn.json", f"{TRAINED}/pgd.json"):  # which this workflow makes
+        try:
+            weights.content(missing)
+        except ValueError as error:
+            raise WorkflowError(f"simulation.correction: {error}") from None
 
 
 def seeds_of(wildcards):
@@ -72,8 +86,10 @@ def batches(pattern, section, **wildcards):
 
 
 def weights_hash(correction):
-    """Hash of the weights of a correction: others of the same name run what depends on them again."""
-    return hashlib.sha1(weights.content(correction["weights"])).hexdigest() if "weights" in correction else None
+    """Hash of weights that come with the package: others of the same name run what depends on them again."""
+    if correction["kind"] == "none" or weights_file(correction):
+        return None
+    return hashlib.sha1(weights.content(correction["weights"])).hexdigest()
 
 
 def simulation_settings(cosmology):
@@ -83,7 +99,7 @@ def simulation_settings(cosmology):
         "simulation": SETTINGS["simulation"],
         "lightcone": SETTINGS["lightcone"],
         "z_source": SETTINGS["survey"]["z_source"],
-        "weights": weights_hash(SETTINGS["simulation"]["correction"]),
+        "weights": weights_hash(CORRECTION),
     }
 
 

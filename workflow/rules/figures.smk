@@ -24,6 +24,8 @@ rule theory:
 
 
 rule matter_power:
+    input:
+        weights=weights_file(CORRECTION),
     output:
         table=f"{RESULTS}/theory/matter_power.csv",
         figure=f"{RESULTS}/figures/matter_power.png",

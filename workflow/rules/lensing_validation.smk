@@ -2,6 +2,8 @@ include: "lensing_variants.smk"
 
 
 use rule simulate as simulate_validation with:
+    input:
+        weights=lambda wildcards: weights_file(variant_settings(wildcards.variant)["simulation"]["correction"]),
     output:
         maps=f"{RESULTS}/validation/maps/{{variant}}/{{batch}}.h5",
     log:

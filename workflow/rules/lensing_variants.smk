@@ -1,4 +1,4 @@
-CORRECTED = CONFIG.simulation.correction.kind != "none"
+CORRECTED = CORRECTION["kind"] != "none"
 VARIANTS = ["plain", *CORRECTED * ["corrected"], "refined"]
 
 

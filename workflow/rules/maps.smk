@@ -1,4 +1,6 @@
 rule simulate:
+    input:
+        weights=weights_file(CORRECTION),
     output:
         maps=f"{RESULTS}/maps/{{cosmology}}/{{batch}}.h5",
     log:
@@ -20,6 +22,8 @@ rule simulate:
 
 
 rule differentiate:
+    input:
+        weights=weights_file(CORRECTION),
     output:
         maps=f"{RESULTS}/tangents/{{cosmology}}/{{batch}}.h5",
     log:

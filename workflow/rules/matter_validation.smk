@@ -19,7 +19,7 @@ rule compare_matter:
         integrator=TRAINING_SETTINGS["simulation"]["integrator"],
         thickness=8,  # of the slab, in spacings of particles
         points=192,  # per side that the phase-space sheet is interpolated to, by a factor of 2 to 4
-        config=TRAINING_SETTINGS,
+        config=reference_settings,
         code=TRAINING_CODE,
     script:
         "../scripts/compare_matter.py"

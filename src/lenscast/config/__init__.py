@@ -64,7 +64,7 @@ def read_config(path: str | Path) -> Config:
     Raises
     ------
     ConfigError
-        with all that is wrong, as `load_config` has it, or where the file is not YAML.
+        with all that is wrong, as `load_config` has it, or where the file is not there or not YAML.
     """
     return load_config(_yaml(path), str(path))
 
@@ -75,7 +75,7 @@ def read_training(path: str | Path) -> TrainingConfig:
     Raises
     ------
     ConfigError
-        with all that is wrong, as `load_config` has it, or where the file is not YAML.
+        with all that is wrong, as `load_config` has it, or where the file is not there or not YAML.
     """
     try:
         return TrainingConfig.model_validate(_plain(_yaml(path)))
@@ -118,6 +118,9 @@ def _yaml(path: str | Path) -> Any:
     """What a YAML file holds."""
     try:
         return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        problem = Problem("file", f"there is none of this name in {Path.cwd()}; give the path of a YAML file")
+        raise ConfigError([problem], str(path)) from None
     except yaml.YAMLError as error:
         raise ConfigError([Problem("YAML", str(error))], str(path)) from error
 
