@@ -34,8 +34,8 @@ KEY = jax.random.key(3)
 
 
 def pgd(*ln_sigma: float) -> PGD:
-    numbers = (jnp.asarray(np.random.default_rng(i).normal(size=len(ln_sigma)), jnp.float32) for i in range(3))
-    return PGD(jnp.asarray(ln_sigma, jnp.float32), Band(*numbers))
+    alpha, *rest = (jnp.asarray(np.random.default_rng(i).uniform(size=len(ln_sigma)), jnp.float32) for i in range(3))
+    return PGD(jnp.asarray(ln_sigma, jnp.float32), Band(-alpha, *rest))
 
 
 CORRECTIONS = {

@@ -23,7 +23,7 @@ __all__ = ["PGD", "Band", "pgd_displacement"]
 
 
 class Band(NamedTuple):
-    """Amplitude alpha and wavenumbers k_l and k_s, times the cell, of a displacement."""
+    """Amplitude alpha, negative, and wavenumbers k_l and k_s, times the cell, of a displacement."""
 
     alpha: Float[Array, "..."]
     large: Float[Array, "..."]
@@ -36,13 +36,25 @@ class PGD(eqx.Module):
     Attributes
     ----------
     ln_sigma : `nonlinearity` at which bands were fitted, increasing; the nearest one holds beyond.
-    bands : the fits there, linear in ln sigma between.
+    bands : the fits there; between them their logarithms are linear in ln sigma.
 
     References: Dai, Feng & Seljak (2018), arXiv:1804.00671, Eqs. 4 to 8.
     """
 
     ln_sigma: Float32[Array, " knot"]
     bands: Band
+
+    def band(self, ln_sigma: Float32[Array, ""]) -> Band:
+        """The band where the density is as nonlinear as that on the scale of the mesh.
+
+        Parameters
+        ----------
+        ln_sigma : from `nonlinearity`.
+        """
+        alpha, large, small = (
+            jnp.exp(jnp.interp(ln_sigma, self.ln_sigma, jnp.log(jnp.abs(values)))) for values in self.bands
+        )
+        return Band(-alpha, large, small)
 
     def displacement(
         self, position: Float32[Array, "3 particle"], a: Float32[Array, ""], cosmology: Cosmology, mesh: ParticleMesh
@@ -56,9 +68,7 @@ class PGD(eqx.Module):
         cosmology : growth and linear power.
         mesh : box and force mesh.
         """
-        time = nonlinearity(cosmology, mesh)(jnp.log(a))
-        band = Band(*(jnp.interp(time, self.ln_sigma, values) for values in self.bands))
-        return pgd_displacement(position, band, mesh)
+        return pgd_displacement(position, self.band(nonlinearity(cosmology, mesh)(jnp.log(a))), mesh)
 
 
 def pgd_displacement(

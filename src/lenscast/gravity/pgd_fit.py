@@ -1,7 +1,8 @@
 """Fit of potential gradient descent to reference simulations, by their power spectra."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
+from itertools import product
 from typing import NamedTuple
 
 import jax
@@ -10,7 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float, Float32
 from scipy.optimize import minimize
 
-from lenscast.gravity.correction import nonlinearity
+from lenscast.gravity.correction import CORNER, nonlinearity
 from lenscast.gravity.matter_power import cross_power, mean_over_ln_k
 from lenscast.gravity.mesh import ParticleMesh
 from lenscast.gravity.nbody import Integrator, nbody
@@ -19,14 +20,17 @@ from lenscast.gravity.reference import Reference
 
 __all__ = ["fit_pgd"]
 
-LIKE_NONLINEARITY = 0.35  # in ln sigma
+KNOTS = 4  # in ln sigma: one simulation with four snapshots has a band for each
+BEGIN = tuple(product(np.log([0.01, 0.03, 0.1, 0.3]), np.log([1.0, 1.5, 2.0])))  # ln(-alpha), ln large
+BOUNDS = ((np.log(1e-4), np.log(3.0)), (np.log(0.05), np.log(CORNER)))
 
 
 def fit_pgd(references: Mapping[str, Reference], integrator: Integrator) -> PGD:
     """The displacement that brings power spectra nearest to the references.
 
-    One band for the snapshots of like nonlinearity on the scale of the mesh, whatever their cells and redshifts: that
-    is how the displacement scales with resolution.
+    Bands at a few quantiles of ln sigma, fitted to all snapshots at once, whatever their cells and redshifts: that is how
+    the displacement scales with resolution. The upper end of the bands is the corner of the mesh: fits that were free
+    to lower it did not.
 
     Parameters
     ----------
@@ -37,15 +41,22 @@ def fit_pgd(references: Mapping[str, Reference], integrator: Integrator) -> PGD:
     for reference in references.values():
         times = nonlinearity(reference.cosmology, reference.mesh)(jnp.log(reference.a[1:].astype(jnp.float32)))
         for time, *both in zip(times, _positions(reference, integrator), reference.position, strict=True):
-            snapshots.append(_Snapshot(float(time), both[0], both[1], reference.mesh))
-    groups: list[list[_Snapshot]] = []
-    for snapshot in sorted(snapshots, key=lambda each: each.ln_sigma):
-        if groups and snapshot.ln_sigma - groups[-1][0].ln_sigma <= LIKE_NONLINEARITY:
-            groups[-1].append(snapshot)
-        else:
-            groups.append([snapshot])
-    knots = jnp.asarray([np.mean([each.ln_sigma for each in group]) for group in groups], jnp.float32)
-    return PGD(knots, Band(*jnp.asarray([_fitted_band(group) for group in groups], jnp.float32).T))
+            snapshots.append(_Snapshot(float(time), both[0], both[1], reference.mesh, reference.weight))
+    times = np.array([each.ln_sigma for each in snapshots])
+    apart = np.unique(times)
+    knots = np.quantile(apart, np.linspace(0, 1, min(KNOTS, apart.size)))
+
+    def total(values: np.ndarray) -> tuple[float, np.ndarray]:
+        each = [_power_and_slope(jnp.asarray(values), jnp.asarray(knots), *snapshot) for snapshot in snapshots]
+        return float(sum(value for value, _ in each)), np.sum([slope for _, slope in each], axis=0)
+
+    best = [min(BEGIN, key=partial(_power_of_one, snapshot)) for snapshot in snapshots]
+    begin = np.array([best[np.abs(times - knot).argmin()] for knot in knots]).T.ravel()
+    bounds = np.repeat(BOUNDS, knots.size, axis=0)
+    fit = minimize(  # the minimum is flat: 1e-5, the usual bound on its slope, is percents of the power away from it
+        total, begin, jac=True, method="L-BFGS-B", bounds=bounds, options={"gtol": 1e-7, "ftol": 1e-9}
+    )
+    return _pgd(jnp.asarray(fit.x), jnp.asarray(knots))
 
 
 class _Snapshot(NamedTuple):
@@ -55,6 +66,7 @@ class _Snapshot(NamedTuple):
     position: Float32[Array, "3 particle"]
     expected: Float32[Array, "3 particle"]
     mesh: ParticleMesh
+    weight: float
 
 
 @partial(jax.jit, static_argnums=1)
@@ -66,36 +78,31 @@ def _positions(reference: Reference, integrator: Integrator) -> Float32[Array, "
     )
 
 
-def _fitted_band(snapshots: Sequence[_Snapshot]) -> tuple[float, ...]:
-    """The band whose displacement minimises the mean of (P / P_ref - 1)^2 over ln k and snapshots."""
-
-    def total(values: np.ndarray) -> tuple[float, np.ndarray]:
-        each = [_power_and_slope(jnp.asarray(values), *snapshot[1:]) for snapshot in snapshots]
-        return float(sum(value for value, _ in each)), np.sum([slope for _, slope in each], axis=0)
-
-    # alpha, and wavenumbers between the largest modes of a mesh and its corner
-    bounds = [(-30.0, 5.0), (np.log(0.05), np.log(3.0)), (np.log(0.5), np.log(5.0))]
-    begin = np.array([-1.0, 0.0, np.log(2.5)])
-    fit = minimize(  # the minimum is flat: 1e-5, the usual bound on its slope, is percents of the power away from it
-        total, begin, jac=True, method="L-BFGS-B", bounds=bounds, options={"gtol": 1e-9, "ftol": 1e-12}
-    )
-    return tuple(float(value) for value in _band(jnp.asarray(fit.x)))
+def _power_of_one(snapshot: _Snapshot, band: tuple[float, float]) -> float:
+    """What the fit minimises, of one snapshot and band."""
+    value, _ = _power_and_slope(jnp.asarray(band), jnp.asarray([snapshot.ln_sigma]), *snapshot)
+    return float(value)
 
 
-@partial(jax.jit, static_argnums=3)
+@partial(jax.jit, static_argnames=("mesh", "weight"))
 @jax.value_and_grad
 def _power_and_slope(
-    values: Float[Array, " 3"],
+    values: Float[Array, " value"],
+    knots: Float[Array, " knot"],
+    ln_sigma: Float[Array, ""],
     position: Float32[Array, "3 particle"],
     expected: Float32[Array, "3 particle"],
     mesh: ParticleMesh,
+    weight: float,
 ) -> Float[Array, ""]:
-    """What the fit of a band minimises, and its gradient."""
-    moved = position + pgd_displacement(position, _band(values), mesh)
+    """Mean of (P / P_ref - 1)^2 over ln k of one snapshot, times its weight, and the gradient in the values."""
+    band = _pgd(values, knots).band(ln_sigma.astype(jnp.float32))
+    moved = position + pgd_displacement(position, band, mesh)
     spectra = cross_power(moved, expected, mesh.box_size, 2 * mesh.particles)
-    return mean_over_ln_k((spectra.power / spectra.reference - 1) ** 2, mesh.particles)
+    return weight * mean_over_ln_k((spectra.power / spectra.reference - 1) ** 2, mesh.particles)
 
 
-def _band(values: Float[Array, " 3"]) -> Band:
-    """Band of the variables of the fit, all of order one."""
-    return Band(values[0] / 100, jnp.exp(values[1]), jnp.exp(values[2]))
+def _pgd(values: Float[Array, " value"], knots: Float[Array, " knot"]) -> PGD:
+    """The displacement of the variables of the fit: logarithms of -alpha, then of the lower ends of the bands."""
+    strength, large = jnp.exp(values).astype(jnp.float32).reshape(2, knots.size)
+    return PGD(knots.astype(jnp.float32), Band(-strength, large, jnp.full_like(large, CORNER)))

@@ -10,14 +10,14 @@ import re
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 from pydantic import Field, ValidationError
 
 from lenscast import weights as package
 from lenscast.config.errors import ConfigError, problems
-from lenscast.config.section import Section
+from lenscast.config.section import Positive, Section
 from lenscast.io.atomic import appearing
 
 if TYPE_CHECKING:
@@ -66,9 +66,9 @@ class _PublishedHPN(Section):
 class _PGD(Section):
     kind: Literal["pgd"]
     ln_sigma: Vector
-    alpha: Vector
-    large: Vector
-    small: Vector
+    alpha: tuple[Annotated[float, Field(lt=0.0)], ...]
+    large: tuple[Positive, ...]
+    small: tuple[Positive, ...]
 
 
 class _File(Section):
