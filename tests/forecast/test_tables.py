@@ -8,7 +8,7 @@ from lenscast.forecast.covariance import Covariance
 from lenscast.forecast.derivatives import DerivativeSample
 from lenscast.forecast.estimators import FisherEstimate, fisher_estimate
 from lenscast.forecast.fisher import S8
-from lenscast.forecast.tables import fisher_table
+from lenscast.forecast.tables import fisher_table, runs_table
 
 PARAMETERS = ("Omega_c", "sigma8")
 DATA = tuple(f"bin_{i}" for i in range(6))
@@ -92,3 +92,18 @@ def test_two_boxes_give_a_table_without_errors_of_errors() -> None:
 def test_prior_on_an_unknown_parameter_is_refused() -> None:
     with pytest.raises(ValueError, match=r"unknown parameter with a prior 'sigma_8'.*did you mean 'sigma8'\?"):
         fisher_table(estimate(0.1), {"sigma_8": 0.1})
+
+
+def test_runs_side_by_side_hold_the_rows_of_each() -> None:
+    tables = {"plain": fisher_table(estimate(0.1), PRIORS), "derived": fisher_table(estimate(0.3), {}, [S8(FIDUCIAL)])}
+    together = runs_table(tables).set_index(["parameter", "with_priors"])
+    for run, table in tables.items():
+        for flag in (False, True):
+            part = rows(table, "standard", with_priors=flag)
+            found = together.xs(flag, level="with_priors").reindex(part.index)
+            for column in ("sigma", "sigma_error", "conditional", "verdict"):
+                assert list(found[f"{column}_{run}"].dropna()) == list(part[column].dropna())
+    one = together.loc[("sigma8", False)]
+    assert one["sigma_ratio_derived"] == one["sigma_derived"] / one["sigma_plain"]
+    assert np.isnan(together.loc[("S8", False), "sigma_plain"])
+    assert "sigma_ratio_plain" not in together

@@ -3,6 +3,7 @@
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -75,6 +76,16 @@ def test_workflow_makes_tables_and_figures_and_then_has_nothing_to_do(finished: 
         for parameter, prior in TINY["forecast"]["priors"].items():
             assert 0 < with_priors["sigma"][parameter] < prior
     assert planned(finished) == Counter()
+
+
+def test_runs_side_by_side(finished: Path) -> None:
+    shutil.copytree(finished / "results/tiny/fisher", finished / "results/other/fisher")
+    run(finished, "compare_runs", "--config", "compare=other")
+    table = pd.read_csv(finished / "results/tiny/comparison/other/parameters.csv")
+    assert set(table["data_vector"]) == set(TINY["forecast"]["data_vectors"])
+    assert list(table["sigma_ratio_other"].dropna().unique()) == [1.0]
+    for name in TINY["forecast"]["data_vectors"]:
+        assert (finished / f"results/tiny/comparison/other/{name}.png").stat().st_size > 10_000
 
 
 def test_workflow_stores_tangents_by_axis_and_parameter(finished: Path) -> None:

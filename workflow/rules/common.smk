@@ -10,6 +10,7 @@ from lenscast import config as experiment
 from lenscast import weights
 
 training = config.pop("training", workflow.source_path("../../configs/training.yaml"))
+others = config.pop("compare", "")
 try:
     CONFIG = experiment.load_config(config, ", ".join(map(str, workflow.configfiles)) or "config")
     TRAINING = experiment.read_training(training)
@@ -23,6 +24,7 @@ BATCHES = {name: seeds for batches in CONFIG.batches.values() for name, seeds in
 ROLES = {name: "trained on" if name in TRAINING.references else "held out" for name in TRAINING.simulations}
 TRAINED = f"results/training/{TRAINING.run}"
 TRAINING_SETTINGS = TRAINING.model_dump(mode="json")
+OTHER_RUNS = [name for name in str(others).split(",") if name]
 THEORY = find_spec("camb") is not None
 CORRECTION = SETTINGS["simulation"]["correction"]
 

@@ -1,6 +1,7 @@
 """The Fisher forecast as a table, with everything that qualifies its numbers beside them."""
 
 from collections.abc import Mapping, Sequence
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -49,6 +50,31 @@ def fisher_table(
         area_ratio=estimate.area_ratio,
         note=AREA_NOTE,
     )
+
+
+def runs_table(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Errors of one data vector in several runs side by side, by the standard estimator.
+
+    Parameters
+    ----------
+    tables : of `fisher_table`, by run; a parameter that a run does not have is empty there.
+
+    Returns
+    -------
+    Columns parameter and with_priors; for each run sigma, its jackknife error, conditional error and verdict, named
+    <column>_<run>; for each but the first sigma and conditional error over those of the first, <column>_ratio_<run>.
+    """
+    keys, (first, *others) = ["parameter", "with_priors"], tables
+    columns = ["sigma", "sigma_error", "conditional", "verdict"]
+    joined = pd.concat(
+        {run: table[table["estimator"] == "standard"].set_index(keys)[columns] for run, table in tables.items()},
+        axis=1,
+        sort=False,
+    )
+    joined.columns = [f"{column}_{run}" for run, column in joined.columns]
+    for run, column in product(others, ["sigma", "conditional"]):
+        joined[f"{column}_ratio_{run}"] = joined[f"{column}_{run}"] / joined[f"{column}_{first}"]
+    return joined.reset_index()
 
 
 def _rows(
