@@ -58,8 +58,7 @@ def variants() -> list[Variant]:
     steps |= {f"{kind} {tol:g}": Adaptive(kind, tol, tol) for kind, tol in (("tsit5", 1e-2), ("dopri5", 1e-3))}
     listed = [Variant("time steps", name, {"integrator": value}, None) for name, value in steps.items()]
     listed += [Variant("time steps, HPN", f"bullfrog {n}", _steps(n), "hpn") for n in (5, 8, 12, 20, 40)]
-    for correction in (None, "hpn"):
-        label = ", HPN" if correction else ""
+    for correction, label in ((None, ""), ("hpn", ", HPN"), ("pgd", ", PGD")):
         listed += [Variant(f"particles{label}", f"{n}^3", {"particles": n}, correction) for n in (32, 64, 96, 128)]
         listed += [Variant(f"planes{label}", f"{n}^2", {"plane_mesh": n}, correction) for n in (128, 256, 512, 1024)]
     listed += [Variant("force mesh", f"factor {n}", {"mesh_factor": n}, None) for n in (1, 2)]

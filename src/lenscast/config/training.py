@@ -38,7 +38,7 @@ class LossConfig(Section):
     """Weights of the terms of the loss, means over snapshots."""
 
     position: NonNegative = Field(description="weight of the mean squared distance of particles [cells^2]")
-    power: NonNegative = Field(description="weight of the mean of (P / P_ref - 1)^2 over ln k")
+    power: NonNegative = Field(description="weight of the mean of ln(1 + ((P / P_ref - 1) / 0.05)^2) over ln k")
     correlation: NonNegative = Field(description="weight of the mean of ln(1 + (1 - r) / 1e-4) over ln k")
 
     @model_validator(mode="after")

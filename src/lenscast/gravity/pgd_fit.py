@@ -28,9 +28,9 @@ BOUNDS = ((np.log(1e-4), np.log(3.0)), (np.log(0.05), np.log(CORNER)))
 def fit_pgd(references: Mapping[str, Reference], integrator: Integrator) -> PGD:
     """The displacement that brings power spectra nearest to the references.
 
-    Bands at a few quantiles of ln sigma, fitted to all snapshots at once, whatever their cells and redshifts: that is how
-    the displacement scales with resolution. The upper end of the bands is the corner of the mesh: fits that were free
-    to lower it did not.
+    Bands at a few quantiles of ln sigma, fitted to all snapshots at once, whatever their cells and redshifts: that is
+    how the displacement scales with resolution. The upper end of the bands is the corner of the mesh: fits that were
+    free to lower it did not.
 
     Parameters
     ----------
@@ -39,8 +39,8 @@ def fit_pgd(references: Mapping[str, Reference], integrator: Integrator) -> PGD:
     """
     snapshots: list[_Snapshot] = []
     for reference in references.values():
-        times = nonlinearity(reference.cosmology, reference.mesh)(jnp.log(reference.a[1:].astype(jnp.float32)))
-        for time, *both in zip(times, _positions(reference, integrator), reference.position, strict=True):
+        ln_sigma = nonlinearity(reference.cosmology, reference.mesh)(jnp.log(reference.a[1:].astype(jnp.float32)))
+        for time, *both in zip(ln_sigma, _positions(reference, integrator), reference.position, strict=True):
             snapshots.append(_Snapshot(float(time), both[0], both[1], reference.mesh, reference.weight))
     times = np.array([each.ln_sigma for each in snapshots])
     apart = np.unique(times)
@@ -52,7 +52,7 @@ def fit_pgd(references: Mapping[str, Reference], integrator: Integrator) -> PGD:
 
     best = [min(BEGIN, key=partial(_power_of_one, snapshot)) for snapshot in snapshots]
     begin = np.array([best[np.abs(times - knot).argmin()] for knot in knots]).T.ravel()
-    bounds = np.repeat(BOUNDS, knots.size, axis=0)
+    bounds: np.ndarray = np.repeat(BOUNDS, knots.size, axis=0)
     fit = minimize(  # the minimum is flat: 1e-5, the usual bound on its slope, is percents of the power away from it
         total, begin, jac=True, method="L-BFGS-B", bounds=bounds, options={"gtol": 1e-7, "ftol": 1e-9}
     )
