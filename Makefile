@@ -30,7 +30,7 @@ validate: $(STAMP) ## simulations beside finer ones with the same phases, theory
 	$(IN_VENV) snakemake validate $(SNAKEMAKE_ARGS)
 
 test: $(STAMP) ## the tests
-	$(IN_VENV) pytest $(ARGS)
+	$(IN_VENV) pytest --numprocesses=auto --maxprocesses=8 --dist=loadfile $(ARGS)
 
 lint: $(STAMP) ## style, types, dependency direction and workflow
 	$(IN_VENV) ruff check .
