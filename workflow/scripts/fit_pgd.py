@@ -15,7 +15,7 @@ from lenscast.gravity.pgd_fit import fit_pgd
 settings = snakemake.params.settings
 references = {Path(path).stem: build.reference(path) for path in snakemake.input.references}
 pgd = fit_pgd(references, integrator_of(**settings["simulation"]["integrator"]))
-card = training.card(pgd, references, settings, "mean of (P / P_ref - 1)^2 over ln k and snapshots")
+card = training.card(pgd, references, settings, "mean of ln(1 + ((P / P_ref - 1) / 0.05)^2) over ln k and snapshots")
 io.save_correction(snakemake.output.weights, pgd, card)
 for row in zip(pgd.ln_sigma, *pgd.bands, strict=True):
     log.info("ln sigma = %.2f: alpha = %.4g, k_l = %.3g, k_s = %.3g per cell", *row)

@@ -29,8 +29,11 @@ __all__ = [
     "field_power",
     "matter_power",
     "mean_over_ln_k",
+    "power_error",
     "power_today",
 ]
+
+POWER_ERROR = 0.05
 
 
 class MeasuredPower(NamedTuple):
@@ -168,6 +171,19 @@ def mean_over_ln_k(values: Float[Array, " shell"], particles: int) -> Float[Arra
     """
     weights = 1 / np.arange(1, particles // 2 + 1)
     return jnp.sum(values[: weights.size] * weights) / weights.sum()
+
+
+def power_error(spectra: CrossPower, particles: int) -> Float[Array, ""]:
+    """Mean of ln(1 + ((P / P_ref - 1) / 0.05)^2) over ln k up to the Nyquist wavenumber of the particles.
+
+    The logarithm keeps the last modes before it, which no correction brings back, from outweighing all others.
+
+    Parameters
+    ----------
+    spectra : from `cross_power`.
+    particles : per side of the box.
+    """
+    return mean_over_ln_k(jnp.log1p(((spectra.power / spectra.reference - 1) / POWER_ERROR) ** 2), particles)
 
 
 class _Shells(NamedTuple):

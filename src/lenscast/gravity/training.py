@@ -17,14 +17,13 @@ import optax
 from jaxtyping import Array, Float
 
 from lenscast.gravity.correction import ForceCorrection
-from lenscast.gravity.matter_power import cross_power, mean_over_ln_k
+from lenscast.gravity.matter_power import cross_power, mean_over_ln_k, power_error
 from lenscast.gravity.mesh import Particles
 from lenscast.gravity.nbody import Integrator, nbody
 from lenscast.gravity.reference import Reference
 
 __all__ = ["Loss", "State", "Training", "initial_state", "loss", "train"]
 
-POWER_ERROR = 0.05
 DECORRELATION = 1e-4
 
 
@@ -35,10 +34,9 @@ class Loss:
     Attributes
     ----------
     position : of the mean squared distance of particles from their reference, in squared cells.
-    power : of the mean of ln(1 + ((P / P_ref - 1) / 0.05)^2) over ln k, to the Nyquist wavenumber of the particles: the
-        logarithm keeps the last modes before it, which no filter brings back, from outweighing all others.
-    correlation : of the mean of ln(1 + (1 - r) / 1e-4) over the same, r = P_x / sqrt(P P_ref) the cross-correlation
-        coefficient: the logarithm counts what is gained or lost alike where r is near 1 and where it is not.
+    power : of `power_error`.
+    correlation : of the mean of ln(1 + (1 - r) / 1e-4) over ln k as there, r = P_x / sqrt(P P_ref) the
+        cross-correlation coefficient: the logarithm counts what is gained or lost alike where r is near 1 and not.
     """
 
     position: float
@@ -108,8 +106,7 @@ def loss(
         apart = apart - mesh.box_size * jnp.round(apart / mesh.box_size)
         squared = jnp.mean(jnp.sum(apart**2, axis=0)).astype(jnp.float64) / mesh.cell_size**2
         spectra = cross_power(position, expected, mesh.box_size, 2 * mesh.particles)
-        off = (spectra.power / spectra.reference - 1) / POWER_ERROR
-        power = mean_over_ln_k(jnp.log1p(off**2), mesh.particles)
+        power = power_error(spectra, mesh.particles)
         decorrelation = mean_over_ln_k(jnp.log1p((1 - spectra.correlation) / DECORRELATION), mesh.particles)
         return weights.position * squared + weights.power * power + weights.correlation * decorrelation
 
