@@ -64,13 +64,13 @@ def load() -> str:
 
 
 def write(
-    folder: Path,
+    document: Path,
     tables: Mapping[str, Sequence[Mapping[str, Any]]],
     versions: Mapping[str, str],
     notes: Sequence[str],
 ) -> str:
-    """Write each table that has rows as CSV and all of them as speed.md, and return the latter."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write all tables that have rows as Markdown and each but the bars as CSV beside it; return the text."""
+    document.parent.mkdir(parents=True, exist_ok=True)
     columns = {
         "nbody": NBODY_COLUMNS,
         "tangents": TANGENT_COLUMNS,
@@ -89,13 +89,12 @@ def write(
     for name, rows in tables.items():
         if not rows:
             continue
-        frame = pd.DataFrame(rows)
-        frame.to_csv(folder / f"{name}.csv", index=False, float_format="%.6g")
+        if name != "bars":
+            pd.DataFrame(rows).to_csv(document.with_name(f"{name}.csv"), index=False, float_format="%.6g")
         shown = columns[name]
         text += [f"## {titles[name]}", "", _markdown([list(shown.values())] + [_cells(row, shown) for row in rows]), ""]
-    document = "\n".join(text)
-    (folder / "speed.md").write_text(document)
-    return document
+    document.write_text("\n".join(text))
+    return document.read_text()
 
 
 def _listed(versions: Mapping[str, str]) -> str:

@@ -4,7 +4,8 @@
     make benchmarks ARGS=--large           128^3 too
     make benchmarks ARGS="--rounds 3 --sizes 64 --cores 1"
 
-Tables go to benchmarks/results. README.md says what is compared and how.
+Tables go to benchmarks/results: all of them to speed.md, one alone (--only) to a file of its name. README.md says what
+is compared and how.
 """
 
 import argparse
@@ -36,7 +37,7 @@ TANGENTS = {
     Subject("lenscast", "N-body, 6 tangents"): Subject("lenscast", "N-body from parameters"),
     Subject("lenscast", "kappa, 6 tangents"): Subject("lenscast", "kappa"),
 }
-CORRECTIONS = {Subject("lenscast", "N-body, HPN"): Subject("lenscast", "N-body")}
+CORRECTIONS = {Subject("lenscast", f"N-body, {kind}"): Subject("lenscast", "N-body") for kind in ("HPN", "PGD")}
 ADJOINTS = {
     Subject("lenscast", f"gradient, {steps}, {adjoint}"): Subject("lenscast", f"loss, {steps}")
     for steps, adjoints in {
@@ -179,7 +180,9 @@ def main() -> None:
     parser.add_argument("--cores", type=int, nargs="+", default=[1, 2], help="numbers of cores (1 2)")
     parser.add_argument("--rounds", type=int, default=7, help="measurements of each program (7)")
     parser.add_argument("--seconds", type=float, default=0.5, help="CPU time of one measurement, at least (0.5)")
-    parser.add_argument("--only", choices=["nbody", "tangents", "corrections", "adjoints"], help="one table")
+    parser.add_argument(
+        "--only", choices=["nbody", "tangents", "corrections", "adjoints"], help="one table, in a file of its own"
+    )
     parser.add_argument("--output", type=Path, default=HERE / "results", help="folder of the tables")
     options = parser.parse_args()
 
@@ -209,7 +212,8 @@ def main() -> None:
         name: number for rows in tables.values() for row in rows for name, number in row.pop("versions").items()
     }
     notes += [f"Medians of {options.rounds} rounds; ratios within a round, with quartiles.", *left_out]
-    print(report.write(options.output, {"bars": bars(nbody, tangents, corrections), **tables}, versions, notes))
+    document = options.output / f"{options.only or 'speed'}.md"
+    print(report.write(document, {"bars": bars(nbody, tangents, corrections), **tables}, versions, notes))
     wrong = sorted({f"{row['code']} ({row['program']}, {row['particles']}^3)" for row in nbody if not row["agrees"]})
     if wrong:
         raise SystemExit(f"not the same simulation as lenscast's: {', '.join(wrong)}")
