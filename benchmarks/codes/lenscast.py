@@ -118,6 +118,7 @@ PROGRAMS = {
     "N-body from parameters": simulate_from_parameters,
     "N-body, 6 tangents": simulate_tangents,
     "N-body, HPN": partial(simulate, weights="hpn"),
+    "N-body, PGD": partial(simulate, weights="pgd"),
     "loss, fixed steps": partial(train, integrator=FIXED),
     "loss, adaptive": partial(train, integrator=ADAPTIVE),
     **{f"gradient, fixed steps, {name}": partial(train, integrator=FIXED, adjoint=name) for name in list(ADJOINTS)[:2]},
