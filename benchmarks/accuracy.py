@@ -103,7 +103,7 @@ def errors(vectors: np.ndarray, reference: np.ndarray, table: pd.DataFrame) -> d
     ratio = vectors.mean(axis=0) / reference.mean(axis=0) - 1
     spectrum = (table["statistic"] == "power_spectrum").to_numpy()
     low = spectrum & (table["high"] <= ELL_MAX).to_numpy()
-    found = {"C_ell, ell < 1008": np.abs(ratio[low]).max(), "C_ell, all": np.abs(ratio[spectrum]).max()}
+    found = {"C_ell, ell < 1008": np.abs(ratio[low]).max(), "C_ell, ell < 2160": np.abs(ratio[spectrum]).max()}
     peaks = table[table["statistic"] == "peaks"]
     for scale, rows in peaks.groupby("scale_arcmin"):
         counts, expected = vectors[:, rows.index].mean(axis=0), reference[:, rows.index].mean(axis=0)
@@ -113,14 +113,21 @@ def errors(vectors: np.ndarray, reference: np.ndarray, table: pd.DataFrame) -> d
 
 @style.styled
 def figure(frame: pd.DataFrame) -> Figure:
-    """Error against time, one panel a statistic, one line a group of variants."""
+    """Error against time, one panel a statistic, one line a group of variants; colours tell corrections apart."""
     quantities = [column for column in frame.columns if column not in ("group", "variant", TIME)]
     drawn, panels = style.grid(1, len(quantities), (3.4, 3.2), sharex=True)
-    looks = [(colour, marker) for marker in ("o", "s") for colour in style.COLOURS]
+    parts = [group.partition(", ") for group in dict.fromkeys(frame["group"])]
+    colours = dict(zip(dict.fromkeys(kind for *_, kind in parts), style.COLOURS, strict=False))
+    markers = dict(zip(dict.fromkeys(what for what, *_ in parts), style.MARKERS, strict=False))
     for panel, quantity in zip(panels[0], quantities, strict=True):
-        for (colour, marker), (group, rows) in zip(looks, frame.groupby("group", sort=False), strict=False):
-            panel.plot(rows[TIME], 100 * rows[quantity], marker=marker, color=colour, label=group, linewidth=0.8)
-        panel.set(xscale="log", yscale="log", title=quantity, xlabel=f"{TIME} of a box")
+        for group, rows in frame.groupby("group", sort=False):
+            what, _, kind = group.partition(", ")
+            look = {"marker": markers[what], "color": colours[kind], "linewidth": 0.8}
+            panel.plot(rows[TIME], 100 * rows[quantity], label=group, **look)
+        panel.set(xscale="log", yscale="log", title=quantity.replace("C_ell, ell", "$C_\\ell$, $\\ell$"))
+        panel.set_xlabel(f"{TIME.replace(' [s]', '')} of a box [s]")
+        for axis in (panel.xaxis, panel.yaxis):
+            style.plain_ticks(axis)
     panels[0, 0].set_ylabel("error [%]")
     drawn.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return drawn
