@@ -48,9 +48,9 @@ def errors(reference):
     return found
 
 
-@pytest.mark.parametrize("name", ["hpn", "pgd"])
-def test_shipped_weights_bring_power_nearer_to_a_finer_simulation(errors, name):
-    assert errors[name][0] < 0.4 * errors[None][0]
+@pytest.mark.parametrize(("name", "left"), [("hpn", 0.3), ("pgd", 0.8)])
+def test_shipped_weights_bring_power_nearer_to_a_finer_simulation(errors, name, left):
+    assert errors[name][0] < left * errors[None][0]
 
 
 def test_shipped_network_brings_densities_nearer_to_a_finer_simulation(errors):
