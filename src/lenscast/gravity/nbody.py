@@ -159,7 +159,8 @@ def nbody(
     else:
         method = _adaptive(integrator, cosmology, _Forces(mesh, gain))
     kept = diffrax.SaveAt(ts=times[1:])
-    if times.size == 2:  # of a loop that saves once XLA makes straight code, and saves at every step
+    once = times.size == 2
+    if once:  # XLA makes straight code of a loop that saves once, and saves at every step
         kept = diffrax.SaveAt(t1=True)
     elif save is not None or isinstance(correction, PGD):
         kept = diffrax.SaveAt(ts=times[1:], fn=lambda t, y, args: output(t, y))
@@ -176,7 +177,7 @@ def nbody(
         adjoint=adjoint or diffrax.ForwardMode(),
         max_steps=method.max_steps,
     )
-    if times.size == 2:
+    if once:
         last = output(times[-1], jax.tree.map(lambda x: x[0], solution.ys))
         return jax.tree.map(lambda x: x[None], last)
     return solution.ys

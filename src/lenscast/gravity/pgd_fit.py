@@ -11,10 +11,11 @@ import numpy as np
 from jaxtyping import Array, Float, Float32
 from scipy.optimize import minimize
 
+from lenscast.gravity.comparison import snapshots
 from lenscast.gravity.correction import CORNER, nonlinearity
 from lenscast.gravity.matter_power import cross_power, power_error
 from lenscast.gravity.mesh import ParticleMesh
-from lenscast.gravity.nbody import Integrator, nbody
+from lenscast.gravity.nbody import Integrator
 from lenscast.gravity.pgd import PGD, Band, pgd_displacement
 from lenscast.gravity.reference import Reference
 
@@ -37,20 +38,20 @@ def fit_pgd(references: Mapping[str, Reference], integrator: Integrator) -> PGD:
     references : by name.
     integrator : of the simulations that are corrected.
     """
-    snapshots: list[_Snapshot] = []
+    found: list[_Snapshot] = []
     for reference in references.values():
         ln_sigma = nonlinearity(reference.cosmology, reference.mesh)(jnp.log(reference.a[1:].astype(jnp.float32)))
-        for time, *both in zip(ln_sigma, _positions(reference, integrator), reference.position, strict=True):
-            snapshots.append(_Snapshot(float(time), both[0], both[1], reference.mesh, reference.weight))
-    times = np.array([each.ln_sigma for each in snapshots])
+        for time, *both in zip(ln_sigma, snapshots(reference, integrator), reference.position, strict=True):
+            found.append(_Snapshot(float(time), both[0], both[1], reference.mesh, reference.weight))
+    times = np.array([each.ln_sigma for each in found])
     apart = np.unique(times)
     knots = np.quantile(apart, np.linspace(0, 1, min(KNOTS, apart.size)))
 
     def total(values: np.ndarray) -> tuple[float, np.ndarray]:
-        each = [_power_and_slope(jnp.asarray(values), jnp.asarray(knots), *snapshot) for snapshot in snapshots]
+        each = [_power_and_slope(jnp.asarray(values), jnp.asarray(knots), *snapshot) for snapshot in found]
         return float(sum(value for value, _ in each)), np.sum([slope for _, slope in each], axis=0)
 
-    best = [min(BEGIN, key=partial(_power_of_one, snapshot)) for snapshot in snapshots]
+    best = [min(BEGIN, key=partial(_power_of_one, snapshot)) for snapshot in found]
     begin = np.array([best[np.abs(times - knot).argmin()] for knot in knots]).T.ravel()
     bounds: np.ndarray = np.repeat(BOUNDS, knots.size, axis=0)
     fit = minimize(  # the minimum is flat: 1e-5, the usual bound on its slope, is percents of the power away from it
@@ -67,15 +68,6 @@ class _Snapshot(NamedTuple):
     expected: Float32[Array, "3 particle"]
     mesh: ParticleMesh
     weight: float
-
-
-@partial(jax.jit, static_argnums=1)
-def _positions(reference: Reference, integrator: Integrator) -> Float32[Array, "snapshot 3 particle"]:
-    """Snapshots of the simulation without a correction."""
-    mesh, start = reference.mesh, reference.start
-    return nbody(
-        start, reference.a, reference.cosmology, mesh, integrator, save=lambda particles: particles.position(mesh)
-    )
 
 
 def _power_of_one(snapshot: _Snapshot, band: tuple[float, float]) -> float:
