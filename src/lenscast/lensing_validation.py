@@ -11,17 +11,19 @@ from itertools import pairwise
 from types import MappingProxyType
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 
-from lenscast.cosmology import Parameters, cosmology
+from lenscast.cosmology import Cosmology, Parameters, cosmology
 from lenscast.forecast.boxes import box_means, jackknife_error, leave_one_out_means
-from lenscast.lensing import Lightcone
+from lenscast.lensing import Lightcone, lensing_weights
+from lenscast.lensing.sources import source_planes
 from lenscast.numerics.quadrature import gauss_legendre
 from lenscast.statistics.region_window import region_averages
 from lenscast.statistics.statistic import Region
-from lenscast.theory import NODES_PER_BIN, bin_averages, limber, matter_power, plane_sum
+from lenscast.theory import NODES_PER_BIN, MatterPower, bin_averages, limber, matter_power, plane_sum
 
 __all__ = ["comparison_table", "published_spectra", "theory_spectra"]
 
@@ -109,8 +111,8 @@ def theory_spectra(
     ell = np.geomspace(1.0, np.sqrt(2) * np.pi / region.pixel_radian, 512)
     rows = []
     for source, z in enumerate(z_source):
-        exact = bin_averages(limber(nodes, (z,), cosmos, power), ell_edges)[0]
-        seen = plane_sum(ell, (z,), cosmos, power, lightcone)[0]
+        exact = bin_averages(_limber(nodes, z, cosmos, power), ell_edges)[0]
+        seen = plane_sum(ell, _weights(z, cosmos, lightcone), cosmos, power, lightcone)[0]
 
         def spectrum(at: Float[np.ndarray, "y x"], seen: Float[np.ndarray, " ell"] = seen) -> Float[np.ndarray, "y x"]:
             return np.asarray(np.interp(at, ell, seen, left=0.0))
@@ -145,9 +147,19 @@ def published_spectra(z_source: Sequence[float], ell_edges: Sequence[float]) -> 
     parameters = Parameters.from_config(KTNG_PARAMETERS)
     power = matter_power(parameters, KTNG_SOURCE, MODEL)
     nodes, weights = gauss_legendre(np.asarray(KTNG_EDGES), NODES_PER_BIN)
-    spectrum = limber(nodes.ravel(), (KTNG_SOURCE,), jax.jit(cosmology)(parameters), power)[0]
+    spectrum = _limber(nodes.ravel(), KTNG_SOURCE, jax.jit(cosmology)(parameters), power)[0]
     exact = (spectrum.reshape(nodes.shape) * weights).sum(axis=-1) / weights.sum(axis=-1)
     ktng = 1e-10 * np.array(KTNG)
     columns = {"ktng": ktng, "dll_hpn": ktng * DLL_HPN, "dll_pm": ktng * DLL_PM, "ktng_limber": exact}
     table = pd.DataFrame({"low": KTNG_EDGES[:-1], **columns}).iloc[shared]
     return table.assign(statistic=SPECTRUM, source_1=same[0]).reset_index(drop=True)
+
+
+def _weights(z: float, cosmos: Cosmology, lightcone: Lightcone) -> Float[np.ndarray, "plane 1"]:
+    """Weights of the planes for sources at one redshift."""
+    return np.asarray(lensing_weights(source_planes([z]), jnp.zeros(1), cosmos, lightcone))
+
+
+def _limber(ell: Float[np.ndarray, " ell"], z: float, cosmos: Cosmology, power: MatterPower) -> np.ndarray:
+    """Spectrum of sources at one redshift, integrated along the line of sight [sr]."""
+    return limber(ell, lambda planes: _weights(z, cosmos, planes), cosmos, power, z)

@@ -8,14 +8,15 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pandas as pd
-from jaxtyping import Array, Float32, Float64, Int
+from jaxtyping import Array, Float, Float32, Float64, Int
 
 from lenscast.forecast.derivatives import SummaryAndJacobian, summary_and_jacobian
 from lenscast.simulate import noise_maps
 from lenscast.statistics.statistic import Statistic
 
-__all__ = ["Summaries", "bin_table", "expected_and_jacobian", "summarise"]
+__all__ = ["Summaries", "bin_table", "calibrated", "expected_and_jacobian", "summarise"]
 
 
 class Summaries(NamedTuple):
@@ -67,6 +68,7 @@ def summarise(
 def expected_and_jacobian(
     kappa: Float32[Array, "source y x"],
     tangents: Float32[Array, "param source y x"],
+    own: Float32[Array, "kind source y x"],
     seed: Int[Array, ""] | int,
     realisation: Int[Array, ""] | int,
     statistics: Sequence[Statistic],
@@ -76,23 +78,48 @@ def expected_and_jacobian(
 ) -> SummaryAndJacobian:
     """Expected data vector of one map and its derivative with respect to each parameter.
 
+    The Jacobian's rows are the parameters that sources share, and then, kind by kind, those of each source.
+
     Parameters
     ----------
     kappa, seed, realisation, statistics, sigma_pixel, draws : as of `summarise`.
-    tangents : derivative of kappa with respect to each parameter.
+    tangents : derivative of kappa with respect to each parameter that sources share.
+    own : derivative of the map of each source with respect to a parameter of its own, for each kind of these.
     quantity : method of the statistics to differentiate; the check of derivatives passes another than "expected".
     """
 
     def of(statistic: Statistic) -> SummaryAndJacobian:
+        source = np.array([each["source_1"] for each in statistic.bins()])
+        is_separate = all(each["source_2"] is None for each in statistic.bins())
+        # where no datum mixes sources, one tangent serves the parameters of a kind for all of them
+        rows = jnp.concatenate([tangents, own if is_separate else _one_at_a_time(own)])
+
         def of_one(noise: Float32[Array, "source y x"]) -> SummaryAndJacobian:
-            return summary_and_jacobian(lambda maps: getattr(statistic, quantity)(maps, noise), kappa, tangents)
+            return summary_and_jacobian(lambda maps: getattr(statistic, quantity)(maps, noise), kappa, rows)
 
         if quantity == "expected" and not statistic.needs_noise:
-            return of_one(jnp.zeros_like(kappa))
-        return _mean_over_noise(of_one, kappa.shape, seed, realisation, sigma_pixel, draws)
+            summary, jacobian = of_one(jnp.zeros_like(kappa))
+        else:
+            summary, jacobian = _mean_over_noise(of_one, kappa.shape, seed, realisation, sigma_pixel, draws)
+        if is_separate:
+            is_of = source[None] == np.arange(len(kappa))[:, None]
+            each_own = jacobian[len(tangents) :, None] * is_of[None]
+            jacobian = jnp.concatenate([jacobian[: len(tangents)], each_own.reshape(-1, len(source))])
+        return SummaryAndJacobian(summary, jacobian)
 
     summaries, jacobians = zip(*map(of, statistics), strict=True)
     return SummaryAndJacobian(jnp.concatenate(summaries), jnp.concatenate(jacobians, axis=-1))
+
+
+def calibrated(kappa: Float32[Array, "source y x"], m: Float[Array, " source"]) -> Float32[Array, "source y x"]:
+    """Maps as a survey with multiplicative biases m of its shear sees them, (1 + m_b) kappa_b."""
+    return (1 + m).astype(kappa.dtype)[:, None, None] * kappa
+
+
+def _one_at_a_time(own: Float32[Array, "kind source y x"]) -> Float32[Array, "param source y x"]:
+    """Tangents in each of which the map of one source moves."""
+    each = jnp.eye(own.shape[1], dtype=own.dtype)[None, :, :, None, None] * own[:, None]
+    return each.reshape(-1, *own.shape[1:])
 
 
 def _mean_over_noise(

@@ -25,6 +25,8 @@ ROLES = {name: "trained on" if name in TRAINING.references else "held out" for n
 TRAINED = f"results/training/{TRAINING.run}"
 TRAINING_SETTINGS = TRAINING.model_dump(mode="json")
 OTHER_RUNS = [name for name in str(others).split(",") if name]
+BIASES = experiment.of_sources("m", CONFIG.survey.sources.number)
+TANGENTS = [name for name in CONFIG.forecast.parameters if name != "m"]
 THEORY = find_spec("camb") is not None
 CORRECTION = SETTINGS["simulation"]["correction"]
 
@@ -55,6 +57,11 @@ def _without_docstrings(file):
             if isinstance(getattr(body[0].value, "value", None), str):
                 body[0].value.value = ""
     return ast.dump(tree)
+
+
+def sources_file():
+    """The file of redshift distributions, if there is one: an input of what simulates."""
+    return [file for key, file in SETTINGS["survey"]["sources"].items() if key == "file"]
 
 
 def weights_file(correction):
@@ -96,24 +103,28 @@ def weights_hash(correction):
 
 def simulation_settings(cosmology):
     """What the maps of a cosmology depend on."""
+    values = CONFIG.cosmologies[cosmology]
     return {
-        "cosmology": CONFIG.cosmologies[cosmology],
+        "cosmology": {name: values[name] for name in experiment.PARAMETERS},
+        "systematics": {name: values[name] for name in values if name not in experiment.PARAMETERS + BIASES},
         "simulation": SETTINGS["simulation"],
         "lightcone": SETTINGS["lightcone"],
-        "z_source": SETTINGS["survey"]["z_source"],
+        "sources": SETTINGS["survey"]["sources"],
+        "alignment": {key: SETTINGS["systematics"][key] for key in ("z_pivot", "C1_rho_crit")},
         "weights": weights_hash(CORRECTION),
     }
 
 
-def statistics_settings():
+def statistics_settings(cosmology="fiducial"):
     """What the summaries of given maps depend on."""
     return {
+        "m": [CONFIG.cosmologies[cosmology][name] for name in BIASES],
         "statistics": SETTINGS["statistics"],
         "pixels": CONFIG.lightcone.pixels,
         "field_deg": CONFIG.lightcone.field_deg,
         "sigma_e": CONFIG.survey.sigma_e,
         "n_gal": CONFIG.survey.n_gal,
-        "n_sources": len(CONFIG.survey.z_source),
+        "n_sources": CONFIG.survey.sources.number,
     }
 
 

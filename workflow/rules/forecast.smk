@@ -18,9 +18,9 @@ rule forecast:
         runtime=30,
     params:
         statistics=lambda wildcards: CONFIG.forecast.data_vectors[wildcards.data_vector],
-        parameters=CONFIG.forecast.parameters,
-        priors=CONFIG.forecast.priors,
-        fiducial=SETTINGS["cosmology"],
+        parameters=CONFIG.parameters,
+        priors=CONFIG.priors,
+        fiducial=CONFIG.fiducial,
         area_deg2=CONFIG.survey.area_deg2,
         region=statistics_settings(),
         code=FORECAST_CODE,

@@ -20,7 +20,9 @@ def variant_settings(variant):
         "simulation": simulation,
         "weights": weights_hash(simulation["correction"]),
         "lightcone": SETTINGS["lightcone"] | {"planes": CONFIG.validation.planes(CONFIG.cosmology, thickness)},
-        "z_source": validation["z_source"],
+        "sources": {"kind": "planes", "z": validation["z_source"]},
+        "systematics": {},
+        "alignment": simulation_settings("fiducial")["alignment"],
         "noise_size": particles,
     }
 
@@ -39,4 +41,5 @@ def validation_statistics():
     return statistics_settings() | {
         "statistics": {name: SETTINGS["statistics"][name] for name in ("power_spectrum", "peaks")},
         "n_sources": len(CONFIG.validation.z_source),
+        "m": len(CONFIG.validation.z_source) * [0.0],
     }

@@ -1,6 +1,7 @@
 rule simulate:
     input:
         weights=weights_file(CORRECTION),
+        sources=sources_file(),
     output:
         maps=f"{RESULTS}/maps/{{cosmology}}/{{batch}}.h5",
     log:
@@ -24,6 +25,7 @@ rule simulate:
 rule differentiate:
     input:
         weights=weights_file(CORRECTION),
+        sources=sources_file(),
     output:
         maps=f"{RESULTS}/tangents/{{cosmology}}/{{batch}}.h5",
     log:
@@ -34,12 +36,12 @@ rule differentiate:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=simulation_memory(tangents=len(CONFIG.forecast.parameters)),
+        mem_mb=simulation_memory(tangents=sum(name in experiment.PARAMETERS for name in TANGENTS)),
         runtime=480,
     params:
         seeds=seeds_of,
         settings=lambda wildcards: simulation_settings(wildcards.cosmology),
-        parameters=CONFIG.forecast.parameters,
+        parameters=TANGENTS,
         code=MAP_CODE,
     script:
         "../scripts/differentiate.py"

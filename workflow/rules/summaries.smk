@@ -14,7 +14,7 @@ rule measure:
         mem_mb=4000,
         runtime=60,
     params:
-        settings=statistics_settings(),
+        settings=lambda wildcards: statistics_settings(wildcards.cosmology),
         draws=lambda wildcards: 1 if wildcards.cosmology == "fiducial" else CONFIG.derivatives.noise_realisations,
         code=SUMMARY_CODE,
     script:
@@ -38,6 +38,7 @@ rule measure_derivatives:
         runtime=60,
     params:
         settings=statistics_settings(),
+        parameters=CONFIG.forecast.parameters,
         draws=CONFIG.derivatives.noise_realisations,
         quantity="expected",
         code=SUMMARY_CODE,

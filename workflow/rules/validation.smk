@@ -11,6 +11,7 @@ use rule measure_derivatives as measure_through_mask with:
         f"{RESULTS}/benchmarks/measure_through_mask/{{cosmology}}/{{batch}}.tsv"
     params:
         settings=statistics_settings() | {"statistics": {"peaks": SETTINGS["statistics"]["peaks"]}},
+        parameters=CONFIG.forecast.parameters,
         draws=CONFIG.derivatives.noise_realisations,
         quantity="through_mask",
         code=SUMMARY_CODE,
@@ -35,7 +36,7 @@ rule compare_derivatives:
         runtime=60,
     params:
         statistics=SPECTRA_AND_COUNTS,
-        steps=CONFIG.finite_differences.steps,
+        steps=CONFIG.steps,
         code=FORECAST_CODE,
     script:
         "../scripts/compare_derivatives.py"

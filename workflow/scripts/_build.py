@@ -8,13 +8,15 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from pydantic import TypeAdapter
 
 from lenscast import io
 from lenscast.config.simulation import PARAMETERS, LightconeConfig, SimulationConfig
+from lenscast.config.survey import SourcesConfig
 from lenscast.cosmology import Parameters, cosmology
 from lenscast.gravity import Correction, ParticleMesh, Particles
 from lenscast.gravity.reference import Reference
-from lenscast.lensing import shape_noise_rms
+from lenscast.lensing import AlignmentModel, Systematics, shape_noise_rms
 from lenscast.simulate import Simulation
 from lenscast.statistics.registry import statistics_from_config
 from lenscast.statistics.statistic import Statistic
@@ -23,8 +25,15 @@ from lenscast.statistics.statistic import Statistic
 def simulation(settings: Mapping[str, Any]) -> Simulation:
     """What `simulate` and `differentiate` run; a `noise_size` in the settings makes different resolutions one box."""
     sections = SimulationConfig(**settings["simulation"]), LightconeConfig(**settings["lightcone"])
-    made = Simulation.from_config(*sections, settings["z_source"])
+    sources = TypeAdapter(SourcesConfig).validate_python(settings["sources"])
+    made = Simulation.from_config(*sections, sources, AlignmentModel(**settings["alignment"]))
     return replace(made, noise_size=settings.get("noise_size"))
+
+
+def parameters(settings: Mapping[str, Any]) -> tuple[Parameters, Systematics]:
+    """Cosmological and nuisance parameters of a simulation."""
+    number = len(simulation(settings).sources)
+    return Parameters.from_config(settings["cosmology"]), Systematics.from_values(settings["systematics"], number)
 
 
 def correction(settings: Mapping[str, Any]) -> Correction | None:
@@ -56,7 +65,7 @@ def map_coordinates(simulation: Simulation, seeds: Sequence[int]) -> dict[str, d
     """Axes of the maps of some boxes, in the order in which they are made."""
     numbers = np.arange(simulation.realisations)
     index = {"seed": np.repeat(seeds, numbers.size), "realisation": np.tile(numbers, len(seeds))}
-    return {"map": index, "source": {"z": simulation.z_source}}
+    return {"map": index, "source": {"z": simulation.sources.mean}}
 
 
 class Measurement(NamedTuple):

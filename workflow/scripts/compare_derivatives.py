@@ -19,7 +19,8 @@ shifted = {}
 for path in map(Path, snakemake.input.shifted):
     shifted.setdefault(path.parent.name, []).append(io.load(path))
 index = pd.concat([file.coordinates["map"] for file in automatic])
-bins, names = (automatic[0].coordinates[axis] for axis in ("bin", "param"))
+bins, param = (automatic[0].coordinates[axis] for axis in ("bin", "param"))
+names = param[param["name"].isin(p.steps)]
 
 
 def sample(jacobian, rows):
@@ -34,9 +35,9 @@ def difference(quantity, step, suffix):
     return np.stack([central_difference(*each) for each in zip(plus, minus, steps, strict=True)], axis=1)
 
 
-jacobian = np.concatenate([file.variables["jacobian"].values for file in automatic])
+jacobian = np.concatenate([file.variables["jacobian"].values[:, names.index] for file in automatic])
 masked = [io.load(path) for path in snakemake.input.masked]
-through_mask = np.concatenate([file.variables["jacobian"].values for file in masked]).mean(axis=0)
+through_mask = np.concatenate([file.variables["jacobian"].values[:, names.index] for file in masked]).mean(axis=0)
 through_mask = pd.Series(
     np.column_stack([through_mask, through_mask.sum(axis=1)]).ravel(),
     pd.MultiIndex.from_product([names["name"], [*masked[0].coordinates["bin"]["name"], "total"]]),

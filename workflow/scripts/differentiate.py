@@ -8,19 +8,23 @@ import jax
 
 import _build as build
 from lenscast import io
-from lenscast.cosmology import Parameters
 from lenscast.simulate import maps_and_tangents
 
 settings, seeds, names = snakemake.params.settings, snakemake.params.seeds, tuple(snakemake.params.parameters)
 simulation, correction = build.simulation(settings), build.correction(settings)
-parameters = Parameters.from_config(settings["cosmology"])
-maps = jax.jit(lambda seed, parameters: maps_and_tangents(seed, parameters, simulation, names, correction))
-coordinates = {**build.map_coordinates(simulation, seeds), "param": {"name": names}}
+parameters = build.parameters(settings)
+maps = jax.jit(lambda seed, parameters: maps_and_tangents(seed, *parameters, simulation, names, correction))
+shared = [name for name in names if name != "delta_z"]
+coordinates = {**build.map_coordinates(simulation, seeds), "param": {"name": shared}}
 what = f"{simulation.lightcone.planes} planes, {simulation.realisations} maps, {len(names)} tangents"
 with io.writer(snakemake.output.maps, coordinates, provenance(snakemake, seeds)) as file:
     for seed in progress(seeds, log, what):
-        kappa, tangents = maps(seed, parameters)
-        axes = ("map", "param", "source", "y", "x")
-        kappa = io.Variable(kappa, ("map", "source", "y", "x"), "1", "convergence, noise-free")
-        tangents = io.Variable(tangents, axes, "1 per unit of the parameter", "derivative of the convergence")
-        file.append({"kappa": kappa, "tangents": tangents})
+        kappa, tangents, shifts = maps(seed, parameters)
+        axes, unit = ("map", "source", "y", "x"), "1 per unit of the parameter"
+        variables = {
+            "kappa": io.Variable(kappa, axes, "1", "convergence, noise-free"),
+            "tangents": io.Variable(tangents, (axes[0], "param", *axes[1:]), unit, "derivative of the convergence"),
+        }
+        if shifts is not None:
+            variables["shifts"] = io.Variable(shifts, axes, "1", "derivative of each source's map by its own delta_z")
+        file.append(variables)

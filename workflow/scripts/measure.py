@@ -5,14 +5,16 @@ from _job import progress, provenance, start
 log = start(snakemake)
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from _build import measurement
 from lenscast import io
-from lenscast.summarise import bin_table, summarise
+from lenscast.summarise import bin_table, calibrated, summarise
 
 (statistics, rms), draws = measurement(snakemake.params.settings), snakemake.params.draws
-measured = jax.jit(lambda kappa, seed, realisation: summarise(kappa, seed, realisation, statistics, rms, draws))
+m = jnp.array(snakemake.params.settings["m"])
+measured = jax.jit(lambda k, seed, number: summarise(calibrated(k, m), seed, number, statistics, rms, draws))
 maps = io.load(snakemake.input.maps, names=[])
 index = maps.coordinates["map"]
 coordinates = {"map": index, "bin": bin_table(statistics)}

@@ -9,21 +9,26 @@ import numpy as np
 
 from _build import measurement
 from lenscast import io
+from lenscast.config import of_sources
 from lenscast.summarise import bin_table, expected_and_jacobian
 
 (statistics, rms), draws = measurement(snakemake.params.settings), snakemake.params.draws
 quantity = snakemake.params.quantity
-derive = jax.jit(lambda k, t, seed, number: expected_and_jacobian(k, t, seed, number, statistics, rms, draws, quantity))
-index, param = (io.load(snakemake.input.maps, names=[]).coordinates[axis] for axis in ("map", "param"))
-coordinates = {"map": index, "param": param, "bin": bin_table(statistics)}
+derive = jax.jit(lambda *maps: expected_and_jacobian(*maps, statistics, rms, draws, quantity))
+index, shared = (io.load(snakemake.input.maps, names=[]).coordinates[axis] for axis in ("map", "param"))
+kinds = {"delta_z": "shifts", "m": "kappa"}  # of parameters that each source has, and their tangents: d kappa / dm = kappa
+kinds = {name: kinds[name] for name in snakemake.params.parameters if name in kinds}
+names = [*shared["name"], *(each for name in kinds for each in of_sources(name, snakemake.params.settings["n_sources"]))]
+coordinates = {"map": index, "param": {"name": names}, "bin": bin_table(statistics)}
 seeds = sorted(set(index["seed"]))
 with io.writer(snakemake.output.summaries, coordinates, provenance(snakemake, seeds)) as file:
     for seed in progress(seeds, log, f"{len(statistics)} statistics, {draws} noise draws"):
         rows = np.flatnonzero(index["seed"] == seed)
         maps = io.load(snakemake.input.maps, select={"map": slice(rows[0], rows[-1] + 1)}).variables
         kappas, tangents = maps["kappa"].values, maps["tangents"].values
+        own = np.stack([maps[each].values for each in kinds.values()] or [kappas], axis=1)[:, : len(kinds)]
         numbers = index["realisation"][rows]
-        values = [derive(k, t, seed, r) for k, t, r in zip(kappas, tangents, numbers, strict=True)]
+        values = [derive(k, t, o, seed, r) for k, t, o, r in zip(kappas, tangents, own, numbers, strict=True)]
         expected, jacobian = (np.stack(column) for column in zip(*values, strict=True))
         unit = "see bins, per unit of the parameter"
         file.append(

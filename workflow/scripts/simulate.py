@@ -8,13 +8,12 @@ import jax
 
 import _build as build
 from lenscast import io
-from lenscast.cosmology import Parameters
 from lenscast.simulate import convergence_maps
 
 settings, seeds = snakemake.params.settings, snakemake.params.seeds
 simulation, correction = build.simulation(settings), build.correction(settings)
-parameters = Parameters.from_config(settings["cosmology"])
-maps = jax.jit(lambda seed, parameters: convergence_maps(seed, parameters, simulation, correction))
+parameters = build.parameters(settings)
+maps = jax.jit(lambda seed, parameters: convergence_maps(seed, *parameters, simulation, correction))
 coordinates = build.map_coordinates(simulation, seeds)
 what = f"{simulation.lightcone.planes} planes, {simulation.realisations} maps"
 with io.writer(snakemake.output.maps, coordinates, provenance(snakemake, seeds)) as file:

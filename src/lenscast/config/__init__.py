@@ -22,6 +22,7 @@ from .geometry import check_field, check_multipoles, check_planes, check_scales
 from .sampling import check_batches, check_covariance, check_parameters, check_seeds, check_steps
 from .section import Section
 from .simulation import PARAMETERS
+from .survey import of_sources
 from .training import TrainingConfig
 from .validation import check_validation
 
@@ -33,6 +34,7 @@ __all__ = [
     "TrainingConfig",
     "json_schema",
     "load_config",
+    "of_sources",
     "read_config",
     "read_training",
 ]

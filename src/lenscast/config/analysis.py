@@ -7,8 +7,10 @@ from pydantic import Field
 
 from .section import Distinct, Increasing, IncreasingPositive, Name, Positive, Section, choices, known
 from .simulation import PARAMETERS, CosmologyConfig
+from .survey import SYSTEMATICS
 
-ParameterName = Annotated[str, known("parameter", PARAMETERS), choices(PARAMETERS)]
+ALL_PARAMETERS = PARAMETERS + SYSTEMATICS
+ParameterName = Annotated[str, known("parameter", ALL_PARAMETERS), choices(ALL_PARAMETERS)]
 SCALES = "starlet scales, increasing, each 2^j pixels of the map within 10 % [arcmin]"
 
 
@@ -85,6 +87,7 @@ class StatisticsConfig(Section):
 
 STATISTICS = tuple(StatisticsConfig.model_fields)
 StatisticName = Annotated[str, known("statistic", STATISTICS), choices(STATISTICS)]
+OfSources = Annotated[tuple[Positive, ...], Field(min_length=1)]
 DataVector = Annotated[tuple[StatisticName, ...], Field(min_length=1), Distinct]
 
 
@@ -92,12 +95,20 @@ class ForecastConfig(Section):
     """What is forecast from which statistics."""
 
     parameters: Annotated[tuple[ParameterName, ...], Distinct] = Field(
-        min_length=1, description="parameters of the Fisher matrix"
+        min_length=1, description="parameters of the Fisher matrix; delta_z and m are one for each source"
     )
-    priors: dict[ParameterName, Positive] = Field(description="Gaussian standard deviation by parameter")
+    priors: dict[ParameterName, Positive | OfSources] = Field(
+        description="Gaussian standard deviation by parameter; of delta_z and m one for all sources or a list"
+    )
     data_vectors: dict[Name, DataVector] = Field(
         min_length=1, description="forecasts by name: the statistics that each one joins"
     )
+
+
+def shifted(fiducial: dict[str, float], name: str, step: float) -> dict[str, dict[str, float]]:
+    """Values of all parameters where one of them is moved: `<name>_plus`, `_minus`, `_plus_half`, `_minus_half`."""
+    shifts = {"plus": 1.0, "minus": -1.0, "plus_half": 0.5, "minus_half": -0.5}
+    return {f"{name}_{label}": {**fiducial, name: fiducial[name] + shift * step} for label, shift in shifts.items()}
 
 
 class FiniteDifferencesConfig(Section):
@@ -107,12 +118,7 @@ class FiniteDifferencesConfig(Section):
     boxes: int = Field(ge=1, description="number of boxes, the first ones of the derivatives")
 
     def cosmologies(self, cosmology: CosmologyConfig) -> dict[str, dict[str, float]]:
-        """Parameters of `fiducial` and of `<name>_plus`, `_minus`, `_plus_half` and `_minus_half` by step."""
+        """Cosmological parameters of `fiducial` and of those of `shifted` by step."""
         fiducial = cosmology.model_dump()
-        shifts = {"plus": 1.0, "minus": -1.0, "plus_half": 0.5, "minus_half": -0.5}
-        shifted = {
-            f"{name}_{label}": {**fiducial, name: fiducial[name] + shift * step}
-            for name, step in self.steps.items()
-            for label, shift in shifts.items()
-        }
-        return {"fiducial": fiducial, **shifted}
+        moved = [shifted(fiducial, name, step) for name, step in self.steps.items() if name in fiducial]
+        return {"fiducial": fiducial} | {label: values for each in moved for label, values in each.items()}

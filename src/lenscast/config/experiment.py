@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from .analysis import FiniteDifferencesConfig, ForecastConfig, StatisticsConfig
+from .analysis import FiniteDifferencesConfig, ForecastConfig, StatisticsConfig, shifted
 from .section import Name, Section
 from .simulation import (
     CosmologyConfig,
@@ -10,8 +10,8 @@ from .simulation import (
     LightconeConfig,
     SeedsConfig,
     SimulationConfig,
-    SurveyConfig,
 )
+from .survey import PER_SOURCE_SYSTEMATICS, SurveyConfig, SystematicsConfig, of_sources
 from .validation import ValidationConfig
 
 
@@ -23,6 +23,7 @@ class Config(Section):
     simulation: SimulationConfig
     lightcone: LightconeConfig
     survey: SurveyConfig
+    systematics: SystematicsConfig
     covariance: SeedsConfig
     derivatives: DerivativesConfig
     boxes_per_batch: int = Field(ge=1, description="boxes that one job simulates")
@@ -38,9 +39,42 @@ class Config(Section):
         return max(peaks.reach(self.lightcone.starlet_level(scale)) for scale in peaks.scales_arcmin)
 
     @property
+    def fiducial(self) -> dict[str, float]:
+        """Value of every parameter that a forecast can have, by name."""
+        of_source = [name for each in PER_SOURCE_SYSTEMATICS for name in self._expanded(each)]
+        return {**self.cosmology.model_dump(), **self.systematics.values, **dict.fromkeys(of_source, 0.0)}
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Parameters of the forecast, those of each source by their own names."""
+        return tuple(name for each in self.forecast.parameters for name in self._expanded(each))
+
+    @property
+    def priors(self) -> dict[str, float]:
+        """Standard deviation of each prior, those of each source by their own names."""
+        priors = {}
+        for name, width in self.forecast.priors.items():
+            names = self._expanded(name)
+            priors |= dict(zip(names, width if isinstance(width, tuple) else len(names) * [width], strict=True))
+        return priors
+
+    @property
+    def steps(self) -> dict[str, float]:
+        """Step of each finite difference, those of each source by their own names."""
+        steps = self.finite_differences.steps
+        return {each: step for name, step in steps.items() for each in self._expanded(name)}
+
+    @property
     def cosmologies(self) -> dict[str, dict[str, float]]:
-        """Parameters by cosmology: `fiducial` and those of the finite differences."""
-        return self.finite_differences.cosmologies(self.cosmology)
+        """Values of all parameters by name of the simulation: `fiducial` and those of the finite differences."""
+        found = {"fiducial": self.fiducial}
+        for name, step in self.steps.items():
+            found |= shifted(self.fiducial, name, step)
+        return found
+
+    def _expanded(self, name: str) -> tuple[str, ...]:
+        """Parameters that a name stands for."""
+        return of_sources(name, self.survey.sources.number)
 
     @property
     def batches(self) -> dict[str, dict[str, range]]:

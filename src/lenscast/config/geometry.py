@@ -13,7 +13,8 @@ from pydantic import ValidationError
 
 from .analysis import FiniteDifferencesConfig, StatisticsConfig
 from .errors import Problem
-from .simulation import CosmologyConfig, LightconeConfig, SimulationConfig, SurveyConfig
+from .simulation import CosmologyConfig, LightconeConfig, SimulationConfig
+from .survey import SurveyConfig
 
 SPEED_OF_LIGHT_OVER_H0 = 2997.92458
 MIN_REGION_PIXELS = 16
@@ -44,7 +45,7 @@ def _source_distances(
             shifted = CosmologyConfig.model_validate(parameters)
         except ValidationError:  # a step that is too large: `check_steps` reports it
             continue
-        distances[name] = comoving_distance(survey.z_source[-1], shifted)
+        distances[name] = comoving_distance(survey.sources.z_max, shifted)
     return distances
 
 
@@ -66,7 +67,7 @@ def check_planes(
         where = f"chi = {chi[named]:.0f}" + ("" if named == "fiducial" else f" in the cosmology {named}")
         yield Problem(
             "lightcone.planes",
-            f"{planes}, before z_source = {survey.z_source[-1]:g} ({where}); "
+            f"{planes}, before the sources at z = {survey.sources.z_max:g} ({where}); "
             f"raise lightcone.planes to {math.ceil(chi[farthest] / thickness)}",
         )
     chi_start = comoving_distance(1.0 / simulation.a_start - 1.0, cosmology)

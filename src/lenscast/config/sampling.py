@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from .analysis import FiniteDifferencesConfig, ForecastConfig, StatisticsConfig
 from .errors import Problem
-from .simulation import CosmologyConfig, DerivativesConfig, LightconeConfig, SeedsConfig, SurveyConfig
+from .simulation import PARAMETERS, CosmologyConfig, DerivativesConfig, LightconeConfig, SeedsConfig
+from .survey import PER_SOURCE_SYSTEMATICS, Feedback, SurveyConfig, SystematicsConfig, of_sources
 
 DODELSON_SCHNEIDER_MARGIN = 5
 
@@ -63,12 +64,14 @@ def check_covariance(
     boxes_per_batch: int,
 ) -> Iterator[Problem]:
     """Maps outnumber the data by what the factor of Dodelson & Schneider (2013, arXiv:1304.2593) needs."""
-    lengths = {name: statistics.length(vector, len(survey.z_source)) for name, vector in forecast.data_vectors.items()}
+    sources = survey.sources.number
+    parameters = sum(len(of_sources(name, sources)) for name in forecast.parameters)
+    lengths = {name: statistics.length(vector, sources) for name, vector in forecast.data_vectors.items()}
     for name, length in lengths.items():
-        if length < len(forecast.parameters):
+        if length < parameters:
             yield Problem(
                 f"forecast.data_vectors.{name}",
-                f"its {length} data cannot constrain the {len(forecast.parameters)} of forecast.parameters; "
+                f"its {length} data cannot constrain the {parameters} of forecast.parameters; "
                 "add bins or statistics, or fix parameters by leaving them out",
             )
     longest = max(lengths, key=lambda name: lengths[name])
@@ -82,8 +85,20 @@ def check_covariance(
         )
 
 
-def check_parameters(forecast: ForecastConfig, finite_differences: FiniteDifferencesConfig) -> Iterator[Problem]:
-    """Priors and steps are for parameters of the forecast, each of which has a step."""
+def check_parameters(
+    survey: SurveyConfig,
+    systematics: SystematicsConfig,
+    forecast: ForecastConfig,
+    finite_differences: FiniteDifferencesConfig,
+) -> Iterator[Problem]:
+    """Parameters have an effect; priors and steps are for parameters of the forecast; cosmological ones have a step."""
+    key, cosmological = "forecast.parameters", [name for name in forecast.parameters if name in PARAMETERS]
+    if not cosmological:
+        yield Problem(key, f"none is cosmological; add one or more of {', '.join(PARAMETERS)}")
+    if "log10_T_AGN" in forecast.parameters and not isinstance(systematics.baryons, Feedback):
+        yield Problem(key, "log10_T_AGN needs baryons; set systematics.baryons.kind to hmcode2020 or remove it")
+    if "eta" in forecast.parameters and systematics.A_IA == 0:
+        yield Problem(key, "eta changes nothing at systematics.A_IA = 0; give another A_IA or remove eta")
     for section, names in (
         ("forecast.priors", forecast.priors),
         ("finite_differences.steps", finite_differences.steps),
@@ -95,15 +110,22 @@ def check_parameters(forecast: ForecastConfig, finite_differences: FiniteDiffere
                     f"{name} is not in forecast.parameters ({', '.join(forecast.parameters)}); "
                     "add it there or remove this line",
                 )
-    for name in forecast.parameters:
+    for name in cosmological:
         if name not in finite_differences.steps:
             yield Problem(f"finite_differences.steps.{name}", f"missing; give the step of {name}, above 0")
+    for name, width in forecast.priors.items():
+        wanted = survey.sources.number if name in PER_SOURCE_SYSTEMATICS else 1
+        if isinstance(width, tuple) and (len(width) != wanted or name not in PER_SOURCE_SYSTEMATICS):
+            allowed = f"one number, or a list of {wanted}" if name in PER_SOURCE_SYSTEMATICS else "one number"
+            yield Problem(f"forecast.priors.{name}", f"a list of {len(width)} given; give {allowed}")
 
 
 def check_steps(cosmology: CosmologyConfig, finite_differences: FiniteDifferencesConfig) -> Iterator[Problem]:
-    """Steps stay inside the ranges of the parameters."""
+    """Steps stay inside the ranges of the cosmological parameters."""
     cosmologies = finite_differences.cosmologies(cosmology)
     for name, step in finite_differences.steps.items():
+        if name not in PARAMETERS:
+            continue
         low, high = (cosmologies[f"{name}_{side}"] for side in ("minus", "plus"))
         try:
             CosmologyConfig.model_validate(low)

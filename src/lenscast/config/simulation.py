@@ -1,4 +1,4 @@
-"""Sections of the config that decide what is simulated: cosmology, box, lightcone, survey and seeds."""
+"""Sections of the config that decide what is simulated: cosmology, box, lightcone and seeds."""
 
 import math
 from typing import Annotated, Literal
@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 from lenscast import weights
 
 from .errors import did_you_mean
-from .section import IncreasingPositive, Section
+from .section import Section
 
 SCALE_TOLERANCE = 0.1
 
@@ -113,6 +113,9 @@ class LightconeConfig(Section):
     realisations_per_box: int = Field(
         ge=1, description="maps from one box, each with its own rotations, flips and shifts of the planes"
     )
+    projection: Literal["born", "ray_tracing"] = Field(
+        description="how light travels: straight (born), or deflected by every plane (ray_tracing)"
+    )
 
     @property
     def pixel_arcmin(self) -> float:
@@ -135,15 +138,6 @@ class LightconeConfig(Section):
         if level < 1 or abs(scale_arcmin / self.starlet_scale(level) - 1.0) >= SCALE_TOLERANCE:
             raise ValueError(f"{scale_arcmin:g} arcmin is not 2^j pixels of {self.pixel_arcmin:.4g} arcmin within 10 %")
         return level
-
-
-class SurveyConfig(Section):
-    """Sources, shape noise and sky area."""
-
-    z_source: IncreasingPositive = Field(min_length=1, description="redshifts of the sources, increasing")
-    area_deg2: float = Field(gt=0.0, le=41253.0, description="survey area [deg^2]")
-    sigma_e: float = Field(gt=0.0, description="shape noise per ellipticity component")
-    n_gal: float = Field(gt=0.0, description="galaxies per arcmin^2 at each source redshift")
 
 
 class SeedsConfig(Section):

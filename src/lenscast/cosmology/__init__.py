@@ -33,3 +33,6 @@ class Cosmology(eqx.Module):
 def cosmology(parameters: Parameters) -> Cosmology:
     """Cosmology of the given parameters."""
     return Cosmology(parameters, distances(parameters), growth(parameters), power_table(parameters))
+
+
+from lenscast.cosmology.baryons import baryon_suppression  # noqa: E402

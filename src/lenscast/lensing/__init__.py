@@ -1,19 +1,36 @@
-"""Lensing: the lightcone of a periodic box, source weights, convergence and shape noise."""
+"""Lensing: the lightcone of a periodic box, sources and their systematics, convergence and shape noise."""
 
+from lenscast.lensing.alignment import AlignmentModel, alignment_weights
 from lenscast.lensing.born import convergence_born
+from lenscast.lensing.feedback import suppressed, suppression_wavenumbers
 from lenscast.lensing.lightcone import Lightcone, Orientation, density_planes, orientation, plane_window, sky
 from lenscast.lensing.noise import shape_noise, shape_noise_rms
-from lenscast.lensing.sources import lensing_weights
+from lenscast.lensing.raytracing import DeflectedSky, deflected_sky
+from lenscast.lensing.sources import Sources, lensing_weights, plane_strength, source_shares
+from lenscast.lensing.systematics import Systematics
+from lenscast.lensing.weights import Weights, plane_weights
 
 __all__ = [
+    "AlignmentModel",
+    "DeflectedSky",
     "Lightcone",
     "Orientation",
+    "Sources",
+    "Systematics",
+    "Weights",
+    "alignment_weights",
     "convergence_born",
+    "deflected_sky",
     "density_planes",
     "lensing_weights",
     "orientation",
+    "plane_strength",
+    "plane_weights",
     "plane_window",
     "shape_noise",
     "shape_noise_rms",
     "sky",
+    "source_shares",
+    "suppressed",
+    "suppression_wavenumbers",
 ]

@@ -1,0 +1,142 @@
+"""Sections of the config on the survey: sources, shape noise, sky area, and what is not known about them."""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from .section import IncreasingPositive, Section
+
+LOG10_T_AGN_RANGE = (7.3, 8.3)
+SHARED_SYSTEMATICS = ("A_IA", "eta", "log10_T_AGN")
+PER_SOURCE_SYSTEMATICS = ("delta_z", "m")
+SYSTEMATICS = SHARED_SYSTEMATICS + PER_SOURCE_SYSTEMATICS
+
+
+class PlaneSources(Section):
+    """Sources at single redshifts."""
+
+    kind: Literal["planes"] = Field(description="planes: sources at single redshifts")
+    z: IncreasingPositive = Field(min_length=1, description="redshifts of the sources, increasing")
+
+    @property
+    def number(self) -> int:
+        """Number of sources."""
+        return len(self.z)
+
+    @property
+    def z_max(self) -> float:
+        """Redshift of the farthest galaxies."""
+        return self.z[-1]
+
+
+class SmailSources(Section):
+    """Tomographic bins of equal numbers of galaxies, n(z) ~ z^2 exp[-(z / z0)^alpha]."""
+
+    kind: Literal["smail"] = Field(description="smail: tomographic bins of n(z) ~ z^2 exp[-(z / z0)^alpha]")
+    z0: float = Field(gt=0.0, description="redshift z0 of n(z)")
+    alpha: float = Field(gt=0.0, description="power alpha of n(z)")
+    bins: int = Field(ge=1, le=20, description="tomographic bins of equal numbers of galaxies")
+    sigma_z: float = Field(ge=0.0, le=1.0, description="scatter of photometric redshifts in units of 1 + z")
+    z_max: float = Field(gt=0.0, le=10.0, description="largest redshift of a galaxy")
+
+    @property
+    def number(self) -> int:
+        """Number of sources."""
+        return self.bins
+
+
+class TabulatedSources(Section):
+    """Redshift distributions in a file."""
+
+    kind: Literal["table"] = Field(description="table: redshift distributions in a file")
+    file: str = Field(
+        description="text file; columns: increasing redshifts, and n(z) of each source in any unit, linear between rows"
+    )
+
+    @cached_property
+    def table(self) -> np.ndarray:
+        """Rows of the file."""
+        return np.loadtxt(Path(self.file), ndmin=2)
+
+    @property
+    def number(self) -> int:
+        """Number of sources."""
+        return self.table.shape[1] - 1
+
+    @property
+    def z_max(self) -> float:
+        """Redshift of the farthest galaxies."""
+        return float(self.table[np.any(self.table[:, 1:] > 0, axis=1), 0].max())
+
+    @model_validator(mode="after")
+    def _is_a_table_of_distributions(self) -> "TabulatedSources":
+        try:
+            table = self.table
+        except (OSError, ValueError) as error:
+            raise ValueError(f"cannot read {self.file} ({error}); give a text file of numbers in columns") from None
+        if table.shape[0] < 2 or table.shape[1] < 2:
+            raise ValueError(f"{self.file} has {table.shape[0]} rows and {table.shape[1]} columns; 2 is the least of both")
+        z, n = table[:, 0], table[:, 1:]
+        if not (np.all(np.isfinite(table)) and z[0] >= 0 and np.all(np.diff(z) > 0)):
+            raise ValueError(f"{self.file}: redshifts in the first column must increase from 0 or more; sort the rows")
+        if np.any(n < 0) or np.any(n.max(axis=0) == 0):
+            raise ValueError(f"{self.file}: n(z) in the other columns must be 0 or more, and not 0 everywhere")
+        return self
+
+
+SourcesConfig = Annotated[
+    PlaneSources | SmailSources | TabulatedSources,
+    Field(discriminator="kind", description="redshifts of the sources: planes, smail, or table"),
+]
+
+
+class SurveyConfig(Section):
+    """Sources, shape noise and sky area."""
+
+    sources: SourcesConfig
+    area_deg2: float = Field(gt=0.0, le=41253.0, description="survey area [deg^2]")
+    sigma_e: float = Field(gt=0.0, description="shape noise per ellipticity component")
+    n_gal: float = Field(gt=0.0, description="galaxies per arcmin^2 at each source redshift")
+
+
+class NoBaryons(Section):
+    """Dark matter only."""
+
+    kind: Literal["none"] = Field(description="none: dark matter only")
+
+
+class Feedback(Section):
+    """Suppression of small scales by feedback."""
+
+    kind: Literal["hmcode2020"] = Field(description="hmcode2020: feedback as of HMCode2020 (arXiv:2009.01858)")
+    log10_T_AGN: float = Field(
+        ge=LOG10_T_AGN_RANGE[0],
+        le=LOG10_T_AGN_RANGE[1],
+        description="strength of feedback, log10 of the temperature of AGN heating in K",
+    )
+
+
+class SystematicsConfig(Section):
+    """Fiducial values of the nuisance parameters; those of redshifts and calibration are 0."""
+
+    A_IA: float = Field(ge=-20.0, le=20.0, description="amplitude of intrinsic alignments (NLA)")
+    eta: float = Field(ge=-10.0, le=10.0, description="power of (1 + z) / (1 + z_pivot) of intrinsic alignments")
+    z_pivot: float = Field(ge=0.0, le=10.0, description="redshift at which their amplitude is A_IA")
+    C1_rho_crit: float = Field(gt=0.0, description="their normalisation C1 times the critical density today")
+    baryons: NoBaryons | Feedback = Field(
+        discriminator="kind", description="baryonic feedback: none, or hmcode2020, which has log10_T_AGN"
+    )
+
+    @property
+    def values(self) -> dict[str, float]:
+        """Fiducial values of the parameters that all sources share."""
+        feedback = {"log10_T_AGN": self.baryons.log10_T_AGN} if isinstance(self.baryons, Feedback) else {}
+        return {"A_IA": self.A_IA, "eta": self.eta, **feedback}
+
+
+def of_sources(name: str, sources: int) -> tuple[str, ...]:
+    """Parameters that a name in the config stands for: delta_z and m are one for each source."""
+    return tuple(f"{name}_{number}" for number in range(1, sources + 1)) if name in PER_SOURCE_SYSTEMATICS else (name,)

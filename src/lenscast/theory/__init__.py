@@ -1,0 +1,17 @@
+"""Theory beside the simulations: matter power of CAMB, and the convergence spectra that follow from it."""
+
+from lenscast.theory.matter import MatterPower, matter_power, matter_power_table
+from lenscast.theory.spectra import NODES_PER_BIN, Galaxies, bin_averages, limber, pairs, plane_sum, spectra_table
+
+__all__ = [
+    "NODES_PER_BIN",
+    "Galaxies",
+    "MatterPower",
+    "bin_averages",
+    "limber",
+    "matter_power",
+    "matter_power_table",
+    "pairs",
+    "plane_sum",
+    "spectra_table",
+]

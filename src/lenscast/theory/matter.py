@@ -1,0 +1,143 @@
+"""Nonlinear matter power of CAMB, an optional dependency (the extra `theory`)."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+from jaxtyping import Array, Float
+from scipy.interpolate import RectBivariateSpline
+
+from lenscast.cosmology import Parameters, baryon_suppression, cosmology
+from lenscast.cosmology.power import linear_power
+from lenscast.gravity.matter_power import PowerToday
+
+__all__ = ["MatterPower", "matter_power", "matter_power_table"]
+
+REDSHIFTS_PER_UNIT = 32
+K_MAX = 20.0  # h/Mpc: a power law serves beyond, and sigma8 is complete to 1e-6
+
+
+@dataclasses.dataclass(frozen=True)
+class MatterPower:
+    """Matter power of a cosmology from CAMB, linear and nonlinear; built by `matter_power`.
+
+    `feedback`, a function of z and ln k, multiplies the nonlinear power.
+    """
+
+    interpolators: Mapping[str, Any]
+    feedback: RectBivariateSpline | None = None
+
+    def linear(self, k: Float[np.ndarray, " k"], z: float = 0.0) -> Float[np.ndarray, " k"]:
+        """Linear power [(Mpc/h)^3] at k [h/Mpc] and redshift z."""
+        return np.asarray(self.interpolators["linear"].P(z, k))
+
+    def nonlinear(self, k: Float[np.ndarray, " k"], z: float = 0.0) -> Float[np.ndarray, " k"]:
+        """Nonlinear power [(Mpc/h)^3] at k [h/Mpc] and redshift z."""
+        power = np.asarray(self.interpolators["nonlinear"].P(z, k))
+        return power if self.feedback is None else power * self.feedback(z, np.log(k), grid=False)
+
+
+def matter_power(
+    parameters: Parameters,
+    z_max: float = 0.0,
+    model: str = "takahashi",
+    log10_T_AGN: Float[Array, ""] | None = None,
+) -> MatterPower:
+    """Matter power of CAMB up to a redshift, with sigma8 as asked.
+
+    Parameters
+    ----------
+    parameters : cosmological parameters.
+    z_max : largest redshift that matters; the table goes beyond it by a twentieth, where the last plane may lie.
+    model : of nonlinear power, by CAMB's name: "takahashi" is halofit, "mead2020" is HMCode2020.
+    log10_T_AGN : strength of baryonic feedback, see `baryon_suppression`; None without baryons.
+
+    Raises
+    ------
+    ValueError
+        If CAMB is not installed or does not have the model.
+
+    References: Lewis et al. (2000), astro-ph/9911177; Takahashi et al. (2012), arXiv:1208.2701; Mead et al. (2021),
+    arXiv:2009.01858.
+    """
+    camb = _camb()
+    if model not in camb.nonlinear.halofit_version_names:
+        known = ", ".join(camb.nonlinear.halofit_version_names)
+        raise ValueError(f"model = {model!r}: CAMB's models of nonlinear power are {known}")
+    value = {name: float(each) for name, each in vars(parameters).items()}
+    h = value["h"]
+    settings = camb.CAMBparams(WantCls=False)
+    settings.set_cosmology(
+        H0=100 * h, ombh2=value["Omega_b"] * h**2, omch2=value["Omega_c"] * h**2, mnu=0.0, num_massive_neutrinos=0
+    )
+    settings.set_dark_energy(w=value["w0"], wa=value["wa"], dark_energy_model="ppf")
+    settings.InitPower.set_params(As=2e-9, ns=value["n_s"])
+    end = 1.05 * z_max + 0.05
+    redshifts = np.linspace(0, end, 2 + int(REDSHIFTS_PER_UNIT * end)) if z_max > 0 else np.zeros(1)
+    settings.NonLinear = camb.model.NonLinear_both
+    settings.NonLinearModel.set_params(halofit_version=model)
+    settings.set_matter_power(redshifts=[float(z) for z in redshifts[::-1]], kmax=K_MAX * h)
+    results = camb.get_transfer_functions(settings)
+    results.calc_power_spectra()
+    amplitude = 2e-9 * (value["sigma8"] / results.get_sigma8_0()) ** 2
+    settings.InitPower.set_params(As=amplitude, ns=value["n_s"])
+    results.power_spectra_from_transfer(settings.InitPower)
+    return MatterPower(
+        {
+            kind: results.get_matter_power_interpolator(nonlinear=kind == "nonlinear", extrap_kmax=1e3)
+            for kind in ("linear", "nonlinear")
+        },
+        None if log10_T_AGN is None else _feedback(parameters, end, log10_T_AGN),
+    )
+
+
+def _feedback(parameters: Parameters, z_max: float, log10_T_AGN: Float[Array, ""]) -> RectBivariateSpline:
+    """`baryon_suppression` up to a redshift and 100 h/Mpc; beyond, its value there."""
+    z, k = np.linspace(0, z_max, 8 + int(16 * z_max)), np.geomspace(1e-3, 100.0, 160)
+    suppression = jax.jit(lambda p, T: baryon_suppression(jnp.asarray(k), jnp.asarray(1 / (1 + z)), cosmology(p), T))
+    return RectBivariateSpline(z, np.log(k), np.asarray(suppression(parameters, log10_T_AGN)), s=0)
+
+
+def matter_power_table(powers: Sequence[PowerToday], parameters: Parameters) -> pd.DataFrame:
+    """Matter power of simulations beside theory, one row per shell of wavenumber.
+
+    Columns: k [h/Mpc] and, in (Mpc/h)^3, power and its error; corrected and its error, linear theory times the ratio of
+    a box's power to that of its own linear modes, NaN where these end; linear (Eisenstein & Hu), linear_camb, halofit.
+    Errors are those of the mean over boxes.
+
+    Parameters
+    ----------
+    powers : of boxes with the same geometry, 2 or more.
+    parameters : cosmological parameters.
+    """
+    k = np.asarray(powers[0].evolved.k)
+    theory, linear = matter_power(parameters), np.asarray(linear_power(jnp.asarray(k), parameters))
+    evolved = np.stack([np.asarray(each.evolved.power) for each in powers])
+    initial = np.full_like(evolved, np.nan)
+    initial[:, : powers[0].linear.k.size] = [np.asarray(each.linear.power) for each in powers]
+    corrected = linear * evolved / initial
+    return pd.DataFrame(
+        {
+            "k": k,
+            "power": evolved.mean(axis=0),
+            "error": evolved.std(axis=0, ddof=1) / len(powers) ** 0.5,
+            "corrected": corrected.mean(axis=0),
+            "corrected_error": corrected.std(axis=0, ddof=1) / len(powers) ** 0.5,
+            "linear": linear,
+            "linear_camb": theory.linear(k),
+            "halofit": theory.nonlinear(k),
+        }
+    )
+
+
+def _camb() -> Any:
+    """The optional dependency, or how to get it."""
+    try:
+        import camb
+    except ImportError:
+        raise ValueError("theory needs CAMB, which is not installed: pip install 'lenscast[theory]'") from None
+    return camb

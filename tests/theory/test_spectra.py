@@ -1,0 +1,179 @@
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.integrate import quad
+
+from lenscast import theory
+from lenscast.cosmology import Parameters, cosmology
+from lenscast.cosmology.background import SPEED_OF_LIGHT_OVER_H0
+from lenscast.cosmology.power import linear_power
+from lenscast.lensing import AlignmentModel, Lightcone, Systematics, plane_window
+from lenscast.lensing.sources import source_planes, tomographic
+from lenscast.numerics.quadrature import gauss_legendre
+
+PLANCK15 = {"Omega_c": 0.2589, "Omega_b": 0.0486, "h": 0.6774, "n_s": 0.9667, "sigma8": 0.8159, "w0": -1.0, "wa": 0.0}
+Z_SOURCE = 0.914
+ORACLE = Path(__file__).parents[1] / "oracles" / "ccl"
+ALIGNMENT = AlignmentModel(C1_rho_crit=0.01388, z_pivot=0.62)
+ELL = np.array([277.0, 565.0, 1141.0])
+WITHOUT_WINDOWS = Lightcone(205.0, 1, 11, 256, 5.0, 256)
+
+
+class Interpolator:
+    """CAMB's interface to a power spectrum, of P(k, z) = 1e4 (k / 0.1)^-1.5 / (1 + z)."""
+
+    def P(self, z, k):
+        return 1e4 * (k / 0.1) ** -1.5 / (1 + z)
+
+
+def galaxies(*z):
+    """Sources at these redshifts, without systematics."""
+    return theory.Galaxies(source_planes(z), Systematics.from_values({}, len(z)), ALIGNMENT)
+
+
+def lensing(observed, cosmos):
+    """Lensing weights of any planes."""
+    return lambda lightcone: observed.weights(cosmos, lightcone).lensing
+
+
+POWER_LAW = theory.MatterPower({"linear": Interpolator(), "nonlinear": Interpolator()})
+
+
+@pytest.fixture(scope="module")
+def parameters():
+    return Parameters.from_config(PLANCK15)
+
+
+@pytest.fixture(scope="module")
+def cosmos(parameters):
+    return cosmology(parameters)
+
+
+@pytest.fixture(scope="module")
+def halofit(parameters):
+    pytest.importorskip("camb", reason="the extra `theory` is not installed")
+    return theory.matter_power(parameters, z_max=1.0)
+
+
+def test_limber_agrees_with_adaptive_quadrature(cosmos):
+    chi_source = float(cosmos.distances.comoving_distance(jnp.array(1 / 1.914)))
+    strength = float(1.5 * cosmos.parameters.Omega_m) / SPEED_OF_LIGHT_OVER_H0**2
+
+    def integrand(chi, ell):
+        a = float(cosmos.distances.scale_factor(jnp.array(chi)))
+        return (strength / a * (1 - chi / chi_source)) ** 2 * Interpolator().P(1 / a - 1, ell / chi)
+
+    expected = [quad(integrand, 0, chi_source, args=(ell,), epsrel=1e-8)[0] for ell in ELL]
+    spectra = theory.limber(ELL, lensing(galaxies(Z_SOURCE), cosmos), cosmos, POWER_LAW, Z_SOURCE)
+    # midpoints of planes that are 1 / 540 of the way: the square of it
+    np.testing.assert_allclose(spectra[0], expected, rtol=2e-5)
+
+
+def test_plane_sum_is_limber_within_two_per_mille_on_thick_planes(cosmos, halofit):
+    weights = lensing(galaxies(Z_SOURCE), cosmos)
+    exact = theory.limber(ELL, weights, cosmos, halofit, Z_SOURCE)
+    planes = theory.plane_sum(ELL, weights(WITHOUT_WINDOWS), cosmos, halofit, WITHOUT_WINDOWS, windows=False)
+    np.testing.assert_allclose(planes, exact, rtol=2e-3)
+
+
+def test_plane_sum_of_one_plane_is_suppressed_by_its_window(cosmos):
+    lightcone = Lightcone(205.0, 1, 1, 64, 5.0, 64)
+    weights = lensing(galaxies(Z_SOURCE), cosmos)(lightcone)
+    plain, seen = (theory.plane_sum(ELL, weights, cosmos, POWER_LAW, lightcone, each) for each in (False, True))
+    np.testing.assert_allclose(seen, plain * plane_window(ELL, lightcone.chi[0], lightcone))
+
+
+def test_plane_sum_with_windows_leaves_out_modes_longer_than_the_box(cosmos):
+    lightcone = Lightcone(205.0, 1, 1, 64, 5.0, 64)
+    fundamental = 2 * np.pi * lightcone.chi[0] / 205.0
+    ell = fundamental * np.array([0.99, 1.01])
+    weights = lensing(galaxies(Z_SOURCE), cosmos)(lightcone)
+    outside, inside = theory.plane_sum(ell, weights, cosmos, POWER_LAW, lightcone)[0]
+    assert outside == 0
+    assert inside > 0
+
+
+def test_spectra_run_over_pairs_of_sources(cosmos):
+    def spectra(*z):
+        return theory.limber(ELL, lensing(galaxies(*z), cosmos), cosmos, POWER_LAW, 0.9)
+
+    auto = [spectra(z)[0] for z in (0.5, 0.9)]
+    pairs = spectra(0.5, 0.9)
+    np.testing.assert_allclose(pairs[[0, 2]], auto)
+    assert np.all((pairs[1] > pairs[0]) & (pairs[1] < pairs[2]))
+
+
+def test_bin_averages_weigh_by_the_number_of_modes():
+    edges = (100.0, 300.0, 500.0)
+    nodes = gauss_legendre(np.array(edges), 4).nodes.ravel()
+    # int ell^3 dell / int ell dell for C = ell^2
+    expected = [(high**2 + low**2) / 2 for low, high in ((100.0, 300.0), (300.0, 500.0))]
+    np.testing.assert_allclose(theory.bin_averages(nodes[None] ** 2, edges)[0], expected)
+
+
+def test_spectra_table_has_the_derivatives_of_halofit(parameters):
+    pytest.importorskip("camb", reason="the extra `theory` is not installed")
+    fine = Lightcone(205.0, 1, 11, 8192, 5.0, 256)
+    edges = (276.0, 278.0, 564.0, 566.0)
+    table = theory.spectra_table(parameters, galaxies(Z_SOURCE), edges, fine, {"sigma8": 0.01}).iloc[[0, 2]]
+    # from an independent code at z_s = 0.91 and ell = 277, 565, quoted to two decimals
+    np.testing.assert_allclose(table["dln_sigma8"], [3.10, 3.47], rtol=0.01)
+    # cells of 0.025 Mpc/h and thick planes: what is left are the windows of the nearest planes
+    np.testing.assert_allclose(table["limber_windows"], table["limber"], rtol=5e-3)
+    assert list(table["ell"]) == pytest.approx([277.0, 565.0], rel=1e-4)
+
+
+class LinearPower:
+    """Linear power of Eisenstein & Hu at any redshift, which CCL's tables have."""
+
+    def __init__(self, cosmos):
+        self.cosmos = cosmos
+
+    def P(self, z, k):
+        growth = float(self.cosmos.growth.D1(jnp.array(1 / (1 + z))))
+        return np.asarray(linear_power(jnp.asarray(k), self.cosmos.parameters)) * growth**2
+
+
+@pytest.fixture(scope="module")
+def year_1():
+    """What `tests/oracles/ccl` was made for: spectra of lensing, of alignments, and of both, and its derivatives."""
+    p = Parameters.from_config(PLANCK15 | {"w0": -0.9, "wa": 0.2})
+    cosmos = jax.jit(cosmology)(p)
+    linear = theory.MatterPower({"nonlinear": LinearPower(cosmos)})
+    ell = np.loadtxt(ORACLE / "gg.txt")[:, 0] + 0.5  # CCL's k of Limber
+    values = Systematics.from_values({"A_IA": 0.8, "eta": 1.5}, 5)
+    survey = theory.Galaxies(tomographic(0.13, 0.78, 5, 0.05, 3.5), values, ALIGNMENT)
+
+    def spectra(observed, *parts):
+        def weights(lightcone):
+            of_planes = observed.weights(cosmos, lightcone)
+            return sum(getattr(of_planes, part) for part in parts) * (1 + np.asarray(observed.systematics.m))
+
+        return theory.limber(ell, weights, cosmos, linear, 3.5).T
+
+    return survey, spectra
+
+
+def oracle(name):
+    return np.loadtxt(ORACLE / f"{name}.txt")[:, 1:]
+
+
+def test_tomographic_spectra_of_lensing_and_alignments_are_those_of_ccl(year_1):
+    survey, spectra = year_1
+    gg, ii = spectra(survey, "lensing"), spectra(survey, "alignment")
+    gi = spectra(survey, "lensing", "alignment") - gg - ii
+    # CCL's shear is that of the full sky, 2.5 / ell^2, and its splines of the kernels are good to 1e-3
+    np.testing.assert_allclose(gg, oracle("gg"), rtol=3e-3)
+    np.testing.assert_allclose(gi, oracle("gi"), rtol=5e-3)
+    np.testing.assert_allclose(ii, oracle("ii"), rtol=5e-3, atol=1e-4 * ii.max())
+
+
+@pytest.mark.parametrize(("name", "step"), [("A_IA", 0.1), ("eta", 0.05), ("delta_z_2", 5e-3), ("delta_z_4", 5e-3), ("m_3", 0.01)])
+def test_derivatives_by_systematics_are_those_of_ccl(year_1, name, step):
+    survey, spectra = year_1
+    plus, minus = (spectra(survey.moved(name, sign * step), "lensing", "alignment") for sign in (1, -1))
+    expected = oracle(f"d_{name}")
+    np.testing.assert_allclose((plus - minus) / (2 * step), expected, rtol=1e-2, atol=3e-3 * np.abs(expected).max(axis=1, keepdims=True))
