@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import reduce
 from itertools import product
 from operator import mul
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -65,7 +65,7 @@ def _read_jvp(
     """One gradient of the interpolated mesh per particle serves all tangents of its position."""
     (mesh, cells), (mesh_dot, cells_dot) = primals, tangents
     corners = list(_corners(cells, mesh.shape[0]))
-    signs = list(product((-1, 1), repeat=len(cells)))
+    signs: list[Any] = list(product((-1, 1), repeat=len(cells)))
     slopes = [
         [reduce(mul, (*x[:axis], s[axis], *x[axis + 1 :])) for s, (_, x) in zip(signs, corners, strict=True)]
         for axis in range(len(cells))
