@@ -4,7 +4,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from scipy.ndimage import map_coordinates
 
 from lenscast import gravity
 
@@ -124,14 +123,6 @@ def test_read_returns_the_mesh_at_its_points_and_between_them_what_is_linear():
     plane = (index[0] - 2 * index[1] + index[2]).reshape(SIZE, SIZE, SIZE, 1)
     point = jnp.array([[3.3], [5.5], [7.9]], jnp.float32)
     np.testing.assert_allclose(read(plane, point * (BOX / SIZE), BOX)[0, 0], 3.3 - 11 + 7.9, atol=1e-5)
-
-
-def test_read_takes_a_square_mesh_too(position):
-    mesh = np.random.default_rng(4).normal(size=(SIZE, SIZE, 2)).astype(np.float32)
-    values = read(jnp.asarray(mesh), position[:2], BOX)
-    for channel in range(2):
-        expected = map_coordinates(mesh[..., channel], position[:2] * (SIZE / BOX), order=1, mode="grid-wrap")
-        np.testing.assert_allclose(values[channel], expected, atol=2e-5)
 
 
 def painted(position):

@@ -7,10 +7,8 @@ References: Hockney & Eastwood (1988), Sect. 5-3-4.
 """
 
 from collections.abc import Iterator
-from functools import reduce
 from itertools import product
-from operator import mul
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -50,12 +48,12 @@ def paint(position: Float32[Array, "3 particle"], box_size: float, mesh_size: in
 
 @jax.custom_jvp
 def _read(
-    mesh: Float32[Array, "*points channel"], cells: Float32[Array, "axis particle"]
+    mesh: Float32[Array, "x y z channel"], cells: Float32[Array, "3 particle"]
 ) -> Float32[Array, "channel particle"]:
     """Interpolate a mesh at positions in units of cells."""
     corners = list(_corners(cells, mesh.shape[0]))
     flat = mesh.reshape(-1, mesh.shape[-1])
-    return fetch([corner for corner, _ in corners], [reduce(mul, shares) for _, shares in corners], flat).T
+    return fetch([corner for corner, _ in corners], [x * y * z for _, (x, y, z) in corners], flat).T
 
 
 @_read.defjvp
@@ -65,25 +63,26 @@ def _read_jvp(
     """One gradient of the interpolated mesh per particle serves all tangents of its position."""
     (mesh, cells), (mesh_dot, cells_dot) = primals, tangents
     corners = list(_corners(cells, mesh.shape[0]))
-    signs: list[Any] = list(product((-1, 1), repeat=len(cells)))
-    slopes = [
-        [reduce(mul, (*x[:axis], s[axis], *x[axis + 1 :])) for s, (_, x) in zip(signs, corners, strict=True)]
-        for axis in range(len(cells))
-    ]
+    signs = [(2 * i - 1, 2 * j - 1, 2 * k - 1) for i, j, k in product((0, 1), repeat=3)]
+    slopes = (
+        [s[0] * y * z for s, (_, (_, y, z)) in zip(signs, corners, strict=True)],
+        [s[1] * x * z for s, (_, (x, _, z)) in zip(signs, corners, strict=True)],
+        [s[2] * x * y for s, (_, (x, y, _)) in zip(signs, corners, strict=True)],
+    )
     flat, home = mesh.reshape(-1, mesh.shape[-1]), [corner for corner, _ in corners]
     moved = sum(fetch(home, slope, flat).T * dot[None] for slope, dot in zip(slopes, cells_dot, strict=True))
     return _read(mesh, cells), _read(mesh_dot, cells) + moved
 
 
 def read(
-    mesh: Float32[Array, "*points channel"], position: Float32[Array, "axis particle"], box_size: float
+    mesh: Float32[Array, "x y z channel"], position: Float32[Array, "3 particle"], box_size: float
 ) -> Float32[Array, "channel particle"]:
     """Mesh values at particles, by cloud-in-cell interpolation; the transpose of `paint`, channel by channel.
 
     Parameters
     ----------
-    mesh : values at mesh points, one or more channels each, on a cubic mesh or a square one.
-    position : comoving positions [Mpc/h], wrapped periodically; as many components as the mesh has axes.
+    mesh : values at mesh points, one or more channels each.
+    position : comoving positions [Mpc/h], wrapped periodically.
     box_size : side of the box [Mpc/h].
     """
     return _read(mesh, position * (mesh.shape[0] / box_size))
@@ -163,14 +162,13 @@ def _slab(
 
 
 def _corners(
-    cells: Float32[Array, "axis particle"], mesh_size: int
-) -> Iterator[tuple[Int[Array, " particle"], tuple[Array, ...]]]:
-    """Flat index of each corner of the clouds, and its share along each axis."""
-    clouds = [_cloud(component, float(mesh_size), mesh_size) for component in cells]
-    for corner in product((0, 1), repeat=len(clouds)):
-        along = [cloud.cell[i] for cloud, i in zip(clouds, corner, strict=True)]
-        share = tuple(cloud.share[i] for cloud, i in zip(clouds, corner, strict=True))
-        yield reduce(lambda flat, cell: flat * mesh_size + cell, along), share
+    cells: Float32[Array, "3 particle"], mesh_size: int
+) -> Iterator[tuple[Int[Array, " particle"], tuple[Array, Array, Array]]]:
+    """Flat index of each of the eight corners of the clouds, and its share along each axis."""
+    x, y, z = (_cloud(component, float(mesh_size), mesh_size) for component in cells)
+    for i, j, k in product((0, 1), repeat=3):
+        cell = (x.cell[i] * mesh_size + y.cell[j]) * mesh_size + z.cell[k]
+        yield cell, (x.share[i], y.share[j], z.share[k])
 
 
 def _cloud(coordinate: Float32[Array, " particle"], box_size: float, mesh_size: int) -> _Cloud:

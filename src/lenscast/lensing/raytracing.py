@@ -23,9 +23,8 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Float32
+from jaxtyping import Array, Float, Float32, Int
 
-from lenscast.gravity import read
 from lenscast.lensing.lightcone import Lightcone, Orientation
 from lenscast.numerics.fourier import wavenumbers
 
@@ -179,10 +178,9 @@ def _cross(
     offset = bundle.offset + lightcone.thickness * bundle.slope
     delta, shift = _oriented(lens.delta, lens.view)
     position = jnp.stack(jnp.meshgrid(lens.across, lens.across, indexing="ij")) + offset[:, 0]
-    read_at = (position + shift[:, None, None]).reshape(2, -1)
-    fields = read(_fields(delta, lightcone), read_at, lightcone.box_size).reshape(5, *position.shape[1:])
-    matter, slope, stretch, cross = fields[0], fields[1:3], fields[3], fields[4]
-    slope = (slope + delta.mean() / 2 * position) / lens.chi
+    cells = (position + shift[:, None, None]) * (lightcone.plane_mesh / lightcone.box_size)
+    matter, slope_y, slope_x, stretch, cross = _interpolated(_fields(delta, lightcone), cells)
+    slope = (jnp.stack([slope_y, slope_x]) + delta.mean() / 2 * position) / lens.chi
     tidal = jnp.stack([jnp.stack([matter / 2 + stretch, cross]), jnp.stack([cross, matter / 2 - stretch])])
     bent = offset[None, :, 1:] / lens.chi  # A - 1
     distorted = tidal + tidal[:, 0, None] * bent[:, 0] + tidal[:, 1, None] * bent[:, 1]
@@ -200,7 +198,7 @@ def _oriented(
     return jnp.where(view.transposed, delta.T, delta), jnp.where(view.transposed, shift[::-1], shift)
 
 
-def _fields(delta: Float32[Array, "mesh mesh"], lightcone: Lightcone) -> Float32[Array, "mesh mesh 5"]:
+def _fields(delta: Float32[Array, "mesh mesh"], lightcone: Lightcone) -> list[Float32[Array, "mesh mesh"]]:
     """Overdensity, slope (y, x), half the difference of the second derivatives (yy, xx) and the mixed one of phi."""
     cell = lightcone.box_size / lightcone.plane_mesh
     wavevector = y, x = wavenumbers(delta.shape, cell)
@@ -209,5 +207,25 @@ def _fields(delta: Float32[Array, "mesh mesh"], lightcone: Lightcone) -> Float32
     squared = y**2 + x**2
     minus_phi = jnp.fft.rfftn(delta) * jnp.where(squared > 0, 1 / jnp.where(squared > 0, squared, 1), 0)
     factors = [-1j * odd_y, -1j * odd_x, (y**2 - x**2) / 2, odd_y * odd_x]
-    derivatives = [jnp.fft.irfftn(factor * minus_phi, s=delta.shape) for factor in factors]
-    return jnp.stack([delta, *derivatives], axis=-1)
+    return [delta, *(jnp.fft.irfftn(factor * minus_phi, s=delta.shape) for factor in factors)]
+
+
+def _interpolated(
+    fields: list[Float32[Array, "mesh mesh"]], cells: Float32[Array, "2 y x"]
+) -> list[Float32[Array, "y x"]]:
+    """Bilinear interpolation of periodic fields; one after another, since neighbours of a field lie side by side."""
+    size = len(fields[0])
+    floor = jnp.floor(cells)
+    share = cells - floor
+    home = jnp.mod(floor.astype(jnp.int32), size)
+    (row, next_row), (column, next_column) = zip(home, jnp.where(home == size - 1, 0, home + 1), strict=True)
+
+    def seen(field: Float32[Array, "mesh mesh"]) -> Float32[Array, "y x"]:
+        def along(row: Int[Array, "y x"]) -> Float32[Array, "y x"]:
+            first, second = (field.at[row, i].get(mode="promise_in_bounds") for i in (column, next_column))
+            return first + share[1] * (second - first)
+
+        here, there = along(row), along(next_row)
+        return here + share[0] * (there - here)
+
+    return [seen(field) for field in fields]
