@@ -1,11 +1,11 @@
-"""Lensing: the lightcone of a periodic box, sources and their systematics, convergence and shape noise."""
+"""Lensing: the lightcone of a periodic box, sources and their systematics, convergence, rays and shape noise."""
 
 from lenscast.lensing.alignment import AlignmentModel, alignment_weights
 from lenscast.lensing.born import convergence_born
 from lenscast.lensing.feedback import suppressed, suppression_wavenumbers
 from lenscast.lensing.lightcone import Lightcone, Orientation, density_planes, orientation, plane_window, sky
 from lenscast.lensing.noise import shape_noise, shape_noise_rms
-from lenscast.lensing.raytracing import DeflectedSky, deflected_sky
+from lenscast.lensing.raytracing import DeflectedSky, Distortion, deflected_sky, distortion
 from lenscast.lensing.sources import Sources, lensing_weights, plane_strength, source_shares
 from lenscast.lensing.systematics import Systematics
 from lenscast.lensing.weights import Weights, plane_weights
@@ -13,6 +13,7 @@ from lenscast.lensing.weights import Weights, plane_weights
 __all__ = [
     "AlignmentModel",
     "DeflectedSky",
+    "Distortion",
     "Lightcone",
     "Orientation",
     "Sources",
@@ -22,6 +23,7 @@ __all__ = [
     "convergence_born",
     "deflected_sky",
     "density_planes",
+    "distortion",
     "lensing_weights",
     "orientation",
     "plane_strength",
