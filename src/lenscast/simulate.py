@@ -158,7 +158,7 @@ def noise_maps(
     realisation: Int[Array, ""] | int,
     draw: Int[Array, ""] | int,
     shape: tuple[int, ...],
-    rms: float,
+    rms: Float32[Array, "source _ _"],
 ) -> Float32[Array, "source y x"]:
     """Shape noise of one map, independent of the density field and of the other maps.
 
@@ -168,7 +168,7 @@ def noise_maps(
     realisation : of the sky, as in `convergence_maps`.
     draw : number of the noise realisation on this map.
     shape : (source, y, x).
-    rms : per pixel.
+    rms : per pixel, of each source; 0 where masked.
     """
     key = _stream(jax.random.key(seed), SHAPE_NOISE, realisation)
     return shape_noise(jax.random.fold_in(key, draw), shape, rms)

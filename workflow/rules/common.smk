@@ -77,6 +77,11 @@ for missing in weights_file(CORRECTION):
             raise WorkflowError(f"simulation.correction: {error}") from None
 
 
+def depth_file():
+    """The map of the survey's depth: an input of what measures through it."""
+    return [CONFIG.survey.depth.file] if CONFIG.survey.depth.kind == "map" else []
+
+
 def seeds_of(wildcards):
     """Seeds of a batch; all batches of all sections have distinct names."""
     return list(BATCHES[wildcards.batch])
@@ -113,7 +118,7 @@ def statistics_settings():
         "field_deg": CONFIG.lightcone.field_deg,
         "sigma_e": CONFIG.survey.sigma_e,
         "n_gal": CONFIG.survey.n_gal,
-        "n_sources": len(CONFIG.survey.z_source),
+        "depth": SETTINGS["survey"]["depth"],
     }
 
 

@@ -44,6 +44,7 @@ rule matter_power:
 rule figure_maps:
     input:
         tangents=expand(rules.differentiate.output.maps, cosmology="fiducial", batch=FIRST_DERIVATIVES)[0],
+        depth=depth_file(),
     output:
         figure=f"{RESULTS}/figures/maps.png",
     log:
@@ -51,9 +52,7 @@ rule figure_maps:
     conda:
         "../../environment.yml"
     params:
-        field_deg=CONFIG.lightcone.field_deg,
-        sigma_e=CONFIG.survey.sigma_e,
-        n_gal=CONFIG.survey.n_gal,
+        settings=statistics_settings(),
         code=PLOT_CODE,
     script:
         "../scripts/figure_maps.py"
@@ -64,6 +63,7 @@ rule figure_power_spectrum:
         summaries=rules.gather.output.summaries,
         jacobians=rules.gather.output.jacobians,
         theory=rules.theory.output.table if THEORY else [],
+        depth=depth_file(),
     output:
         figure=f"{RESULTS}/figures/power_spectrum.png",
     log:
@@ -100,6 +100,7 @@ rule figure_derivatives:
     input:
         jacobians=rules.gather.output.jacobians,
         theory=rules.theory.output.table if THEORY else [],
+        depth=depth_file(),
     output:
         figure=f"{RESULTS}/figures/derivatives.png",
     log:

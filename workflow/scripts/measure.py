@@ -11,8 +11,8 @@ from _build import measurement
 from lenscast import io
 from lenscast.summarise import bin_table, summarise
 
-(statistics, rms), draws = measurement(snakemake.params.settings), snakemake.params.draws
-measured = jax.jit(lambda kappa, seed, realisation: summarise(kappa, seed, realisation, statistics, rms, draws))
+statistics, draws = measurement(snakemake.params.settings), snakemake.params.draws
+measured = jax.jit(lambda kappa, seed, realisation: summarise(kappa, seed, realisation, statistics, draws))
 maps = io.load(snakemake.input.maps, names=[])
 index = maps.coordinates["map"]
 coordinates = {"map": index, "bin": bin_table(statistics)}

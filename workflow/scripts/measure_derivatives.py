@@ -11,9 +11,9 @@ from _build import measurement
 from lenscast import io
 from lenscast.summarise import bin_table, expected_and_jacobian
 
-(statistics, rms), draws = measurement(snakemake.params.settings), snakemake.params.draws
+statistics, draws = measurement(snakemake.params.settings), snakemake.params.draws
 quantity = snakemake.params.quantity
-derive = jax.jit(lambda k, t, seed, number: expected_and_jacobian(k, t, seed, number, statistics, rms, draws, quantity))
+derive = jax.jit(lambda k, t, seed, number: expected_and_jacobian(k, t, seed, number, statistics, draws, quantity))
 index, param = (io.load(snakemake.input.maps, names=[]).coordinates[axis] for axis in ("map", "param"))
 coordinates = {"map": index, "param": param, "bin": bin_table(statistics)}
 seeds = sorted(set(index["seed"]))
