@@ -119,3 +119,21 @@ def test_statistics_say_whether_their_mean_needs_noise(statistics, maps):
     for statistic in statistics:
         first, second = (jax.jit(lambda n, s=statistic: s.expected(maps[0], n))(each) for each in noise)
         assert bool(jnp.array_equal(first, second)) is not statistic.needs_noise
+
+
+def test_data_seen_through_a_mask_average_to_the_expected_and_do_not_know_what_is_masked(maps):
+    depth = np.where(np.random.default_rng(1).random((PIXELS, PIXELS)) < 0.02, 0.0, 1.0)
+    depth[:, PIXELS // 2 :] *= 2
+    masked = statistics_from_config(SECTIONS, PIXELS, FIELD, ShapeNoise(NOISE.rms, depth, 0.2))
+
+    @jax.jit
+    def both(kappa):
+        return jax.lax.map(lambda number: summarise(kappa, 9, number, masked), jnp.arange(400))
+
+    measured, expected = (np.asarray(each) for each in both(maps[0]))
+    difference = measured - expected
+    score = difference.mean(axis=0) / (difference.std(axis=0) / np.sqrt(400))
+    # 17 bins
+    assert np.abs(score).max() < 3.5
+    changed = jnp.where(depth > 0, maps[0], 1.0)
+    np.testing.assert_array_equal(both(changed).measured, measured)

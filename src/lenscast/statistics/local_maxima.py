@@ -117,24 +117,24 @@ def masked_tails(
 def _rise(
     snr: Float[Array, "source y x"], stencil: Stencil
 ) -> tuple[Float[Array, "source y2 x2"], Float[Array, "source y2 x2"]]:
-    """Rise of t that lifts a pixel above its neighbours, and one that lifts it to nu = 0."""
+    """Rise of t that lifts a pixel above its neighbours, none if it does not count, and one that lifts it to nu = 0."""
     centre = _at(snr, (0, 0), stencil.spacing)
     above_edges = (_highest(snr, EDGES, stencil.spacing) - centre) / stencil.edge
     above_corners = (_highest(snr, CORNERS, stencil.spacing) - centre) / stencil.corner
     to_peak, to_zero = _larger(above_edges, above_corners), -centre / stencil.centre
     if stencil.local is None:
         return to_peak, to_zero
-    return to_peak / stencil.local.response[None], to_zero / stencil.local.response[None]
+    local = stencil.local
+    return jnp.where(local.counted[None], to_peak / local.response[None], inf), to_zero / local.response[None]
 
 
 def _contrast(noise: Float[Array, "source y x"], stencil: Stencil) -> Float[Array, "source y2 x2"]:
-    """The part t of the noise that is averaged over; infinite, above all thresholds, where peaks do not count."""
+    """The part t of the noise that is averaged over."""
     centre, *neighbours = (_at(noise, offset, stencil.spacing) for offset in ((0, 0), *EDGES, *CORNERS))
     if stencil.local is None:
         return (centre - sum(neighbours) / 8) / stencil.contrast
     terms = zip(stencil.local.weights, (centre, *neighbours), strict=True)
-    contrast = reduce(jnp.add, (weight[None] * each for weight, each in terms))
-    return jnp.where(stencil.local.counted[None], contrast, inf)
+    return reduce(jnp.add, (weight[None] * each for weight, each in terms))
 
 
 @jax.custom_jvp

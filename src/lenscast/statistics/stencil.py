@@ -109,7 +109,8 @@ def uneven_stencil(level: int, spacing: int, region: Region, noise: ShapeNoise) 
         local = covariance[lag_y, lag_x, y[:, None], x[:, None]] / (rms[y, x][:, None] * rms[y, x])
         matrices = np.where(counted[row], local, np.eye(9)[..., None])
         solution = np.linalg.solve(np.moveaxis(matrices, -1, 0), profile[:, None])[..., 0]
-        response[row] = (solution @ profile) ** -0.5
+        with np.errstate(invalid="ignore"):  # of a matrix that is singular to rounding; refused below
+            response[row] = (solution @ profile) ** -0.5
         weights[:, row] = solution.T * response[row]
     if not np.abs(weights).max() < LARGEST_WEIGHT:
         raise ValueError(
