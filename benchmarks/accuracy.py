@@ -32,6 +32,7 @@ from lenscast.lensing import shape_noise_rms
 from lenscast.plotting import style
 from lenscast.simulate import Simulation, convergence_maps
 from lenscast.statistics.registry import statistics_from_config
+from lenscast.statistics.shape_noise import ShapeNoise
 from lenscast.summarise import bin_table, summarise
 
 jax.config.update("jax_enable_x64", True)
@@ -141,15 +142,15 @@ def main() -> None:
     options = parser.parse_args()
 
     config = read_config(ROOT / "config.yaml")
-    plain = Simulation.from_config(config.simulation, config.lightcone, config.survey.z_source)
+    plain = Simulation.from_config(config.simulation, config.lightcone, Sources.from_config(config.survey.sources), ALIGNMENT)
     finest = options.refinement * PARTICLES
     plain = changed(replace(plain, noise_size=finest), {"particles": PARTICLES, "plane_mesh": PLANE_MESH, **_steps(8)})
     lightcone, survey = config.lightcone, config.survey
-    rms = shape_noise_rms(survey.sigma_e, survey.n_gal, lightcone.pixel_arcmin)
+    noise = ShapeNoise(tuple(shape_noise_rms(survey.sigma_e, n, lightcone.pixel_arcmin) for n in survey.n_gal))
     sections = {name: section for name, section in config.statistics if section and "starlet" not in name}
     sections = {name: section.model_dump(exclude_none=True) for name, section in sections.items()}
-    statistics = statistics_from_config(sections, lightcone.pixels, lightcone.field_deg, len(survey.z_source), rms)
-    of_map = jax.jit(lambda kappa, seed, number: summarise(kappa, seed, number, statistics, rms, NOISE_DRAWS).expected)
+    statistics = statistics_from_config(sections, lightcone.pixels, lightcone.field_deg, noise)
+    of_map = jax.jit(lambda kappa, seed, number: summarise(kappa, seed, number, statistics, NOISE_DRAWS).expected)
     seeds, parameters = range(options.boxes), Parameters.from_config(config.cosmology.model_dump())
 
     finer = changed(plain, {"particles": finest, "plane_mesh": 4 * PLANE_MESH, **_steps(40)})

@@ -5,11 +5,13 @@ Imports of modules that use JAX stand in the tests that need them: the config it
 
 import copy
 import math
+import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 from scipy.integrate import quad
@@ -184,13 +186,14 @@ def test_config_validation_has_a_box_per_batch_and_planes_behind_its_sources(con
 
 @pytest.mark.parametrize("stencil", ["pixel", "scale"])
 def test_config_agrees_with_the_statistics(stencil: str) -> None:
-    from lenscast.statistics import registry
+    from lenscast.statistics import ShapeNoise, registry
 
-    config = load_config(changed({"statistics.peaks.stencil": stencil, "survey.z_source": [0.5, 0.914]}))
+    survey = {"survey.z_source": [0.5, 0.914], "survey.n_gal": [9, 7]}
+    config = load_config(changed({"statistics.peaks.stencil": stencil} | survey))
     lightcone = config.lightcone
     assert tuple(registry.STATISTICS) == STATISTICS
     measured = registry.statistics_from_config(
-        config.statistics, lightcone.pixels, lightcone.field_deg, n_sources=2, sigma_pixel=0.05
+        config.statistics, lightcone.pixels, lightcone.field_deg, ShapeNoise((0.05, 0.05))
     )
     for statistic in measured:
         assert statistic.region.border == config.border_pixels
@@ -211,11 +214,12 @@ REFUSALS = {
     ),
     "missing key": (
         {"survey.n_gal": REMOVED},
-        "survey.n_gal: missing; give a number > 0 (galaxies per arcmin^2 at each source redshift)",
+        "survey.n_gal: missing; give a list of 1 or more (galaxies per arcmin^2 of each source)",
     ),
     "missing section": (
         {"survey": REMOVED},
-        "survey: missing; give a section with z_source, area_deg2, sigma_e, n_gal (Sources, shape noise and sky area.)",
+        "survey: missing; give a section with z_source, area_deg2, sigma_e, n_gal, depth "
+        "(Sources, shape noise and sky area.)",
     ),
     "wrong type": (
         {"lightcone.pixels": "many"},
@@ -227,7 +231,7 @@ REFUSALS = {
     ),
     "infinite": (
         {"survey.area_deg2": float("inf")},
-        "survey.area_deg2: inf given; must be a number > 0 and <= 41253 (survey area [deg^2])",
+        "survey.area_deg2: inf given; must be a number > 0 and <= 41253 (survey area that is not masked [deg^2])",
     ),
     "range": (
         {"simulation.a_start": 1.5},
@@ -292,9 +296,25 @@ REFUSALS = {
         {"statistics.peaks.snr_edges": [0, 2, 1]},
         "statistics.peaks.snr_edges: values must increase, but 1 follows 2; sort them, each once",
     ),
+    "galaxies of other sources": ({"survey.n_gal": [9, 7]}, "survey.n_gal: 2 given for 1 sources; give one for each"),
+    "depth": (
+        {"survey.depth": {"kind": "mask"}},
+        "survey.depth.kind: 'mask' given; must be one of map, uniform "
+        "(galaxies over the field: uniform, or a map, which has a file and max_masked)",
+    ),
+    "map of the depth without a rule": (
+        {"survey.depth": {"kind": "map", "file": "depth.npy"}},
+        "survey.depth.max_masked: missing; give a number >= 0 and <= 0.5 "
+        "(peaks count where masked pixels hold at most this share of the squared weights of their filter)",
+    ),
     # geometry
     "source behind the planes": (
-        {"survey.z_source": [0.5, 1.5], "simulation.box_size": 410, "lightcone.slabs_per_box": 4},
+        {
+            "survey.z_source": [0.5, 1.5],
+            "survey.n_gal": [9, 7],
+            "simulation.box_size": 410,
+            "lightcone.slabs_per_box": 4,
+        },
         "lightcone.planes: 22 planes of 102.5 Mpc/h end at chi = 2255, before z_source = 1.5 (chi = 3038); "
         "raise lightcone.planes to 30",
     ),
@@ -410,6 +430,37 @@ REFUSALS = {
         "forecast.data_vectors.C ell: 'C ell' given; must be a name of letters, digits and _",
     ),
 }
+
+
+PATCH = np.zeros((256, 256))
+PATCH[:30] = 1
+
+
+@pytest.mark.parametrize(
+    ("depth", "message"),
+    [
+        (None, r"cannot be read \(.*No such file.*\); give the path of an array that numpy.save wrote"),
+        (np.ones((64, 256)), "holds 64 x 256 values of type float64; give 256 x 256 numbers, one per pixel"),
+        (np.full((256, 256), "a"), "holds 256 x 256 values of type <U1; give 256 x 256 numbers, one per pixel"),
+        (PATCH - 0.5, "has 57856 values not finite, below 0, or above it and below 0.001 of the largest; give 0 .*"),
+        (PATCH + 1e-4, "has 57856 values not finite, below 0, or above it and below 0.001 of the largest; give 0 .*"),
+        (PATCH, "masks all pixels inside the border of 31; unmask some"),
+    ],
+)
+def test_config_refuses_a_map_of_the_depth_that_does_not_fit(
+    depth: np.ndarray | None, message: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "depth.npy"
+    if depth is not None:
+        np.save(path, depth)
+    (line,) = refusal({"survey.depth": {"kind": "map", "file": str(path), "max_masked": 0.2}})
+    assert re.fullmatch(rf"survey.depth.file: {path} {message}", line)
+
+
+def test_config_takes_a_map_of_the_depth(tmp_path: Path) -> None:
+    np.save(tmp_path / "depth.npy", np.where(PATCH > 0, 0, 1.5))
+    depth = {"kind": "map", "file": str(tmp_path / "depth.npy"), "max_masked": 0.0}
+    assert load_config(changed({"survey.depth": depth})).survey.depth.model_dump() == depth
 
 
 @pytest.mark.parametrize(("changes", "line"), REFUSALS.values(), ids=REFUSALS.keys())

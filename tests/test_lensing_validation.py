@@ -6,7 +6,7 @@ from lenscast import lensing_validation as validation
 from lenscast import theory
 from lenscast.cosmology import Parameters
 from lenscast.lensing import Lightcone
-from lenscast.statistics.statistic import Region
+from lenscast.statistics.region import Region
 
 PARAMETERS = {"Omega_c": 0.2589, "Omega_b": 0.0486, "h": 0.6774, "n_s": 0.9667, "sigma8": 0.8159, "w0": -1.0, "wa": 0.0}
 EDGES = (144.0, 432.0, 720.0, 1008.0)

@@ -77,6 +77,17 @@ def test_maps_show_each_tangent_with_symmetric_colours(rng):
     assert images[0].get_extent() == [-2.5, 2.5, -2.5, 2.5]
 
 
+def test_maps_leave_masked_pixels_blank_and_weigh_the_others_by_depth(rng):
+    depth = np.ones((32, 32))
+    depth[:, :16], depth[10:14, 10:14] = 0.5, 0
+    noisy = np.where(depth > 0, rng.normal(1, 0.1, (32, 32)), 1e6)
+    figure = plotting.maps_and_tangents(noisy, noisy, rng.normal(size=(2, 32, 32)), NAMES, 5.0, depth)
+    seen = np.asarray([axis.images[0] for axis in figure.axes if axis.images][1].get_array().filled(np.nan))
+    np.testing.assert_array_equal(np.isnan(seen), depth == 0)
+    # what stands in masked pixels is not seen
+    assert np.nanmax(np.abs(seen - 1)) < 0.6
+
+
 def test_power_spectra_take_the_noise_off_and_divide_by_theory(rng):
     bins = data_bins()
     noise = np.where(bins["unit"] == "sr", 3e-10, 0.0)

@@ -9,9 +9,10 @@ import pytest
 
 from lenscast.simulate import noise_maps
 from lenscast.statistics.registry import statistics_from_config
+from lenscast.statistics.shape_noise import ShapeNoise
 from lenscast.summarise import bin_table, expected_and_jacobian, summarise
 
-PIXELS, FIELD, SIGMA = 48, 3.0, 0.02
+PIXELS, FIELD, NOISE = 48, 3.0, ShapeNoise((0.02, 0.02))
 SECTIONS = {
     "power_spectrum": {"ell_edges": [300.0, 900.0, 2000.0, 2700.0]},
     "peaks": {"scales_arcmin": [7.5], "snr_edges": [0.0, 1.0, 2.0], "stencil": "pixel", "counts": "hard"},
@@ -20,7 +21,7 @@ SECTIONS = {
 
 @pytest.fixture(scope="module")
 def statistics():
-    return statistics_from_config(SECTIONS, PIXELS, FIELD, 2, SIGMA)
+    return statistics_from_config(SECTIONS, PIXELS, FIELD, NOISE)
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +39,7 @@ def maps():
 def summary(statistics):
     """`summarise` of a map by seed, realisation and number of draws."""
     return jax.jit(
-        lambda kappa, seed, number, draws: summarise(kappa, seed, number, statistics, SIGMA, draws), static_argnums=3
+        lambda kappa, seed, number, draws: summarise(kappa, seed, number, statistics, draws), static_argnums=3
     )
 
 
@@ -51,7 +52,7 @@ def test_bins_have_unique_names_in_the_order_of_the_data(statistics, maps, summa
     assert table["name"].iloc[-1] == "peaks 1 7.5 arcmin 2.."
     measured = summary(maps[0], 1, 0, 1).measured
     assert len(table) == len(measured) == 3 * 3 + 2 * 4
-    noise = noise_maps(1, 0, 0, maps[0].shape, SIGMA)
+    noise = noise_maps(1, 0, 0, maps[0].shape, NOISE.rms_maps())
     for statistic in statistics:
         mine = np.asarray(table["statistic"] == statistic.name)
         # the same numbers by another program: a peak may hang on the last bit
@@ -61,7 +62,7 @@ def test_bins_have_unique_names_in_the_order_of_the_data(statistics, maps, summa
 
 def test_draws_average_single_draws_with_noise_of_their_own(statistics, maps, summary):
     average, spectrum = summary(maps[0], 5, 2, 2), statistics[0]
-    measure = jax.jit(lambda draw: spectrum.measured(maps[0], noise_maps(5, 2, draw, maps[0].shape, SIGMA)))
+    measure = jax.jit(lambda draw: spectrum.measured(maps[0], noise_maps(5, 2, draw, maps[0].shape, NOISE.rms_maps())))
     single = np.array([measure(draw) for draw in range(2)])
     assert np.all(single[0] != single[1])
     np.testing.assert_allclose(average.measured[:9], single.mean(axis=0), rtol=1e-5)
@@ -72,7 +73,7 @@ def test_draws_average_single_draws_with_noise_of_their_own(statistics, maps, su
 def test_measured_data_average_to_the_expected(statistics, maps):
     @jax.jit
     def both(kappa):
-        return jax.lax.map(lambda number: summarise(kappa, 9, number, statistics, SIGMA), jnp.arange(400))
+        return jax.lax.map(lambda number: summarise(kappa, 9, number, statistics), jnp.arange(400))
 
     measured, expected = (np.asarray(each) for each in both(maps[0]))
     difference = measured - expected
@@ -87,9 +88,7 @@ def test_measured_data_average_to_the_expected(statistics, maps):
 
 def test_jacobian_agrees_with_differences_of_the_expected(statistics, maps, summary):
     kappa, tangents = maps
-    value, jacobian = jax.jit(partial(expected_and_jacobian, statistics=statistics, sigma_pixel=SIGMA, draws=2))(
-        kappa, tangents, 4, 1
-    )
+    value, jacobian = jax.jit(partial(expected_and_jacobian, statistics=statistics, draws=2))(kappa, tangents, 4, 1)
     assert jacobian.shape == (3, 17)
     np.testing.assert_allclose(value, summary(kappa, 4, 1, 2).expected, rtol=1e-5)
     for number, tangent in enumerate(tangents):
@@ -103,10 +102,10 @@ def test_jacobian_agrees_with_differences_of_the_expected(statistics, maps, summ
 def test_jacobian_of_another_quantity_is_that_of_its_method(statistics, maps):
     kappa, tangents = maps
     spectrum = statistics[:1]
-    noise = noise_maps(4, 1, 0, kappa.shape, SIGMA)
+    noise = noise_maps(4, 1, 0, kappa.shape, NOISE.rms_maps())
 
     def of_measured(kappa, tangents):
-        return expected_and_jacobian(kappa, tangents, 4, 1, spectrum, SIGMA, quantity="measured")
+        return expected_and_jacobian(kappa, tangents, 4, 1, spectrum, quantity="measured")
 
     value, jacobian = jax.jit(of_measured)(kappa, tangents)
     np.testing.assert_allclose(value, spectrum[0].measured(kappa, noise), rtol=1e-5)
@@ -116,7 +115,25 @@ def test_jacobian_of_another_quantity_is_that_of_its_method(statistics, maps):
 
 
 def test_statistics_say_whether_their_mean_needs_noise(statistics, maps):
-    noise = [noise_maps(1, 0, draw, maps[0].shape, SIGMA) for draw in range(2)]
+    noise = [noise_maps(1, 0, draw, maps[0].shape, NOISE.rms_maps()) for draw in range(2)]
     for statistic in statistics:
         first, second = (jax.jit(lambda n, s=statistic: s.expected(maps[0], n))(each) for each in noise)
         assert bool(jnp.array_equal(first, second)) is not statistic.needs_noise
+
+
+def test_data_seen_through_a_mask_average_to_the_expected_and_do_not_know_what_is_masked(maps):
+    depth = np.where(np.random.default_rng(1).random((PIXELS, PIXELS)) < 0.02, 0.0, 1.0)
+    depth[:, PIXELS // 2 :] *= 2
+    masked = statistics_from_config(SECTIONS, PIXELS, FIELD, ShapeNoise(NOISE.rms, depth, 0.2))
+
+    @jax.jit
+    def both(kappa):
+        return jax.lax.map(lambda number: summarise(kappa, 9, number, masked), jnp.arange(400))
+
+    measured, expected = (np.asarray(each) for each in both(maps[0]))
+    difference = measured - expected
+    score = difference.mean(axis=0) / (difference.std(axis=0) / np.sqrt(400))
+    # 17 bins
+    assert np.abs(score).max() < 3.5
+    changed = jnp.where(depth > 0, maps[0], 1.0)
+    np.testing.assert_array_equal(both(changed).measured, measured)

@@ -96,7 +96,7 @@ def train(work: Workload, integrator: FixedSteps | Adaptive, adjoint: str | None
 
 def _box() -> tuple[Simulation, Parameters]:
     config = read_config(CONFIG)
-    simulation = Simulation.from_config(config.simulation, config.lightcone, config.survey.z_source)
+    simulation = Simulation.from_config(config.simulation, config.lightcone, Sources.from_config(config.survey.sources), ALIGNMENT)
     return simulation, Parameters.from_config(COSMOLOGY)
 
 

@@ -21,8 +21,8 @@ from lenscast.forecast.boxes import box_means, jackknife_error, leave_one_out_me
 from lenscast.lensing import Lightcone, lensing_weights
 from lenscast.lensing.sources import source_planes
 from lenscast.numerics.quadrature import gauss_legendre
+from lenscast.statistics.region import Region
 from lenscast.statistics.region_window import region_averages
-from lenscast.statistics.statistic import Region
 from lenscast.theory import NODES_PER_BIN, MatterPower, bin_averages, limber, matter_power, plane_sum
 
 __all__ = ["comparison_table", "published_spectra", "theory_spectra"]
@@ -83,7 +83,12 @@ def comparison_table(
 
 
 def theory_spectra(
-    parameters: Parameters, z_source: Sequence[float], ell_edges: Sequence[float], lightcone: Lightcone, region: Region
+    parameters: Parameters,
+    z_source: Sequence[float],
+    ell_edges: Sequence[float],
+    lightcone: Lightcone,
+    region: Region,
+    weights: Float[np.ndarray, "y x"] | None = None,
 ) -> pd.DataFrame:
     """Convergence spectra of HMCode2020, means over bins of ell [sr], one row per source and bin.
 
@@ -97,6 +102,7 @@ def theory_spectra(
     ell_edges : edges of the bins.
     lightcone : planes.
     region : square that is measured.
+    weights : of its pixels, see `region_averages`.
 
     Raises
     ------
@@ -117,7 +123,7 @@ def theory_spectra(
         def spectrum(at: Float[np.ndarray, "y x"], seen: Float[np.ndarray, " ell"] = seen) -> Float[np.ndarray, "y x"]:
             return np.asarray(np.interp(at, ell, seen, left=0.0))
 
-        measured = region_averages(spectrum, region, ell_edges)
+        measured = region_averages(spectrum, region, ell_edges, weights)
         rows += [
             {"statistic": SPECTRUM, "source_1": source, "low": low, "limber": exact[index], "theory": measured[index]}
             for index, low in enumerate(ell_edges[:-1])

@@ -69,8 +69,10 @@ class Simulation:
     noise_size: int | None = None
 
     @classmethod
-    def from_config(cls, simulation: Any, lightcone: Any, sources: Any, alignment: AlignmentModel) -> "Simulation":
-        """Simulation of the sections `simulation`, `lightcone` and `survey.sources` of a config."""
+    def from_config(
+        cls, simulation: Any, lightcone: Any, sources: Sources, alignment: AlignmentModel
+    ) -> "Simulation":
+        """Simulation of the sections `simulation` and `lightcone` of a config."""
         return cls(
             mesh=ParticleMesh(simulation.box_size, simulation.particles, simulation.mesh_factor, simulation.gradient),
             a_start=simulation.a_start,
@@ -85,7 +87,7 @@ class Simulation:
                 lightcone.pixels,
             ),
             ray_tracing=lightcone.projection == "ray_tracing",
-            sources=Sources.from_config(sources),
+            sources=sources,
             alignment=alignment,
             realisations=lightcone.realisations_per_box,
         )
@@ -214,7 +216,7 @@ def noise_maps(
     realisation: Int[Array, ""] | int,
     draw: Int[Array, ""] | int,
     shape: tuple[int, ...],
-    rms: float,
+    rms: Float32[Array, "source _ _"],
 ) -> Float32[Array, "source y x"]:
     """Shape noise of one map, independent of the density field and of the other maps.
 
@@ -224,7 +226,7 @@ def noise_maps(
     realisation : of the sky, as in `convergence_maps`.
     draw : number of the noise realisation on this map.
     shape : (source, y, x).
-    rms : per pixel.
+    rms : per pixel, of each source; 0 where masked.
     """
     key = _stream(jax.random.key(seed), SHAPE_NOISE, realisation)
     return shape_noise(jax.random.fold_in(key, draw), shape, rms)

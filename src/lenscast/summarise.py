@@ -14,6 +14,7 @@ from jaxtyping import Array, Float, Float32, Float64, Int
 
 from lenscast.forecast.derivatives import SummaryAndJacobian, summary_and_jacobian
 from lenscast.simulate import noise_maps
+from lenscast.statistics.shape_noise import ShapeNoise
 from lenscast.statistics.statistic import Statistic
 
 __all__ = ["Summaries", "bin_table", "calibrated", "expected_and_jacobian", "summarise"]
@@ -44,7 +45,6 @@ def summarise(
     seed: Int[Array, ""] | int,
     realisation: Int[Array, ""] | int,
     statistics: Sequence[Statistic],
-    sigma_pixel: float,
     draws: int = 1,
 ) -> Summaries:
     """Data vector of one map.
@@ -53,8 +53,7 @@ def summarise(
     ----------
     kappa : noise-free convergence.
     seed, realisation : of the map; with the number of the draw they fix its shape noise.
-    statistics : what to measure, in order.
-    sigma_pixel : rms of the shape noise per pixel.
+    statistics : what to measure, in order; all through the same shape noise.
     draws : shape-noise realisations to average over; 1 is what a survey sees.
     """
 
@@ -62,7 +61,7 @@ def summarise(
         values = ([getattr(each, which)(kappa, noise) for each in statistics] for which in Summaries._fields)
         return Summaries(*map(jnp.concatenate, values))
 
-    return _mean_over_noise(of_one, kappa.shape, seed, realisation, sigma_pixel, draws)
+    return _mean_over_noise(of_one, kappa.shape, seed, realisation, statistics[0].noise, draws)
 
 
 def expected_and_jacobian(
@@ -72,7 +71,6 @@ def expected_and_jacobian(
     seed: Int[Array, ""] | int,
     realisation: Int[Array, ""] | int,
     statistics: Sequence[Statistic],
-    sigma_pixel: float,
     draws: int = 1,
     quantity: str = "expected",
 ) -> SummaryAndJacobian:
@@ -82,7 +80,7 @@ def expected_and_jacobian(
 
     Parameters
     ----------
-    kappa, seed, realisation, statistics, sigma_pixel, draws : as of `summarise`.
+    kappa, seed, realisation, statistics, draws : as of `summarise`.
     tangents : derivative of kappa with respect to each parameter that sources share.
     own : derivative of the map of each source with respect to a parameter of its own, for each kind of these.
     quantity : method of the statistics to differentiate; the check of derivatives passes another than "expected".
@@ -100,7 +98,7 @@ def expected_and_jacobian(
         if quantity == "expected" and not statistic.needs_noise:
             summary, jacobian = of_one(jnp.zeros_like(kappa))
         else:
-            summary, jacobian = _mean_over_noise(of_one, kappa.shape, seed, realisation, sigma_pixel, draws)
+            summary, jacobian = _mean_over_noise(of_one, kappa.shape, seed, realisation, statistic.noise, draws)
         if is_separate:
             is_of = source[None] == np.arange(len(kappa))[:, None]
             each_own = jacobian[len(tangents) :, None] * is_of[None]
@@ -127,11 +125,10 @@ def _mean_over_noise(
     shape: tuple[int, ...],
     seed: Int[Array, ""] | int,
     realisation: Int[Array, ""] | int,
-    sigma_pixel: float,
+    noise: ShapeNoise,
     draws: int,
 ) -> Any:
     """One draw after another: maps of one fit in the processor's cache, which makes each 2.5 times as fast."""
-    values = jax.lax.map(
-        lambda draw: function(noise_maps(seed, realisation, draw, shape, sigma_pixel)), jnp.arange(draws)
-    )
+    rms = noise.rms_maps()
+    values = jax.lax.map(lambda draw: function(noise_maps(seed, realisation, draw, shape, rms)), jnp.arange(draws))
     return jax.tree.map(lambda each: each.mean(axis=0), values)

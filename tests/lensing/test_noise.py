@@ -10,6 +10,10 @@ from lenscast.lensing import shape_noise, shape_noise_rms
 SHAPE = (2, 128, 128)
 
 
+def rms(value):
+    return jnp.full((2, 1, 1), value, jnp.float32)
+
+
 def test_rms_is_that_of_the_mean_ellipticity_of_a_pixel():
     # 0.26 per component, 20 galaxies per arcmin^2, pixels of 0.293 arcmin: 1.717 galaxies each
     assert shape_noise_rms(0.26, 20.0, 0.293) == pytest.approx(0.26 / np.sqrt(1.71698), rel=1e-6)
@@ -17,7 +21,7 @@ def test_rms_is_that_of_the_mean_ellipticity_of_a_pixel():
 
 
 def test_noise_has_its_rms_and_is_white():
-    noise = np.asarray(shape_noise(jax.random.key(0), SHAPE, 0.2))
+    noise = np.asarray(shape_noise(jax.random.key(0), SHAPE, rms(0.2)))
     assert noise.dtype == np.float32
     # 16384 pixels per map: the rms to 0.6 %, mean and correlations to 0.8 %; four errors
     np.testing.assert_allclose(noise.std(axis=(1, 2)), 0.2, rtol=0.022)
@@ -29,11 +33,19 @@ def test_noise_has_its_rms_and_is_white():
     np.testing.assert_allclose((unit**4).mean(), 3, rtol=0.08)
 
 
+def test_noise_of_each_pixel_has_its_rms():
+    rows = jnp.linspace(0, 2, 128, dtype=jnp.float32)[None, :, None]
+    sizes = jnp.array([0.1, 0.3], jnp.float32)[:, None, None] * rows
+    uneven, even = (np.asarray(shape_noise(jax.random.key(2), SHAPE, each)) for each in (sizes, rms(1.0)))
+    np.testing.assert_allclose(uneven, sizes * even, rtol=1e-6)
+    assert np.all(uneven[:, 0] == 0)
+
+
 def test_noise_follows_its_key_alone():
     keys = jax.random.split(jax.random.key(1), 4)
-    maps = [np.asarray(shape_noise(key, SHAPE, 1.0)).ravel() for key in keys]
-    np.testing.assert_array_equal(shape_noise(keys[0], SHAPE, 1.0).ravel(), maps[0])
-    np.testing.assert_allclose(shape_noise(keys[0], SHAPE, 0.1).ravel(), jnp.float32(0.1) * maps[0], rtol=1e-6)
+    maps = [np.asarray(shape_noise(key, SHAPE, rms(1.0))).ravel() for key in keys]
+    np.testing.assert_array_equal(shape_noise(keys[0], SHAPE, rms(1.0)).ravel(), maps[0])
+    np.testing.assert_allclose(shape_noise(keys[0], SHAPE, rms(0.1)).ravel(), jnp.float32(0.1) * maps[0], rtol=1e-6)
     correlations = np.corrcoef(maps)[np.triu_indices(4, 1)]
     # 32768 pixels: four errors
     assert np.abs(correlations).max() < 0.022

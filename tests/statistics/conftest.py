@@ -61,6 +61,22 @@ def lognormal_map(gaussian_map):
 
 
 @pytest.fixture(scope="session")
+def uneven_depth():
+    """Depth with a wave over the field, a step and round holes, of a number of pixels."""
+
+    def depth(pixels):
+        y, x = np.mgrid[:pixels, :pixels]
+        rng = np.random.default_rng(pixels)
+        values = (1 + 0.3 * np.sin(2 * np.pi * y / 30)) * np.where(x > pixels // 2, 1.5, 1.0)
+        for _ in range(pixels // 8):
+            row, column = rng.uniform(0, pixels, 2)
+            values[np.hypot(y - row, x - column) < rng.uniform(1, 4)] = 0
+        return values
+
+    return depth
+
+
+@pytest.fixture(scope="session")
 def assert_derivatives():
     """Hold jvp and vjp of a function of maps, in double precision, against a central difference along a direction."""
 

@@ -5,8 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lenscast.statistics.local_maxima import hard_tails, mean_tails, noise_stencil, soft_tails
+from lenscast.statistics.local_maxima import hard_tails, mean_tails, soft_tails
 from lenscast.statistics.starlet import noise_rms, starlet
+from lenscast.statistics.stencil import noise_stencil
 
 ORACLES = Path(__file__).parents[1] / "oracles" / "lenspack"
 EDGES = (-1.0, 0.0, 1.0, 2.0)

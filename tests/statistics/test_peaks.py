@@ -6,8 +6,9 @@ import pytest
 from jax.scipy.special import ndtr
 
 from lenscast.statistics.peaks import Peaks
-from lenscast.statistics.starlet import starlet
-from lenscast.statistics.statistic import Region
+from lenscast.statistics.region import Region
+from lenscast.statistics.shape_noise import ShapeNoise
+from lenscast.statistics.starlet import starlet, starlet_reach
 
 PIXELS = 96
 SIGMA = 0.05
@@ -15,9 +16,10 @@ EDGES = (0.0, 1.0, 2.0, 3.0, 4.0)
 BINS = len(EDGES) + 1
 
 
-def statistic(stencil="scale", levels=(2, 3), n_sources=1, pixels=PIXELS, **options):
+def statistic(stencil="scale", levels=(2, 3), n_sources=1, pixels=PIXELS, depth=None, max_masked=0.2, **options):
     region = Region(pixels, pixels * 5.0 / 256, Peaks.border({"levels": levels, "stencil": stencil}))
-    return Peaks("peaks", region, n_sources, SIGMA, levels, EDGES, stencil, **({"counts": "hard"} | options))
+    noise = ShapeNoise((SIGMA,) * n_sources, depth, max_masked)
+    return Peaks("peaks", region, noise, levels, EDGES, stencil, **({"counts": "hard"} | options))
 
 
 def random_maps(n_sources, pixels=PIXELS, dtype=jnp.float32):
@@ -34,14 +36,16 @@ def expected(measure, kappa, noise):
     return measure.expected(kappa, noise)
 
 
-@pytest.fixture(scope="module", params=["pixel", "scale"])
-def ensemble(request, lognormal_map):
+@pytest.fixture(scope="module", params=["pixel", "scale", "pixel, uneven", "scale, uneven"])
+def ensemble(request, lognormal_map, uneven_depth):
     """Derivatives by the amplitude of the fluctuations, of maps with the same seeds: a row for each map.
 
     Returns those of `expected` by autodiff, of hard counts by central differences, and of hard peaks by autodiff, where
     their heights are spread over bins with edges of width 0.1.
     """
-    measure, step = statistic(request.param, levels=(2,)), 0.1
+    stencil, _, uneven = request.param.partition(", ")
+    measure, step = statistic(stencil, levels=(2,), depth=uneven_depth(PIXELS) if uneven else None), 0.1
+    rms = measure.noise.rms_maps()
 
     def masked(kappa, noise):
         (nu,) = starlet((kappa + noise)[0] / SIGMA, (2,))
@@ -53,7 +57,7 @@ def ensemble(request, lognormal_map):
     @jax.jit
     def derivatives(keys):
         def one(key):
-            noise = SIGMA * jax.random.normal(jax.random.fold_in(key, 1), (1, PIXELS, PIXELS), jnp.float32)
+            noise = rms * jax.random.normal(jax.random.fold_in(key, 1), (1, PIXELS, PIXELS), jnp.float32)
             kappa = lambda scaling: lognormal_map(key, PIXELS, scaling)  # noqa: E731
             _, ours = jax.jvp(lambda scaling: measure.expected(kappa(scaling), noise), (1.0,), (1.0,))
             _, plain = jax.jvp(lambda scaling: masked(kappa(scaling), noise), (1.0,), (1.0,))
@@ -105,8 +109,9 @@ def test_soft_counts_are_expected_as_measured():
     np.testing.assert_array_equal(measured(soft, kappa, noise), expected(soft, kappa, noise))
 
 
-def test_expected_peak_counts_are_differentiable_in_both_modes(assert_derivatives):
-    measure = statistic(levels=(2,), pixels=40)
+@pytest.mark.parametrize("uneven", [False, True])
+def test_expected_peak_counts_are_differentiable_in_both_modes(uneven, assert_derivatives, uneven_depth):
+    measure = statistic(levels=(2,), pixels=40, depth=uneven_depth(40) if uneven else None)
     kappa, noise = random_maps(n_sources=1, pixels=40, dtype=jnp.float64)
     direction = jnp.cos(kappa / SIGMA)
     # kinks are 1e5 times as far apart as the step
@@ -120,6 +125,74 @@ def test_expected_peak_counts_have_the_derivative_in_single_precision():
     double = derivative(kappa, noise)
     # coefficients of S/N 1 are good to 1e-6, and neighbours differ by a tenth of that
     np.testing.assert_allclose(single, double, atol=1e-4 * np.abs(double).max())
+
+
+def by_hand(measure, kappa, noise):
+    """Counts of single peaks on level 2, one loop over pixels, filtered pixel by pixel in double precision."""
+    level, reach, spacing = 2, starlet_reach(2), measure.stencils[0].spacing
+    unit = np.zeros((1, 4 * reach + 1, 4 * reach + 1))
+    unit[0, 2 * reach, 2 * reach] = 1
+    kernel = np.asarray(starlet(jnp.asarray(unit), (level,))[0][0])
+    depth, counts = measure.noise.depth, np.zeros(BINS)
+    variance = np.divide(1, depth, out=np.zeros_like(depth), where=depth > 0)
+    maps = np.where(depth > 0, np.asarray(kappa + noise, float)[0], 0) / SIGMA
+    inside = slice(measure.region.border, PIXELS - measure.region.border)
+    pixels = np.mgrid[inside, inside].reshape(2, -1).T
+
+    def seen(y, x):
+        near = (slice(y - reach, y + reach + 1), slice(x - reach, x + reach + 1))
+        nu = (kernel * maps[near]).sum() / np.sqrt((kernel**2 * variance[near]).sum())
+        return nu, (kernel**2 * (depth[near] == 0)).sum()
+
+    steps = [(i, j) for i in (-spacing, 0, spacing) for j in (-spacing, 0, spacing) if i or j]
+    for y, x in pixels:
+        (nu, *neighbours), shares = zip(*(seen(y + i, x + j) for i, j in [(0, 0), *steps]), strict=True)
+        if max(shares) <= measure.noise.max_masked and nu > max(neighbours):
+            counts[np.searchsorted(EDGES, nu)] += 1
+    return counts / spacing**2
+
+
+@pytest.mark.parametrize("stencil", ["pixel", "scale"])
+def test_peaks_on_an_uneven_map_are_those_found_by_hand(stencil, uneven_depth):
+    measure = statistic(stencil, levels=(2,), depth=uneven_depth(PIXELS))
+    kappa, noise = random_maps(n_sources=1)
+    counted = np.mean(measure.stencils[0].local.counted)
+    assert 0.5 < counted < 0.95
+    hard = by_hand(measure, kappa, noise)
+    np.testing.assert_array_equal(measured(measure, kappa, noise), hard)
+    # the smooth counts with edges that are all but hard
+    soft = statistic(stencil, levels=(2,), depth=uneven_depth(PIXELS), counts="soft", softness=1e-4)
+    np.testing.assert_allclose(measured(soft, kappa, noise), hard, atol=0.05)
+    np.testing.assert_allclose(measure.through_mask(kappa, noise, width=1e-4), hard, atol=0.05)
+
+
+@pytest.mark.parametrize("stencil", ["pixel", "scale"])
+def test_peaks_of_a_map_of_depth_one_are_those_without_one(stencil):
+    kappa, noise = random_maps(n_sources=1)
+    even, ones = (statistic(stencil, depth=depth) for depth in (None, np.ones((PIXELS, PIXELS))))
+    np.testing.assert_array_equal(measured(ones, kappa, noise), measured(even, kappa, noise))
+    # rounding of nu, 1e-7, over the contrast of adjacent pixels on level 3, 0.1
+    np.testing.assert_allclose(expected(ones, kappa, noise), expected(even, kappa, noise), rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize(("stencil", "level"), [("pixel", 2), ("scale", 2), ("pixel", 3)])
+def test_expected_peak_counts_on_an_uneven_map_are_the_mean_of_measured(stencil, level, uneven_depth, gaussian_map):
+    measure = statistic(stencil, levels=(level,), depth=uneven_depth(PIXELS))
+    kappa, rms = gaussian_map(jax.random.key(11), PIXELS)[None], measure.noise.rms_maps()
+
+    @eqx.filter_jit
+    def sample(measure, keys):
+        def difference(key):
+            noise = rms * jax.random.normal(key, kappa.shape, jnp.float32)
+            return jnp.stack([measure.measured(kappa, noise), measure.expected(kappa, noise)])
+
+        return jax.lax.map(difference, keys)
+
+    hard, mean = np.moveaxis(sample(measure, jax.random.split(jax.random.key(12), 600)), 1, 0)
+    score = (hard - mean).mean(axis=0) / ((hard - mean).std(axis=0) / np.sqrt(len(hard)))
+    # 6 bins; hard counts scatter more, for they hang on all of the noise
+    assert np.abs(score).max() < 3.5
+    assert np.all(mean.std(axis=0) < hard.std(axis=0))
 
 
 def test_peak_bins_name_the_elements_of_the_data_vector():
@@ -147,11 +220,10 @@ def test_peak_bins_name_the_elements_of_the_data_vector():
         ({"counts": "soft"}, r"peaks.counts = 'soft' with softness = None: choose hard without one, or soft with one"),
         ({"counts": "hard", "softness": 0.1}, r"peaks.counts = 'hard' with softness = 0.1: choose hard without one"),
         ({"counts": "soft", "softness": -0.1}, r"peaks.softness = -0.1: give a width above 0, such as 0.1"),
-        ({"sigma_pixel": 0.0}, r"sigma_pixel = 0.0: heights of peaks are in units of it, give one above 0"),
         ({"snr_edges": (1.0, 0.0)}, r"peaks.snr_edges = \[1.0, 0.0\]: give at least two edges"),
     ],
 )
 def test_peaks_refuse_what_has_no_meaning(options, match):
-    settings = {"sigma_pixel": SIGMA, "levels": (2,), "snr_edges": EDGES, "stencil": "pixel", "counts": "hard"}
+    settings = {"levels": (2,), "snr_edges": EDGES, "stencil": "pixel", "counts": "hard"}
     with pytest.raises(ValueError, match=match):
-        Peaks("peaks", Region(PIXELS, 1.875, 7), 1, **(settings | options))
+        Peaks("peaks", Region(PIXELS, 1.875, 7), ShapeNoise((SIGMA,)), **(settings | options))

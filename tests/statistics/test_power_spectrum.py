@@ -5,18 +5,19 @@ import numpy as np
 import pytest
 
 from lenscast.statistics.power_spectrum import PowerSpectrum
+from lenscast.statistics.region import Region
+from lenscast.statistics.shape_noise import ShapeNoise
 from lenscast.statistics.starlet import starlet_transfer
-from lenscast.statistics.statistic import Region
 
 EDGES = (300.0, 700.0, 1200.0, 2000.0, 3500.0)
 SIGMA = 0.05
 LEVELS = (3, 4)
 
 
-def statistic(pixels, border=0, n_sources=1, levels=None):
+def statistic(pixels, border=0, n_sources=1, levels=None, depth=None):
     region = Region(pixels, pixels * 5.0 / 256, border)
     name = "power_spectrum" if levels is None else "starlet_power_spectrum"
-    return PowerSpectrum(name, region, n_sources, SIGMA, EDGES, levels)
+    return PowerSpectrum(name, region, ShapeNoise((SIGMA, 2 * SIGMA, SIGMA)[:n_sources], depth), EDGES, levels)
 
 
 @eqx.filter_jit
@@ -71,6 +72,30 @@ def test_power_spectrum_of_a_map_that_is_not_periodic_is_unbiased(levels, spectr
     assert np.all(deviation < floor + 3 * error), deviation / truth(measure, spectrum)
 
 
+def test_power_spectrum_of_an_uneven_map_is_that_of_the_weighted_map(uneven_depth, gaussian_map):
+    measure = statistic(96, border=5, levels=LEVELS, depth=uneven_depth(96))
+    kappa = gaussian_map(jax.random.key(12), 96)
+    weighted = np.asarray(kappa, float)[5:-5, 5:-5] * uneven_depth(96)[5:-5, 5:-5]
+    power = np.abs(np.fft.fft2(weighted)) ** 2 * measure.region.pixel_radian**2
+    power /= np.sum(uneven_depth(96)[5:-5, 5:-5] ** 2)
+
+    def on_plane(ell):
+        assert ell.shape == power.shape
+        return power
+
+    np.testing.assert_allclose(spectra_of(measure, kappa[None]), truth(measure, on_plane), rtol=1e-6)
+
+
+@pytest.mark.parametrize("levels", [None, LEVELS])
+def test_power_spectrum_of_a_map_of_depth_one_is_that_without_one(levels, gaussian_map):
+    kappa = jnp.stack([gaussian_map(jax.random.key(seed), 96) for seed in (13, 14)])
+    even, ones = (statistic(96, 4, 2, levels, depth) for depth in (None, np.ones((96, 96))))
+    np.testing.assert_array_equal(even.expected(kappa, kappa), ones.expected(kappa, kappa))
+    # a survey of twice the depth has half the noise power, whatever its mask
+    half = statistic(96, 4, 2, levels, 2 * np.tile([0.0, 1.0], (96, 48)))
+    np.testing.assert_allclose(half.noise_mean, ones.noise_mean / 2, rtol=1e-12)
+
+
 def test_power_spectra_of_all_pairs_are_bilinear(gaussian_map):
     first, second = (gaussian_map(jax.random.key(seed), 64) for seed in (4, 5))
     measure = statistic(64, border=4, n_sources=3)
@@ -85,11 +110,12 @@ def test_power_spectra_of_all_pairs_are_bilinear(gaussian_map):
     np.testing.assert_allclose(pairs[2], (plus - minus) / 4, atol=1e-6 * np.max(plus))
 
 
+@pytest.mark.parametrize("uneven", [False, True])
 @pytest.mark.parametrize("levels", [None, LEVELS])
-def test_power_spectrum_expected_is_the_mean_of_measured(levels, gaussian_map):
-    measure = statistic(96, border=6, n_sources=2, levels=levels)
+def test_power_spectrum_expected_is_the_mean_of_measured(levels, uneven, gaussian_map, uneven_depth):
+    measure = statistic(96, border=6, n_sources=2, levels=levels, depth=uneven_depth(96) if uneven else None)
     kappa = jnp.stack([gaussian_map(jax.random.key(seed), 96) for seed in (6, 7)])
-    noise = SIGMA * jax.random.normal(jax.random.key(8), (400, 2, 96, 96), jnp.float32)
+    noise = measure.noise.rms_maps()[None] * jax.random.normal(jax.random.key(8), (400, 2, 96, 96), jnp.float32)
     sample = np.asarray(sample_of(measure, jnp.broadcast_to(kappa, noise.shape), noise))
     error = sample.std(axis=0) / np.sqrt(len(sample))
     score = (sample.mean(axis=0) - measure.expected(kappa, noise[0])) / error
@@ -98,8 +124,9 @@ def test_power_spectrum_expected_is_the_mean_of_measured(levels, gaussian_map):
     assert 0.4 < np.mean(score**2) < 2.2
 
 
-def test_power_spectrum_is_differentiable_in_both_modes(assert_derivatives):
-    measure = statistic(48, border=2, n_sources=2, levels=(2, 3))
+@pytest.mark.parametrize("uneven", [False, True])
+def test_power_spectrum_is_differentiable_in_both_modes(uneven, assert_derivatives, uneven_depth):
+    measure = statistic(48, border=2, n_sources=2, levels=(2, 3), depth=uneven_depth(48) if uneven else None)
     maps, direction, noise = SIGMA * jax.random.normal(jax.random.key(9), (3, 2, 48, 48))
     # central differences of a quadratic function are exact
     assert_derivatives(lambda kappa: measure.expected(kappa, noise), maps, direction, step=1.0, rtol=1e-9)
@@ -127,4 +154,4 @@ def test_power_spectrum_names_its_bins():
 def test_power_spectrum_refuses_bins_that_do_not_increase():
     region = Region(64, 1.25, 0)
     with pytest.raises(ValueError, match=r"power_spectrum.ell_edges = \[900.0, 300.0\]: give at least two edges"):
-        PowerSpectrum("power_spectrum", region, 1, SIGMA, [900.0, 300.0])
+        PowerSpectrum("power_spectrum", region, ShapeNoise((SIGMA,)), [900.0, 300.0])

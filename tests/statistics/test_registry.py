@@ -7,6 +7,7 @@ import pytest
 
 from lenscast.config import read_config
 from lenscast.statistics.registry import analysis_region, statistics_from_config
+from lenscast.statistics.shape_noise import ShapeNoise
 
 ELL_EDGES = [300.0, 900.0, 2000.0]
 SECTIONS = {
@@ -18,7 +19,7 @@ SIGMA = 0.05
 
 
 def statistics(sections, pixels=96, n_sources=1):
-    return statistics_from_config(sections, pixels, pixels * 5.0 / 256, n_sources, SIGMA)
+    return statistics_from_config(sections, pixels, pixels * 5.0 / 256, ShapeNoise((SIGMA,) * n_sources))
 
 
 def test_statistics_of_a_config_share_the_region_that_the_peaks_leave():
@@ -46,7 +47,7 @@ def test_spectra_depend_on_the_region_alone_and_peaks_on_its_border_too():
 def test_statistics_of_the_default_config_make_its_data_vectors():
     config = read_config(Path(__file__).parents[2] / "config.yaml")
     lightcone = config.lightcone
-    made = statistics_from_config(config.statistics, lightcone.pixels, lightcone.field_deg, 2, SIGMA)
+    made = statistics_from_config(config.statistics, lightcone.pixels, lightcone.field_deg, ShapeNoise((SIGMA, SIGMA)))
     assert {each.region.border for each in made} == {config.border_pixels}
     for each in made:
         assert len(each.bins()) == config.statistics.length([each.name], 2)

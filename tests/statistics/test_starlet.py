@@ -9,6 +9,7 @@ from lenscast.statistics.starlet import (
     noise_correlation,
     noise_rms,
     starlet,
+    starlet_kernel,
     starlet_level,
     starlet_reach,
     starlet_transfer,
@@ -58,6 +59,8 @@ def test_starlet_reach_is_that_of_its_kernel(level):
     assert kernel.shape == (2 * reach + 1, 2 * reach + 1)
     assert kernel[0, reach] != 0
     assert kernel[-1, reach] != 0
+    np.testing.assert_allclose(starlet_kernel(level), kernel, atol=1e-15)
+    np.testing.assert_allclose(np.sum(starlet_kernel(level) ** 2), 1, rtol=1e-12)
 
 
 @pytest.mark.parametrize("level", LEVELS)

@@ -120,6 +120,28 @@ def test_workflow_after_a_change_of_bins_runs_no_simulation(finished: Path) -> N
     assert not jobs.keys() & {"simulate", "differentiate"}
 
 
+def test_workflow_measures_and_forecasts_again_after_a_change_of_the_mask(finished: Path, tmp_path: Path) -> None:
+    directory, rng = tmp_path / "masked", np.random.default_rng(0)
+    shutil.copytree(finished, directory)
+    depth = np.where(rng.random((64, 64)) < 0.05, 0.0, rng.uniform(0.5, 1.5, (64, 64)))
+    np.save(directory / "depth.npy", depth)
+    section = {"kind": "map", "file": "depth.npy", "max_masked": 0.2}
+    jobs = planned(directory, survey__depth=section)
+    assert (jobs["measure"], jobs["measure_derivatives"], jobs["forecast"]) == (4, 2, 3)
+    assert not jobs.keys() & {"simulate", "differentiate"}
+    run(directory, survey__depth=section)
+    # other noise, and fewer peaks
+    whole, masked = (
+        pd.read_csv(each / "results/tiny/fisher/combined_parameters.csv") for each in (finished, directory)
+    )
+    assert list(whole["sigma"]) != list(masked["sigma"])
+    assert planned(directory, survey__depth=section) == Counter()
+    np.save(directory / "depth.npy", depth[::-1])
+    jobs = planned(directory, survey__depth=section)
+    assert (jobs["measure"], jobs["measure_derivatives"], jobs["forecast"]) == (4, 2, 3)
+    assert not jobs.keys() & {"simulate", "differentiate"}
+
+
 def test_workflow_with_more_boxes_runs_the_new_batches_only(finished: Path) -> None:
     jobs = planned(finished, covariance__boxes=12)
     assert jobs["simulate"] == 2

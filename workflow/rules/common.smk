@@ -84,6 +84,11 @@ for missing in weights_file(CORRECTION):
             raise WorkflowError(f"simulation.correction: {error}") from None
 
 
+def depth_file():
+    """The map of the survey's depth: an input of what measures through it."""
+    return [CONFIG.survey.depth.file] if CONFIG.survey.depth.kind == "map" else []
+
+
 def seeds_of(wildcards):
     """Seeds of a batch; all batches of all sections have distinct names."""
     return list(BATCHES[wildcards.batch])
@@ -124,7 +129,7 @@ def statistics_settings(cosmology="fiducial"):
         "field_deg": CONFIG.lightcone.field_deg,
         "sigma_e": CONFIG.survey.sigma_e,
         "n_gal": CONFIG.survey.n_gal,
-        "n_sources": CONFIG.survey.sources.number,
+        "depth": SETTINGS["survey"]["depth"],
     }
 
 

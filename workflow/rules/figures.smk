@@ -1,9 +1,20 @@
 import math
 
 FIRST_DERIVATIVES = next(iter(CONFIG.batches["derivatives"]))
+SYSTEMATIC_STEPS = {"A_IA": 0.1, "eta": 0.1, "log10_T_AGN": 0.1, "delta_z": 0.01, "m": 0.01}
+
+
+def theory_steps():
+    """Steps of the differences of theory, which is smooth but good to 1e-4 only: wide ones."""
+    steps = {name: 5 * step for name, step in CONFIG.steps.items() if name in experiment.PARAMETERS}
+    for name in set(SYSTEMATIC_STEPS) & set(CONFIG.forecast.parameters):
+        steps |= dict.fromkeys(experiment.of_sources(name, CONFIG.survey.sources.number), SYSTEMATIC_STEPS[name])
+    return steps
 
 
 rule theory:
+    input:
+        sources=sources_file(),
     output:
         table=f"{RESULTS}/theory/c_ell.csv",
     log:
@@ -11,14 +22,10 @@ rule theory:
     conda:
         "../../environment.yml"
     params:
-        cosmology=SETTINGS["cosmology"],
-        lightcone=SETTINGS["lightcone"],
-        box_size=SETTINGS["simulation"]["box_size"],
-        z_source=SETTINGS["survey"]["z_source"],
+        settings=simulation_settings("fiducial"),
         ell_edges=SETTINGS["statistics"]["power_spectrum"]["ell_edges"],
-        # fits are smooth, but CAMB is only good to 1e-4
-        steps={name: 5 * step for name, step in SETTINGS["finite_differences"]["steps"].items()},
-        code=sources("theory"),
+        steps=theory_steps(),
+        code=sources("cosmology", "lensing", "theory"),
     script:
         "../scripts/theory.py"
 
@@ -44,6 +51,7 @@ rule matter_power:
 rule figure_maps:
     input:
         tangents=expand(rules.differentiate.output.maps, cosmology="fiducial", batch=FIRST_DERIVATIVES)[0],
+        depth=depth_file(),
     output:
         figure=f"{RESULTS}/figures/maps.png",
     log:
@@ -51,9 +59,7 @@ rule figure_maps:
     conda:
         "../../environment.yml"
     params:
-        field_deg=CONFIG.lightcone.field_deg,
-        sigma_e=CONFIG.survey.sigma_e,
-        n_gal=CONFIG.survey.n_gal,
+        settings=statistics_settings(),
         code=PLOT_CODE,
     script:
         "../scripts/figure_maps.py"
@@ -64,6 +70,7 @@ rule figure_power_spectrum:
         summaries=rules.gather.output.summaries,
         jacobians=rules.gather.output.jacobians,
         theory=rules.theory.output.table if THEORY else [],
+        depth=depth_file(),
     output:
         figure=f"{RESULTS}/figures/power_spectrum.png",
     log:
@@ -73,7 +80,7 @@ rule figure_power_spectrum:
     params:
         settings=statistics_settings(),
         cosmology=SETTINGS["cosmology"],
-        z_source=SETTINGS["survey"]["z_source"],
+        sources=SETTINGS["survey"]["sources"],
         particle_nyquist=math.pi * CONFIG.simulation.particles / CONFIG.simulation.box_size,
         code=PLOT_CODE,
     script:
@@ -100,6 +107,7 @@ rule figure_derivatives:
     input:
         jacobians=rules.gather.output.jacobians,
         theory=rules.theory.output.table if THEORY else [],
+        depth=depth_file(),
     output:
         figure=f"{RESULTS}/figures/derivatives.png",
     log:

@@ -2,6 +2,7 @@ rule forecast:
     input:
         summaries=rules.gather.output.summaries,
         jacobians=rules.gather.output.jacobians,
+        depth=depth_file(),
     output:
         forecast=f"{RESULTS}/fisher/{{data_vector}}.h5",
         parameters=f"{RESULTS}/fisher/{{data_vector}}_parameters.csv",

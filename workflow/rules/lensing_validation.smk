@@ -22,6 +22,7 @@ use rule simulate as simulate_validation with:
 use rule measure as measure_validation with:
     input:
         maps=rules.simulate_validation.output.maps,
+        depth=depth_file(),
     output:
         summaries=f"{RESULTS}/validation/summaries/{{variant}}/{{batch}}.h5",
     log:
@@ -42,6 +43,7 @@ rule compare_lensing:
                 for variant in VARIANTS
             }
         ),
+        depth=depth_file(),
     output:
         table=f"{RESULTS}/validation/lensing.csv",
     log:

@@ -40,6 +40,6 @@ def validation_statistics():
     """What is measured on the maps of the validation."""
     return statistics_settings() | {
         "statistics": {name: SETTINGS["statistics"][name] for name in ("power_spectrum", "peaks")},
-        "n_sources": len(CONFIG.validation.z_source),
+        "n_gal": len(CONFIG.validation.z_source) * [max(CONFIG.survey.n_gal)],
         "m": len(CONFIG.validation.z_source) * [0.0],
     }

@@ -1,6 +1,7 @@
 rule measure:
     input:
         maps=rules.simulate.output.maps,
+        depth=depth_file(),
     output:
         summaries=f"{RESULTS}/summaries/{{cosmology}}/{{batch}}.h5",
     log:
@@ -24,6 +25,7 @@ rule measure:
 rule measure_derivatives:
     input:
         maps=rules.differentiate.output.maps,
+        depth=depth_file(),
     output:
         summaries=f"{RESULTS}/derivatives/{{cosmology}}/{{batch}}.h5",
     log:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -16,17 +16,22 @@ from lenscast.config.survey import SourcesConfig
 from lenscast.cosmology import Parameters, cosmology
 from lenscast.gravity import Correction, ParticleMesh, Particles
 from lenscast.gravity.reference import Reference
-from lenscast.lensing import AlignmentModel, Systematics, shape_noise_rms
+from lenscast.lensing import AlignmentModel, Sources, Systematics, shape_noise_rms
 from lenscast.simulate import Simulation
 from lenscast.statistics.registry import statistics_from_config
+from lenscast.statistics.shape_noise import ShapeNoise
 from lenscast.statistics.statistic import Statistic
+
+
+def sources(settings: Mapping[str, Any]) -> Sources:
+    """Redshifts of the sources."""
+    return Sources.from_config(TypeAdapter(SourcesConfig).validate_python(settings))
 
 
 def simulation(settings: Mapping[str, Any]) -> Simulation:
     """What `simulate` and `differentiate` run; a `noise_size` in the settings makes different resolutions one box."""
     sections = SimulationConfig(**settings["simulation"]), LightconeConfig(**settings["lightcone"])
-    sources = TypeAdapter(SourcesConfig).validate_python(settings["sources"])
-    made = Simulation.from_config(*sections, sources, AlignmentModel(**settings["alignment"]))
+    made = Simulation.from_config(*sections, sources(settings["sources"]), AlignmentModel(**settings["alignment"]))
     return replace(made, noise_size=settings.get("noise_size"))
 
 
@@ -68,21 +73,22 @@ def map_coordinates(simulation: Simulation, seeds: Sequence[int]) -> dict[str, d
     return {"map": index, "source": {"z": simulation.sources.mean}}
 
 
-class Measurement(NamedTuple):
-    """Statistics, and the rms of the shape noise per pixel."""
+def shape_noise(settings: Mapping[str, Any]) -> ShapeNoise:
+    """Through which the maps are measured."""
+    pixel_arcmin, depth = 60 * settings["field_deg"] / settings["pixels"], settings["depth"]
+    rms = tuple(shape_noise_rms(settings["sigma_e"], n_gal, pixel_arcmin) for n_gal in settings["n_gal"])
+    if depth["kind"] == "uniform":
+        return ShapeNoise(rms)
+    return ShapeNoise(rms, np.load(depth["file"]).astype(float), depth["max_masked"])
 
-    statistics: tuple[Statistic, ...]
-    sigma_pixel: float
 
-
-def measurement(settings: Mapping[str, Any]) -> Measurement:
+def measurement(settings: Mapping[str, Any]) -> tuple[Statistic, ...]:
     """What is measured on the maps."""
-    side, field = settings["pixels"], settings["field_deg"]
-    rms = shape_noise_rms(settings["sigma_e"], settings["n_gal"], 60 * field / side)
-    return Measurement(statistics_from_config(settings["statistics"], side, field, settings["n_sources"], rms), rms)
+    noise = shape_noise(settings)
+    return statistics_from_config(settings["statistics"], settings["pixels"], settings["field_deg"], noise)
 
 
 def noise_alone(settings: Mapping[str, Any]) -> np.ndarray:
     """Mean data vector of shape noise without signal, to be subtracted from spectra."""
-    blank = np.zeros((settings["n_sources"], settings["pixels"], settings["pixels"]))
-    return np.concatenate([each.expected(blank, blank) for each in measurement(settings).statistics])
+    blank = np.zeros((len(settings["n_gal"]), settings["pixels"], settings["pixels"]))
+    return np.concatenate([each.expected(blank, blank) for each in measurement(settings)])

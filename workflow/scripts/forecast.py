@@ -6,6 +6,7 @@ log = start(snakemake)
 
 import numpy as np
 
+from _build import shape_noise
 from lenscast import io
 from lenscast.forecast.convergence import convergence_curve, direction_table
 from lenscast.forecast.covariance import sample_covariance
@@ -29,7 +30,7 @@ derivatives = DerivativeSample(
 ).select(p.parameters, data)
 fiducial = {name: p.fiducial[name] for name in p.parameters}
 region = analysis_region(p.region["statistics"], p.region["pixels"], p.region["field_deg"])
-area_ratio = p.area_deg2 / region.area_deg2
+area_ratio = p.area_deg2 / shape_noise(p.region).area_deg2(region)
 estimate = fisher_estimate(derivatives, covariance, p.fiducial, area_ratio)
 derived = [S8(p.fiducial)] if "sigma8" in p.parameters and "Omega_c" in p.parameters else []
 table = fisher_table(estimate, p.priors, derived)

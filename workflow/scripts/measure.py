@@ -12,9 +12,9 @@ from _build import measurement
 from lenscast import io
 from lenscast.summarise import bin_table, calibrated, summarise
 
-(statistics, rms), draws = measurement(snakemake.params.settings), snakemake.params.draws
+statistics, draws = measurement(snakemake.params.settings), snakemake.params.draws
 m = jnp.array(snakemake.params.settings["m"])
-measured = jax.jit(lambda k, seed, number: summarise(calibrated(k, m), seed, number, statistics, rms, draws))
+measured = jax.jit(lambda k, seed, number: summarise(calibrated(k, m), seed, number, statistics, draws))
 maps = io.load(snakemake.input.maps, names=[])
 index = maps.coordinates["map"]
 coordinates = {"map": index, "bin": bin_table(statistics)}

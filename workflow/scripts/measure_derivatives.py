@@ -12,13 +12,14 @@ from lenscast import io
 from lenscast.config import of_sources
 from lenscast.summarise import bin_table, expected_and_jacobian
 
-(statistics, rms), draws = measurement(snakemake.params.settings), snakemake.params.draws
+statistics, draws = measurement(snakemake.params.settings), snakemake.params.draws
 quantity = snakemake.params.quantity
-derive = jax.jit(lambda *maps: expected_and_jacobian(*maps, statistics, rms, draws, quantity))
+derive = jax.jit(lambda *maps: expected_and_jacobian(*maps, statistics, draws, quantity))
 index, shared = (io.load(snakemake.input.maps, names=[]).coordinates[axis] for axis in ("map", "param"))
 kinds = {"delta_z": "shifts", "m": "kappa"}  # of parameters that each source has, and their tangents: d kappa / dm = kappa
 kinds = {name: kinds[name] for name in snakemake.params.parameters if name in kinds}
-names = [*shared["name"], *(each for name in kinds for each in of_sources(name, snakemake.params.settings["n_sources"]))]
+m = snakemake.params.settings["m"]
+names = [*shared["name"], *(each for name in kinds for each in of_sources(name, len(m)))]
 coordinates = {"map": index, "param": {"name": names}, "bin": bin_table(statistics)}
 seeds = sorted(set(index["seed"]))
 with io.writer(snakemake.output.summaries, coordinates, provenance(snakemake, seeds)) as file:

@@ -4,15 +4,13 @@ from _job import start
 
 log = start(snakemake)
 
+import _build as build
 from lenscast import io
-from lenscast.cosmology import Parameters
-from lenscast.lensing import Lightcone
-from lenscast.theory import spectra_table
+from lenscast.theory import Galaxies, spectra_table
 
 p = snakemake.params
-geometry = {key: p.lightcone[key] for key in ("slabs_per_box", "planes", "plane_mesh", "field_deg", "pixels")}
-table = spectra_table(
-    Parameters.from_config(p.cosmology), p.z_source, p.ell_edges, Lightcone(p.box_size, **geometry), p.steps
-)
+simulation, (parameters, systematics) = build.simulation(p.settings), build.parameters(p.settings)
+galaxies = Galaxies(simulation.sources, systematics, simulation.alignment)
+table = spectra_table(parameters, galaxies, p.ell_edges, simulation.lightcone, p.steps)
 io.save_table(snakemake.output.table, table)
 log.info("\n%s", table.to_string(index=False))

@@ -18,7 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 from .analysis import STATISTICS
 from .errors import ConfigError, Problem, problems
 from .experiment import Config
-from .geometry import check_field, check_multipoles, check_planes, check_scales
+from .geometry import check_depth, check_field, check_galaxies, check_multipoles, check_planes, check_scales
 from .sampling import check_batches, check_covariance, check_parameters, check_seeds, check_steps
 from .section import Section
 from .simulation import PARAMETERS
@@ -44,6 +44,8 @@ CHECKS: tuple[Callable[..., Iterator[Problem]], ...] = (
     check_field,
     check_scales,
     check_multipoles,
+    check_galaxies,
+    check_depth,
     check_batches,
     check_seeds,
     check_covariance,

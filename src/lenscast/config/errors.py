@@ -104,7 +104,7 @@ def _node(loc: Iterable[int | str], schema: Mapping[str, Any]) -> Mapping[str, A
 
 
 def _dotted(loc: Iterable[int | str], schema: Mapping[str, Any]) -> str:
-    """The key as a reader of the file finds it: `simulation.integrator.steps`, `survey.z_source[1]`."""
+    """The key as a reader of the file finds it: `simulation.integrator.steps`, `survey.n_gal[1]`."""
     key, node = "", schema
     for step in loc:
         if isinstance(step, int):

@@ -19,6 +19,7 @@ from .survey import SurveyConfig
 SPEED_OF_LIGHT_OVER_H0 = 2997.92458
 MIN_REGION_PIXELS = 16
 MIN_REGION_SHARE = 0.25
+SMALLEST_DEPTH = 1e-3
 
 
 def comoving_distance(z: float, cosmology: CosmologyConfig) -> float:
@@ -107,6 +108,13 @@ def _region_pixels(level: int, lightcone: LightconeConfig, statistics: Statistic
     return lightcone.pixels - 2 * statistics.peaks.reach(level)
 
 
+def _smallest_region(lightcone: LightconeConfig, statistics: StatisticsConfig) -> int:
+    """Pixels per side that the peaks leave, of the scales that are allowed."""
+    used = {round(math.log2(scale / lightcone.pixel_arcmin)) for scale in statistics.peaks.scales_arcmin}
+    levels = used.intersection(_allowed_levels(lightcone, statistics))
+    return min((_region_pixels(level, lightcone, statistics) for level in levels), default=lightcone.pixels)
+
+
 def _allowed_levels(lightcone: LightconeConfig, statistics: StatisticsConfig) -> list[int]:
     """Starlet levels that leave enough of the map."""
     least = max(MIN_REGION_PIXELS, MIN_REGION_SHARE * lightcone.pixels)
@@ -139,12 +147,47 @@ def check_scales(lightcone: LightconeConfig, statistics: StatisticsConfig) -> It
             used[level] = scale
 
 
+def check_galaxies(survey: SurveyConfig) -> Iterator[Problem]:
+    """Every source has a number of galaxies."""
+    given, needed = len(survey.n_gal), survey.sources.number
+    if given != needed:
+        yield Problem("survey.n_gal", f"{given} given for {needed} sources; give one for each")
+
+
+def check_depth(lightcone: LightconeConfig, survey: SurveyConfig, statistics: StatisticsConfig) -> Iterator[Problem]:
+    """The map of the depth is there, fits the maps and leaves some of them."""
+    if survey.depth.kind == "uniform":
+        return
+    key, path = "survey.depth.file", survey.depth.file
+    try:
+        depth = np.load(path)
+    except (OSError, ValueError) as error:
+        yield Problem(key, f"{path} cannot be read ({error}); give the path of an array that numpy.save wrote")
+        return
+    side = lightcone.pixels
+    if depth.shape != (side, side) or depth.dtype.kind not in "fiub":
+        yield Problem(
+            key,
+            f"{path} holds {' x '.join(map(str, depth.shape))} values of type {depth.dtype}; give {side} x {side} "
+            "numbers, one per pixel",
+        )
+        return
+    wrong = ~(np.isfinite(depth) & (depth >= 0)) | ((depth > 0) & (depth < SMALLEST_DEPTH * np.max(depth)))
+    if wrong.any():
+        yield Problem(
+            key,
+            f"{path} has {np.count_nonzero(wrong)} values not finite, below 0, or above it and below "
+            f"{SMALLEST_DEPTH:g} of the largest; give 0 where masked and 1 where there are n_gal galaxies",
+        )
+    border = (side - _smallest_region(lightcone, statistics)) // 2
+    if not depth[border : side - border, border : side - border].any():
+        yield Problem(key, f"{path} masks all pixels inside the border of {border}; unmask some")
+
+
 def check_multipoles(lightcone: LightconeConfig, statistics: StatisticsConfig) -> Iterator[Problem]:
     """Multipole bins are resolved by the pixels and hold modes of the region inside the border."""
     pixel = math.radians(lightcone.pixel_arcmin / 60.0)
-    used = {round(math.log2(scale / lightcone.pixel_arcmin)) for scale in statistics.peaks.scales_arcmin}
-    levels = used.intersection(_allowed_levels(lightcone, statistics))
-    side = min((_region_pixels(level, lightcone, statistics) for level in levels), default=lightcone.pixels)
+    side = _smallest_region(lightcone, statistics)
     frequencies = 2.0 * math.pi * np.fft.fftfreq(side, pixel)
     modes, largest = np.hypot(frequencies[:, None], frequencies), math.pi / pixel
     for name in ("power_spectrum", "starlet_power_spectrum"):

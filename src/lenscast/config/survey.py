@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from .section import IncreasingPositive, Section
+from .section import IncreasingPositive, Positive, Section
 
 LOG10_T_AGN_RANGE = (7.3, 8.3)
 SHARED_SYSTEMATICS = ("A_IA", "eta", "log10_T_AGN")
@@ -93,13 +93,36 @@ SourcesConfig = Annotated[
 ]
 
 
+class UniformDepth(Section):
+    """The same number of galaxies everywhere, and no mask."""
+
+    kind: Literal["uniform"] = Field(description="uniform: the same number of galaxies everywhere, and no mask")
+
+
+class DepthMap(Section):
+    """Number of galaxies over the field."""
+
+    kind: Literal["map"] = Field(description="map: the number of galaxies varies, and is 0 where masked")
+    file: str = Field(
+        description="path of a NumPy file (.npy) of pixels x pixels: galaxies per pixel over n_gal, 0 where masked"
+    )
+    max_masked: float = Field(
+        ge=0.0,
+        le=0.5,
+        description="peaks count where masked pixels hold at most this share of the squared weights of their filter",
+    )
+
+
 class SurveyConfig(Section):
     """Sources, shape noise and sky area."""
 
     sources: SourcesConfig
-    area_deg2: float = Field(gt=0.0, le=41253.0, description="survey area [deg^2]")
+    area_deg2: float = Field(gt=0.0, le=41253.0, description="survey area that is not masked [deg^2]")
     sigma_e: float = Field(gt=0.0, description="shape noise per ellipticity component")
-    n_gal: float = Field(gt=0.0, description="galaxies per arcmin^2 at each source redshift")
+    n_gal: tuple[Positive, ...] = Field(min_length=1, description="galaxies per arcmin^2 of each source")
+    depth: UniformDepth | DepthMap = Field(
+        discriminator="kind", description="galaxies over the field: uniform, or a map, which has a file and max_masked"
+    )
 
 
 class NoBaryons(Section):

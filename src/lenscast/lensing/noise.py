@@ -1,4 +1,4 @@
-"""Shape noise: the scatter of galaxies' intrinsic ellipticities, white in a convergence map."""
+"""Shape noise: the scatter of galaxies' intrinsic ellipticities, without correlations in a convergence map."""
 
 import jax
 import jax.numpy as jnp
@@ -21,13 +21,15 @@ def shape_noise_rms(sigma_e: float, n_gal: float, pixel_arcmin: float) -> float:
     return float(sigma_e / (n_gal**0.5 * pixel_arcmin))
 
 
-def shape_noise(key: Key[Array, ""], shape: tuple[int, ...], rms: float) -> Float32[Array, "..."]:
-    """One realisation of white Gaussian noise.
+def shape_noise(
+    key: Key[Array, ""], shape: tuple[int, ...], rms: Float32[Array, "source _ _"]
+) -> Float32[Array, "source y x"]:
+    """One realisation of Gaussian noise without correlations.
 
     Parameters
     ----------
     key : of the noise.
     shape : of the maps, (source, y, x).
-    rms : per pixel.
+    rms : per pixel, of each source.
     """
     return rms * jax.random.normal(key, shape, jnp.float32)

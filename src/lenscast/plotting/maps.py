@@ -23,6 +23,7 @@ def maps_and_tangents(
     tangents: Float[np.ndarray, "param y x"],
     names: Sequence[str],
     field_deg: float,
+    depth: Float[np.ndarray, "y x"] | None = None,
 ) -> Figure:
     """A convergence map, the same as a survey sees it, and its derivative by each parameter.
 
@@ -32,19 +33,20 @@ def maps_and_tangents(
     Parameters
     ----------
     kappa : noise-free map.
-    noisy : the map with shape noise; smoothed here by a Gaussian, as the panel says.
+    noisy : the map with shape noise; smoothed here by a Gaussian, as the panel says, with its depth as weight.
     tangents : derivatives of the map, per unit of the parameter.
     names : parameters.
     field_deg : side of the map [deg].
+    depth : inverse variance of the noise; pixels where it is 0 are left blank. The same everywhere by default.
     """
     columns = min(4, -(-(len(names) + 2) // 2))
     rows = -(-(len(names) + 2) // columns)
     figure, axes = grid(rows, columns, (3.2, 2.85), sharex=True, sharey=True)
     panels = list(axes.flat)
-    seen = gaussian_filter(noisy, SMOOTHING_ARCMIN / (60 * field_deg / len(noisy)))
+    seen = _smoothed(noisy, np.ones_like(noisy) if depth is None else depth, 60 * field_deg / len(noisy))
     low, high = np.percentile(kappa, [0.5, 99.8])
     _show(panels[0], kappa, r"$\kappa$, noise-free", field_deg, "magma", low, high)
-    low, high = np.percentile(seen, [0.5, 99.8])
+    low, high = np.nanpercentile(seen, [0.5, 99.8])
     title = rf"$\kappa$ + noise, smoothed $\sigma$ = {SMOOTHING_ARCMIN:g} arcmin"
     _show(panels[1], seen, title, field_deg, "magma", low, high)
     for axis, tangent, name in zip(panels[2:], tangents, names, strict=False):
@@ -56,6 +58,15 @@ def maps_and_tangents(
     figure.supxlabel("[deg]", fontsize=10)
     figure.supylabel("[deg]", fontsize=10)
     return figure
+
+
+def _smoothed(
+    image: Float[np.ndarray, "y x"], weights: Float[np.ndarray, "y x"], pixel_arcmin: float
+) -> Float[np.ndarray, "y x"]:
+    """Weighted mean of the pixels around each, NaN where it has no weight itself."""
+    width, seen = SMOOTHING_ARCMIN / pixel_arcmin, weights > 0
+    smooth = gaussian_filter(image * weights, width) / np.where(seen, gaussian_filter(weights, width), 1.0)
+    return np.where(seen, smooth, np.nan)
 
 
 def _show(

@@ -2,6 +2,7 @@
 
 Convention: nu is a normalised coefficient over the rms of its noise, and a peak is a pixel whose nu is above that of
 its 8 neighbours, `Stencil.spacing` pixels away. Counts are per grid of that spacing: of all pixels, over spacing^2.
+Where depth varies, so do the noise and its stencil, and pixels near masked ones do not count (`stencil`).
 
 A hard count jumps when a pixel becomes a peak. Its derivative pixel by pixel, which autodiff gives, lacks the peaks
 that come and go. But the noise is white on the sky and known, so that some of it can be averaged over exactly
@@ -22,48 +23,15 @@ Reference: Asmussen & Glynn (2007), Stochastic Simulation, Sects. V.4 and VII.2.
 from collections.abc import Sequence
 from functools import reduce
 from math import inf, pi, sqrt
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 from jaxtyping import Array, Float, Float64
 
-from lenscast.statistics.starlet import noise_correlation
+from lenscast.statistics.stencil import CORNERS, EDGES, Stencil
 
-__all__ = ["Stencil", "hard_tails", "masked_tails", "mean_tails", "noise_stencil", "soft_tails"]
-
-EDGES = ((-1, 0), (1, 0), (0, -1), (0, 1))
-CORNERS = ((-1, -1), (-1, 1), (1, -1), (1, 1))
-
-
-class Stencil(NamedTuple):
-    """A pixel and its 8 neighbours, and the noise of nu there (symbols of the module's docstring).
-
-    `spacing` is the distance of the neighbours [pixels]; `contrast` is s, `centre` c_0, `edge` and `corner` c_0 - c_j;
-    `curvature` is the rms of half the second difference of the noise along an axis.
-    """
-
-    spacing: int
-    contrast: float
-    centre: float
-    edge: float
-    corner: float
-    curvature: float
-
-
-def noise_stencil(level: int, spacing: int) -> Stencil:
-    """Stencil with neighbours so many pixels away, for nu of level j."""
-    correlation = noise_correlation(level)
-    offsets = spacing * np.array([(0, 0), *EDGES, *CORNERS])
-    lag_y, lag_x = np.abs(offsets[:, None] - offsets[None]).transpose(2, 0, 1)
-    covariance, weights = correlation[lag_y, lag_x], np.array([1.0] + [-1 / 8] * 8)
-    contrast = sqrt(weights @ covariance @ weights)
-    centre, edge, *_, corner = (covariance @ weights / contrast).tolist()
-    assert centre > max(edge, corner, 0.0), "a pixel follows its contrast more than its neighbours do"
-    curvature = sqrt(6 - 8 * correlation[0, spacing] + 2 * correlation[0, 2 * spacing]) / 2
-    return Stencil(spacing, contrast, centre, centre - edge, centre - corner, curvature)
+__all__ = ["hard_tails", "masked_tails", "mean_tails", "soft_tails"]
 
 
 def hard_tails(
@@ -97,8 +65,7 @@ def mean_tails(
     stencil : where the neighbours are, and the covariance of the noise there.
     snr_edges : edges in nu.
     """
-    neighbours = sum(_at(noise, offset, stencil.spacing) for offset in EDGES + CORNERS)
-    contrast = (_at(noise, (0, 0), stencil.spacing) - neighbours / 8) / stencil.contrast
+    contrast = _contrast(noise, stencil)
     to_peak, to_zero = _rise(snr, stencil)
     levels = _levels(snr_edges, stencil.centre, snr.dtype)
     return _exceedance(contrast + to_peak, contrast + to_zero, levels) / stencil.spacing**2
@@ -150,11 +117,24 @@ def masked_tails(
 def _rise(
     snr: Float[Array, "source y x"], stencil: Stencil
 ) -> tuple[Float[Array, "source y2 x2"], Float[Array, "source y2 x2"]]:
-    """Rise of t that lifts a pixel above its neighbours, and one that lifts it to nu = 0."""
+    """Rise of t that lifts a pixel above its neighbours, none if it does not count, and one that lifts it to nu = 0."""
     centre = _at(snr, (0, 0), stencil.spacing)
     above_edges = (_highest(snr, EDGES, stencil.spacing) - centre) / stencil.edge
     above_corners = (_highest(snr, CORNERS, stencil.spacing) - centre) / stencil.corner
-    return _larger(above_edges, above_corners), -centre / stencil.centre
+    to_peak, to_zero = _larger(above_edges, above_corners), -centre / stencil.centre
+    if stencil.local is None:
+        return to_peak, to_zero
+    local = stencil.local
+    return jnp.where(local.counted[None], to_peak / local.response[None], inf), to_zero / local.response[None]
+
+
+def _contrast(noise: Float[Array, "source y x"], stencil: Stencil) -> Float[Array, "source y2 x2"]:
+    """The part t of the noise that is averaged over."""
+    centre, *neighbours = (_at(noise, offset, stencil.spacing) for offset in ((0, 0), *EDGES, *CORNERS))
+    if stencil.local is None:
+        return (centre - sum(neighbours) / 8) / stencil.contrast
+    terms = zip(stencil.local.weights, (centre, *neighbours), strict=True)
+    return reduce(jnp.add, (weight[None] * each for weight, each in terms))
 
 
 @jax.custom_jvp
@@ -186,7 +166,9 @@ def _upper_tail(x: Float[Array, "*any"]) -> Float[Array, "*any"]:
 
 
 def _total(indicators: Float[Array, "tail source y x"], stencil: Stencil) -> Float64[Array, "tail source"]:
-    """Sum over pixels, per grid of the stencil's spacing."""
+    """Sum over pixels that count, per grid of the stencil's spacing."""
+    if stencil.local is not None:
+        indicators = jnp.where(stencil.local.counted[None, None], indicators, 0)
     return jnp.sum(indicators, axis=(-2, -1), dtype=jnp.float64) / stencil.spacing**2
 
 

@@ -1,13 +1,14 @@
 """Counts of starlet peaks in bins of signal-to-noise ratio.
 
-Conventions: nu is the normalised starlet coefficient over the rms of the shape noise; peaks are pixels above their 8
-neighbours, counted in bins of nu with open ends [peaks per region]. On the stencil "pixel" the neighbours are the
-adjacent pixels. On "scale" they are 2^(j-1) pixels away, half the scale of level j, and counts are averaged over the
-4^(j-1) grids of that spacing: peaks of nu as sampled at half its scale. How peaks are counted, and why the derivative
-of `Peaks.expected` is unbiased, is told in `local_maxima`.
+Conventions: nu is the normalised starlet coefficient over the rms of the shape noise there; peaks are pixels above
+their 8 neighbours, counted in bins of nu with open ends [peaks per region]. Masked pixels are 0 to the filter, and what
+is near them does not count (`stencil`). On the stencil "pixel" the neighbours are the adjacent pixels. On "scale" they
+are 2^(j-1) pixels away, half the scale of level j, and counts are averaged over the 4^(j-1) grids of that spacing:
+peaks of nu as sampled at half its scale. How peaks are counted, and why the derivative of `Peaks.expected` is unbiased,
+is told in `local_maxima`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import product
 from typing import Any
@@ -17,9 +18,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Float64
 
 from lenscast.statistics.binning import check_edges, counts_from_tails, open_intervals
-from lenscast.statistics.local_maxima import hard_tails, masked_tails, mean_tails, noise_stencil, soft_tails
+from lenscast.statistics.local_maxima import hard_tails, masked_tails, mean_tails, soft_tails
+from lenscast.statistics.region import Region
+from lenscast.statistics.shape_noise import ShapeNoise
 from lenscast.statistics.starlet import starlet, starlet_reach
-from lenscast.statistics.statistic import Bin, Region, Statistic
+from lenscast.statistics.statistic import Bin, Statistic
+from lenscast.statistics.stencil import Stencil, noise_stencil, uneven_stencil
 
 __all__ = ["Peaks", "stencil_spacing"]
 
@@ -31,8 +35,7 @@ class Peaks(Statistic):
     ----------
     name : key of the statistic in the config.
     region : part of the map in which the peaks are.
-    n_sources : number of source planes.
-    sigma_pixel : rms of the shape noise per pixel.
+    noise : shape noise of the maps.
     levels : starlet levels.
     snr_edges : inner edges of the bins of nu.
     stencil : which pixels are neighbours, "pixel" or "scale".
@@ -41,25 +44,40 @@ class Peaks(Statistic):
 
     Raises
     ------
-    ValueError : if there is no noise, the edges do not increase, an option is unknown, or soft counts have no softness.
+    ValueError : if the edges do not increase, an option is unknown, soft counts have no softness, or the mask or the
+        depth allow no peaks, see `uneven_stencil`.
     """
 
     name: str = eqx.field(static=True)
     region: Region = eqx.field(static=True)
-    n_sources: int = eqx.field(static=True)
-    sigma_pixel: float = eqx.field(static=True, converter=float)
-    levels: tuple[int, ...] = eqx.field(static=True, converter=tuple)
-    snr_edges: tuple[float, ...] = eqx.field(static=True, converter=tuple)
-    stencil: str = eqx.field(static=True)
+    noise: ShapeNoise
+    levels: tuple[int, ...] = eqx.field(static=True)
+    snr_edges: tuple[float, ...] = eqx.field(static=True)
     counts: str = eqx.field(static=True)
-    softness: float | None = eqx.field(static=True, default=None)
+    softness: float | None = eqx.field(static=True)
+    stencils: tuple[Stencil, ...]
+
+    def __init__(
+        self,
+        name: str,
+        region: Region,
+        noise: ShapeNoise,
+        levels: Sequence[int],
+        snr_edges: Sequence[float],
+        stencil: str,
+        counts: str,
+        softness: float | None = None,
+    ) -> None:
+        self.name, self.region, self.noise = name, region, noise
+        self.levels, self.snr_edges = tuple(levels), check_edges(snr_edges, f"{name}.snr_edges")
+        self.counts, self.softness = counts, softness
+        spacings = [stencil_spacing(level, stencil) for level in self.levels]
+        self.stencils = tuple(
+            noise_stencil(level, spacing) if noise.depth is None else uneven_stencil(level, spacing, region, noise)
+            for level, spacing in zip(self.levels, spacings, strict=True)
+        )
 
     def __check_init__(self) -> None:
-        check_edges(self.snr_edges, f"{self.name}.snr_edges")
-        if not self.sigma_pixel > 0:
-            raise ValueError(f"sigma_pixel = {self.sigma_pixel}: heights of peaks are in units of it, give one above 0")
-        for level in self.levels:
-            stencil_spacing(level, self.stencil)  # refuses an unknown stencil
         if (self.counts, self.softness is None) not in (("hard", True), ("soft", False)):
             raise ValueError(
                 f"{self.name}.counts = {self.counts!r} with softness = {self.softness}: choose hard without one, "
@@ -86,7 +104,9 @@ class Peaks(Statistic):
                 centre=interval.centre,
                 unit="peaks per region",
             )
-            for level, source, interval in product(self.levels, range(self.n_sources), open_intervals(self.snr_edges))
+            for level, source, interval in product(
+                self.levels, range(self.noise.n_sources), open_intervals(self.snr_edges)
+            )
         ]
 
     def measured(self, kappa: Float[Array, "source y x"], noise: Float[Array, "source y x"]) -> Float64[Array, " bin"]:
@@ -110,11 +130,12 @@ class Peaks(Statistic):
         self, tails: Callable[..., Float64[Array, "tail source"]], *maps: Float[Array, "source y x"]
     ) -> Float64[Array, " bin"]:
         """Data vector made by a function of the maps' nu on one level, its stencil and the edges."""
-        coefficients = [starlet(each / self.sigma_pixel, self.levels) for each in maps]
+        coefficients = [starlet(self.noise.snr(each), self.levels) for each in maps]
         counts = []
-        for level, *snr in zip(self.levels, *coefficients, strict=True):
-            stencil = noise_stencil(level, stencil_spacing(level, self.stencil))
-            inside = (self.region.crop(each, margin=stencil.spacing) for each in snr)
+        for stencil, *snr in zip(self.stencils, *coefficients, strict=True):
+            inside = [self.region.crop(each, margin=stencil.spacing) for each in snr]
+            if stencil.local is not None:
+                inside = [each / stencil.local.rms[None] for each in inside]
             counts.append(counts_from_tails(tails(*inside, stencil=stencil, snr_edges=self.snr_edges)).T.ravel())
         return jnp.concatenate(counts)
 

@@ -9,8 +9,10 @@ from typing import Any, NamedTuple
 
 from lenscast.statistics.peaks import Peaks
 from lenscast.statistics.power_spectrum import PowerSpectrum
+from lenscast.statistics.region import Region
+from lenscast.statistics.shape_noise import ShapeNoise
 from lenscast.statistics.starlet import starlet_level
-from lenscast.statistics.statistic import Region, Statistic
+from lenscast.statistics.statistic import Statistic
 
 __all__ = ["STATISTICS", "Entry", "analysis_region", "statistics_from_config"]
 
@@ -31,7 +33,7 @@ STATISTICS: Mapping[str, Entry] = {
 
 
 def statistics_from_config(
-    statistics_config: Any, pixels: int, field_deg: float, n_sources: int, sigma_pixel: float
+    statistics_config: Any, pixels: int, field_deg: float, noise: ShapeNoise
 ) -> tuple[Statistic, ...]:
     """Statistics of a config, in its order, all on the same region.
 
@@ -40,8 +42,7 @@ def statistics_from_config(
     statistics_config : the config's section `statistics`, a mapping or a pydantic model.
     pixels : pixels per side of the maps.
     field_deg : side of the maps [deg].
-    n_sources : number of source planes.
-    sigma_pixel : rms of the shape noise per pixel, sigma_e / sqrt(n_gal A_pix).
+    noise : shape noise of the maps.
 
     Raises
     ------
@@ -49,7 +50,7 @@ def statistics_from_config(
     """
     region = analysis_region(statistics_config, pixels, field_deg)
     return tuple(
-        STATISTICS[name].statistic(name, region, n_sources, sigma_pixel, **settings)
+        STATISTICS[name].statistic(name, region, noise, **settings)
         for name, settings in _settings(statistics_config, region.pixel_arcmin).items()
     )
 

@@ -14,7 +14,15 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float, Float64
 
-__all__ = ["noise_correlation", "noise_rms", "starlet", "starlet_level", "starlet_reach", "starlet_transfer"]
+__all__ = [
+    "noise_correlation",
+    "noise_rms",
+    "starlet",
+    "starlet_kernel",
+    "starlet_level",
+    "starlet_reach",
+    "starlet_transfer",
+]
 
 B3_SPLINE = np.array([1.0, 4.0, 6.0, 4.0, 1.0]) / 16.0
 
@@ -76,6 +84,16 @@ def starlet_transfer(
         return np.prod([np.ones_like(theta_y), *factors], axis=0)
 
     return smoothing(level - 1) - smoothing(level)
+
+
+def starlet_kernel(level: int) -> Float64[np.ndarray, "y x"]:
+    """Kernel of the normalised coefficients of level j, symmetric, `starlet_reach` pixels wide on each side.
+
+    Its squares are the shares of the pixels in the variance of white noise: they add up to 1.
+    """
+    fine, coarse = _smoothing_kernel(level - 1), _smoothing_kernel(level)
+    fine = np.pad(fine, (len(coarse) - len(fine)) // 2)
+    return (np.outer(fine, fine) - np.outer(coarse, coarse)) / noise_rms(level)
 
 
 def noise_rms(level: int) -> float:
