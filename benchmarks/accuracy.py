@@ -28,7 +28,7 @@ from lenscast import io
 from lenscast.config import read_config
 from lenscast.cosmology import Parameters
 from lenscast.gravity import Adaptive, FixedSteps
-from lenscast.lensing import shape_noise_rms
+from lenscast.lensing import AlignmentModel, Sources, Systematics, shape_noise_rms
 from lenscast.plotting import style
 from lenscast.simulate import Simulation, convergence_maps
 from lenscast.statistics.registry import statistics_from_config
@@ -142,7 +142,9 @@ def main() -> None:
     options = parser.parse_args()
 
     config = read_config(ROOT / "config.yaml")
-    plain = Simulation.from_config(config.simulation, config.lightcone, Sources.from_config(config.survey.sources), ALIGNMENT)
+    alignment = AlignmentModel(config.systematics.C1_rho_crit, config.systematics.z_pivot)
+    sources = Sources.from_config(config.survey.sources)
+    plain = Simulation.from_config(config.simulation, config.lightcone, sources, alignment)
     finest = options.refinement * PARTICLES
     plain = changed(replace(plain, noise_size=finest), {"particles": PARTICLES, "plane_mesh": PLANE_MESH, **_steps(8)})
     lightcone, survey = config.lightcone, config.survey

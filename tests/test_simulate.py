@@ -83,7 +83,9 @@ def test_tangents_agree_with_differences_of_the_whole_model(parameters, simulati
     assert np.linalg.norm(tangent - difference) < 3e-3 * np.linalg.norm(difference)
     squares = [(end.astype(jnp.float64) ** 2).sum() for end in ends]
     slope = (2 * derivatives.kappa * tangent).sum(dtype=jnp.float64)
-    np.testing.assert_allclose(slope, (squares[0] - squares[1]) / (2 * step), rtol=2e-3)
+    # a sum over pixels that may cancel
+    size = 2 * np.linalg.norm(derivatives.kappa) * np.linalg.norm(tangent)
+    np.testing.assert_allclose(slope, (squares[0] - squares[1]) / (2 * step), rtol=0, atol=3e-3 * size)
 
 
 @pytest.mark.parametrize(

@@ -18,12 +18,15 @@ from lenscast.gravity import Adaptive, FixedSteps, ParticleMesh, linear_field, l
 from lenscast.gravity.reference import Reference
 from lenscast.gravity.training import Loss, loss
 from lenscast.io import load_correction
+from lenscast.lensing import AlignmentModel, Sources, Systematics
 from lenscast.simulate import Simulation, convergence_maps, maps_and_tangents
 
 jax.config.update("jax_enable_x64", True)
 
 CONFIG = Path(__file__).parents[2] / "config.yaml"
+CONFIGS = CONFIG.parent / "configs"
 PARAMETERS = ("Omega_c", "Omega_b", "h", "n_s", "sigma8", "w0")
+SYSTEMATICS = ("A_IA", "eta", "log10_T_AGN", "delta_z")  # one shift for each of 5 bins
 
 
 def density(field, universe, mesh, work, correction=None):
@@ -94,21 +97,23 @@ def train(work: Workload, integrator: FixedSteps | Adaptive, adjoint: str | None
     return Program(partial(run, load_correction("hpn").correction))
 
 
-def _box() -> tuple[Simulation, Parameters]:
-    config = read_config(CONFIG)
-    simulation = Simulation.from_config(config.simulation, config.lightcone, Sources.from_config(config.survey.sources), ALIGNMENT)
-    return simulation, Parameters.from_config(COSMOLOGY)
+def _box(survey: str) -> tuple[Simulation, Parameters, Systematics]:
+    config, other = read_config(CONFIG), read_config(CONFIGS / f"{survey}.yaml")
+    alignment = AlignmentModel(config.systematics.C1_rho_crit, config.systematics.z_pivot)
+    sources = Sources.from_config(other.survey.sources)
+    simulation = Simulation.from_config(config.simulation, config.lightcone, sources, alignment)
+    return simulation, Parameters.from_config(COSMOLOGY), Systematics.from_values(other.systematics.values, len(sources))
 
 
-def kappa(work: Workload) -> Program:
-    simulation, parameters = _box()
-    return Program(partial(jax.jit(partial(convergence_maps, simulation=simulation)), 0, parameters))
+def kappa(work: Workload, survey: str = "dll") -> Program:
+    simulation, parameters, systematics = _box(survey)
+    return Program(partial(jax.jit(partial(convergence_maps, simulation=simulation)), 0, parameters, systematics))
 
 
-def kappa_tangents(work: Workload) -> Program:
-    simulation, parameters = _box()
-    run = jax.jit(partial(maps_and_tangents, simulation=simulation, names=PARAMETERS))
-    return Program(partial(run, 0, parameters))
+def kappa_tangents(work: Workload, survey: str = "dll", names: tuple[str, ...] = PARAMETERS) -> Program:
+    simulation, parameters, systematics = _box(survey)
+    run = jax.jit(partial(maps_and_tangents, simulation=simulation, names=names))
+    return Program(partial(run, 0, parameters, systematics))
 
 
 PROGRAMS = {
@@ -125,4 +130,7 @@ PROGRAMS = {
     **{f"gradient, adaptive, {name}": partial(train, integrator=ADAPTIVE, adjoint=name) for name in ADJOINTS},
     "kappa": kappa,
     "kappa, 6 tangents": kappa_tangents,
+    "5 bins": partial(kappa, survey="lsst_y1"),
+    "5 bins, 6 tangents": partial(kappa_tangents, survey="lsst_y1"),
+    "5 bins, 6 tangents, 8 of systematics": partial(kappa_tangents, survey="lsst_y1", names=PARAMETERS + SYSTEMATICS),
 }

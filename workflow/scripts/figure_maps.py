@@ -16,6 +16,7 @@ index = first.coordinates["map"].iloc[0]
 noise = shape_noise(snakemake.params.settings)
 drawn = noise_maps(int(index["seed"]), int(index["realisation"]), 0, kappa.shape, noise.rms_maps())
 names = list(first.coordinates["param"]["name"])
-noisy, field_deg = kappa[0] + np.asarray(drawn[0]), snakemake.params.settings["field_deg"]
-figure = plotting.maps_and_tangents(kappa[0], noisy, tangents[:, 0], names, field_deg, noise.depth)
+source, field_deg = len(kappa) // 2, snakemake.params.settings["field_deg"]
+noisy = kappa[source] + np.asarray(drawn[source])
+figure = plotting.maps_and_tangents(kappa[source], noisy, tangents[:, source], names, field_deg, noise.depth)
 plotting.save(figure, snakemake.output.figure)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+import matplotlib
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
@@ -18,6 +19,7 @@ from lenscast.plotting.style import (
     label,
     mean_and_error,
     note,
+    shared_name,
     styled,
     symmetric,
 )
@@ -25,6 +27,7 @@ from lenscast.plotting.style import (
 __all__ = ["derivatives", "derivatives_check"]
 
 RELATIVE_REACH = 3.0
+SEQUENCE = matplotlib.colormaps["viridis"]
 
 
 @styled
@@ -36,7 +39,7 @@ def derivatives(
     names: Sequence[str],
     theory: pd.DataFrame | None = None,
 ) -> Figure:
-    """Derivatives of each statistic by each parameter, with their errors over boxes.
+    """Derivatives of each statistic of each source by each parameter, with their errors over boxes.
 
     Spectra as d ln C / d theta with the noise taken off, counts as d N / d theta in peaks per field.
 
@@ -48,28 +51,51 @@ def derivatives(
     names : parameters.
     theory : columns source_1, source_2, low and dln_<parameter>; None without.
     """
-    parts = blocks(bins)
-    figure, axes = grid(len(parts), len(names), (2.2, 1.9))
+    groups = _groups(bins)
+    columns = list(dict.fromkeys(shared_name(name) for name in names))
+    sources = 1 + int(bins["source_1"].max())
+    figure, axes = grid(len(groups), len(columns), (2.2, 1.9))
     mean, error = mean_and_error(jacobian)
     signal = expected.mean(axis=0) - noise
-    for row, (key, rows) in zip(axes, parts.items(), strict=True):
-        counts = bins["unit"][rows[0]] != "sr"
-        divisor = 1.0 if counts else signal[rows]
-        x = bins["centre"][rows].to_numpy()
-        for axis, name, value, spread in zip(row, names, mean[:, rows], error[:, rows], strict=True):
-            axis.errorbar(x, value / divisor, spread / np.abs(divisor), fmt="o-", color=COLOURS[1 if counts else 0])
-            if theory is not None and key[0] == "power_spectrum" and f"dln_{name}" in theory:
-                chosen = theory[(theory["source_1"] == key[2]) & (theory["source_2"] == key[3])].set_index("low")
-                axis.plot(x, chosen.loc[bins["low"][rows], f"dln_{name}"], "--", color=THEORY)
+    for row, parts in zip(axes, groups.values(), strict=True):
+        for key, rows in parts.items():
+            source = int(key[2])
+            counts = bins["unit"][rows[0]] != "sr"
+            divisor = 1.0 if counts else signal[rows]
+            x = bins["centre"][rows].to_numpy()
+            for axis, column in zip(row, columns, strict=True):
+                name = column if column in names else f"{column}_{source + 1}"
+                value, spread = (each[names.index(name), rows] for each in (mean, error))
+                colour = COLOURS[1 if counts else 0] if sources == 1 else SEQUENCE(source / sources)
+                text = f"source {source + 1}" if sources > 1 else None
+                axis.errorbar(x, value / divisor, spread / np.abs(divisor), fmt="o-", color=colour, label=text)
+                if theory is not None and key[0] == "power_spectrum" and f"dln_{name}" in theory:
+                    chosen = theory[(theory["source_1"] == key[2]) & (theory["source_2"] == key[3])].set_index("low")
+                    shown = THEORY if sources == 1 else colour
+                    axis.plot(x, chosen.loc[bins["low"][rows], f"dln_{name}"], "--", color=shown)
+        for axis in row:
             symmetric(axis)
             axis.set_xlabel(r"$\nu$ [S/N]" if counts else r"$\ell$")
         unit = r"$\mathrm{d}N/\mathrm{d}\theta$" if counts else r"$\mathrm{d}\ln C_\ell/\mathrm{d}\theta$"
-        row[0].set_ylabel(f"{block_label(key)}{_band(key)}\n{unit}")
-    for axis, name in zip(axes[0], names, strict=True):
+        row[0].set_ylabel(f"{block_label((*key[:2], 0, 0))}{_band(key)}\n{unit}")
+    for axis, name in zip(axes[0], columns, strict=True):
         axis.set_title(rf"$\theta$ = {label(name)}")
     text = f"N: peaks per field and bin. Errors: of the mean over {len(jacobian)} boxes."
+    text += "" if sources == 1 else " Spectra: those of each source with itself."
     note(figure, text + ("" if theory is None else r" Dashed: halofit, planes $\times$ windows."))
+    if sources > 1:
+        figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=sources)
     return figure
+
+
+def _groups(bins: pd.DataFrame) -> dict[tuple[object, ...], dict[tuple[object, ...], np.ndarray]]:
+    """Parts of a data vector by statistic and scale, those of one source each."""
+    groups: dict[tuple[object, ...], dict[tuple[object, ...], np.ndarray]] = {}
+    for key, rows in blocks(bins).items():
+        if pd.isna(key[3]) or key[2] == key[3]:
+            scale = None if pd.isna(key[1]) else key[1]
+            groups.setdefault((key[0], scale), {})[key] = rows
+    return groups
 
 
 def _band(key: tuple[object, ...]) -> str:

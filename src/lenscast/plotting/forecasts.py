@@ -11,12 +11,12 @@ from matplotlib import pyplot
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
-from lenscast.cosmology import LABELS
 from lenscast.forecast.fisher import ParameterCovariance
-from lenscast.plotting.style import COLOURS, MARKERS, block_label, blocks, grid, label, styled, vector_label
+from lenscast.plotting.style import COLOURS, MARKERS, block_label, blocks, grid, label, shared_name, styled, vector_label
 
 __all__ = ["convergence", "correlation", "triangle", "verdict_note"]
 
+MANY_BLOCKS = 8
 TWO_DIMENSIONAL_LEVELS = (0.6827, 0.9545)
 LEVELS_NOTE = "contours: 68 % and 95 % in two dimensions (Δχ² = 2.30, 6.18); Fisher matrix with priors"
 
@@ -36,14 +36,17 @@ def correlation(matrix: Float[np.ndarray, "bin bin"], bins: pd.DataFrame) -> Fig
     figure.colorbar(shown, ax=panel, label="correlation", shrink=0.9)
     parts = blocks(bins.reset_index(drop=True))
     for rows in parts.values():
-        panel.axvline(rows[-1] + 0.5, color="black", linewidth=0.8)
-        panel.axhline(rows[-1] + 0.5, color="black", linewidth=0.8)
+        panel.axvline(rows[-1] + 0.5, color="black", linewidth=8 / (10 + len(parts)))
+        panel.axhline(rows[-1] + 0.5, color="black", linewidth=8 / (10 + len(parts)))
+    if len(parts) > MANY_BLOCKS:
+        statistics = bins.reset_index(drop=True).groupby(["statistic", "scale_arcmin"], sort=False, dropna=False)
+        parts = {(*key, 0, 0): rows.to_numpy() for key, rows in statistics.groups.items()}
     middles, names = [rows.mean() for rows in parts.values()], [block_label(key) for key in parts]
     panel.set_xticks(middles, names, rotation=20, ha="right")
     panel.set_yticks(middles, names)
     panel.tick_params(length=0)
     panel.grid(False)
-    panel.set_title("each block: low to high $\\ell$ or S/N")
+    panel.set_title("each block: low to high $\\ell$ or S/N of a source or pair")
     return figure
 
 
@@ -59,7 +62,7 @@ def triangle(posteriors: Mapping[str, ParameterCovariance], notes: Sequence[str]
     notes : lines of text to add beside the levels, such as what has not converged.
     """
     first = next(iter(posteriors.values()))
-    symbols = [LABELS.get(name, name) for name in first.names]
+    symbols = [label(name).strip("$") for name in first.names]
     gaussians = [
         GaussianND(posterior.fiducial, posterior.matrix, names=list(posterior.names), labels=symbols)
         for posterior in posteriors.values()
@@ -98,11 +101,12 @@ def verdict_note(data_vector: str, table: pd.DataFrame) -> list[str]:
     data_vector : name.
     table : of `forecast.tables.fisher_table`; the standard estimator with priors is what contours show.
     """
-    rows = table[(table["estimator"] == "standard") & table["with_priors"]]
+    rows = table[(table["estimator"] == "standard") & table["with_priors"] & (table["systematics"] != "fixed")]
     open_ends = rows[rows["verdict"] != "converged"].groupby("verdict", sort=False)["parameter"]
     groups = {verdict: list(names) for verdict, names in open_ends}
     groups |= {"set by the prior": list(rows["parameter"][rows["prior_dominated"]])}
-    texts = [f"{text}: {', '.join(map(label, names))}" for text, names in groups.items() if names]
+    labels = {text: dict.fromkeys(label(shared_name(name)) for name in names) for text, names in groups.items()}
+    texts = [f"{text}: {', '.join(symbols)}" for text, symbols in labels.items() if symbols]
     return [f"{vector_label(data_vector)}: {'; '.join(texts)}"] if texts else []
 
 
@@ -114,7 +118,8 @@ def convergence(curves: Mapping[str, pd.DataFrame]) -> Figure:
     ----------
     curves : of `forecast.convergence.convergence_curve`, by data vector.
     """
-    names = list(dict.fromkeys(next(iter(curves.values()))["parameter"]))
+    every = dict.fromkeys(next(iter(curves.values()))["parameter"])
+    names = [name for name in every if shared_name(name) == name]
     ticks = sorted(set(next(iter(curves.values()))["boxes"]))
     columns = min(3, len(names))
     figure, axes = grid(-(-len(names) // columns), columns, (3.1, 2.4), sharex=True)

@@ -20,9 +20,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from lenscast.cosmology import LABELS
+from lenscast.lensing.systematics import PER_SOURCE, SHARED, systematics_label
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-SYMBOLS = {**LABELS, "S8": "S_8"}
+SYMBOLS = {**LABELS, "S8": "S_8", **SHARED, **PER_SOURCE}
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 MEASURED, EXPECTED, THEORY = COLOURS[0], COLOURS[1], COLOURS[6]
 
@@ -79,7 +80,14 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> None:
 
 def label(parameter: str) -> str:
     """A parameter's symbol, or its name where it has none."""
-    return f"${SYMBOLS[parameter]}$" if parameter in SYMBOLS else parameter
+    symbol = SYMBOLS.get(parameter) or systematics_label(parameter)
+    return f"${symbol}$" if symbol else parameter
+
+
+def shared_name(parameter: str) -> str:
+    """What parameters that there is one of for each source have in common; of others, the name."""
+    stem = parameter.rpartition("_")[0]
+    return stem if stem in PER_SOURCE else parameter
 
 
 def grid(rows: int, columns: int, size: tuple[float, float], **options: Any) -> tuple[Figure, np.ndarray]:

@@ -27,15 +27,14 @@ __all__ = ["Nyquist", "matter_power", "peak_counts", "power_spectra"]
 
 
 class Nyquist(NamedTuple):
-    """Resolution of the particles: their Nyquist wavenumber [h/Mpc], and the distance of the sources [Mpc/h]."""
+    """Resolution of the particles: their Nyquist wavenumber [h/Mpc], and the mean distances of the sources [Mpc/h]."""
 
     k: float
-    chi_source: float
+    chi_source: Float[np.ndarray, " source"]
 
-    @property
-    def ell(self) -> float:
-        """Multipole at which k is seen half-way to the source, where lensing is strongest."""
-        return self.k * self.chi_source / 2
+    def ell(self, source: int) -> float:
+        """Multipole at which k is seen half-way to a source, where lensing is strongest."""
+        return self.k * float(self.chi_source[source]) / 2
 
 
 @styled
@@ -49,6 +48,8 @@ def power_spectra(
 ) -> Figure:
     """Convergence power spectra with errors, theory and shape noise, and their ratio to theory.
 
+    Spectra of several sources are below the diagonal, their ratios above it.
+
     Parameters
     ----------
     expected : mean spectra of boxes, their noise included [sr].
@@ -59,17 +60,25 @@ def power_spectra(
     theory : columns source_1, source_2, low, ell, limber and limber_windows [sr], means over the bins; None without.
     """
     parts = blocks(bins[bins["statistic"] == "power_spectrum"])
-    figure, axes = grid(2, len(parts), (5.6, 3.2), sharex=True, height_ratios=(2, 1.2))
+    sources = len(nyquist.chi_source)
+    if sources == 1:
+        figure, axes = grid(2, 1, (5.6, 3.2), sharex=True, height_ratios=(2, 1.2))
+        panels = [axes[:, 0]]
+    else:
+        figure, axes = grid(sources, sources + 1, (2.5, 2.0), sharex=True)
+        pairs = [(int(key[2]), int(key[3])) for key in parts]
+        panels = [(axes[second, first], axes[first, second + 1]) for first, second in pairs]
     signal, error = mean_and_error(expected - noise)
     field = measured.std(axis=0, ddof=1)
-    for (upper, lower), (key, rows) in zip(axes.T, parts.items(), strict=True):
+    for (upper, lower), (key, rows) in zip(panels, parts.items(), strict=True):
         ell = bins["centre"][rows].to_numpy()
         scale = ell * (ell + 1) / (2 * np.pi)
         upper.errorbar(ell, scale * signal[rows], scale * field[rows], fmt="none", color=MEASURED, alpha=0.35, lw=5,
                        capsize=0, label="error of one field, noise included")  # fmt: skip
         upper.errorbar(ell, scale * signal[rows], scale * error[rows], fmt="o", color=MEASURED,
                        label=f"mean of {len(expected)} boxes, its error")  # fmt: skip
-        upper.plot(ell, scale * noise[rows], ":", color="0.45", label="shape noise")
+        if key[2] == key[3]:
+            upper.plot(ell, scale * noise[rows], ":", color="0.45", label="shape noise")
         reference, name = signal[rows], "mean of boxes"
         if theory is not None:
             chosen = theory[(theory["source_1"] == key[2]) & (theory["source_2"] == key[3])].set_index("low")
@@ -86,14 +95,19 @@ def power_spectra(
         symmetric(lower, 1.0)
         lower.set_ylim(0, max(2.0, 1.1 * np.max(signal[rows] / reference)))
         for panel in (upper, lower):
-            panel.axvline(nyquist.ell, color=COLOURS[3], linestyle="-.", linewidth=1)
-        upper.set(xscale="log", yscale="log", title=block_label(key), ylabel=r"$\ell(\ell+1)\,C_\ell/2\pi$")
+            panel.axvline(nyquist.ell(int(key[2])), color=COLOURS[3], linestyle="-.", linewidth=1)
+            panel.set_title(block_label(key) if sources == 1 or panel is upper else f"{block_label(key)} / theory")
+        upper.set(xscale="log", yscale="log")
         plain_ticks(lower.xaxis)
-        lower.set(xlabel=r"multipole $\ell$", ylabel=f"ratio to\n{name}")
-    axes[0, -1].plot(
-        [], [], "-.", color=COLOURS[3], label=rf"particle Nyquist $k$ = {nyquist.k:.2g} $h$/Mpc at $\chi_s/2$"
-    )
-    handles, labels = axes[0, -1].get_legend_handles_labels()
+    first, last = panels[0][0], panels[-1]
+    first.plot([], [], "-.", color=COLOURS[3], label=rf"particle Nyquist $k$ = {nyquist.k:.2g} $h$/Mpc at $\chi_s/2$")
+    handles, labels = first.get_legend_handles_labels()
+    if sources == 1:
+        first.set_ylabel(r"$\ell(\ell+1)\,C_\ell/2\pi$")
+        last[1].set(xlabel=r"multipole $\ell$", ylabel=f"ratio to\n{name}", title="")
+    else:
+        figure.supxlabel(r"multipole $\ell$", fontsize=10)
+        figure.supylabel(rf"$\ell(\ell+1)\,C_\ell/2\pi$ (below), ratio to {name} (above)", fontsize=10)
     figure.legend(handles, labels, loc="outside lower center", ncols=2)
     return figure
 
@@ -118,8 +132,14 @@ def peak_counts(
     counts, counts_error = mean_and_error(pd.DataFrame(measured).groupby(box).mean().to_numpy())
     mean, mean_error = mean_and_error(expected)
     field = measured.std(axis=0, ddof=1)
-    figure, axes = grid(2, len(parts), (4.2, 2.9), sharex="col", height_ratios=(2, 1.2))
-    for (upper, lower), (key, rows) in zip(axes.T, parts.items(), strict=True):
+    sources, scales = (len({key[index] for key in parts}) for index in (2, 1))
+    if sources == 1:
+        figure, axes = grid(2, scales, (4.2, 2.9), sharex="col", height_ratios=(2, 1.2))
+        panels = list(axes.T)
+    else:
+        figure, axes = grid(2 * scales, sources, (2.6, 2.0), sharex=True, height_ratios=scales * (2, 1.2))
+        panels = [axes[2 * scale : 2 * scale + 2, source] for scale in range(scales) for source in range(sources)]
+    for (upper, lower), (key, rows) in zip(panels, parts.items(), strict=True):
         edges, centre = _closed(bins.loc[rows])
         upper.stairs(counts[rows], edges, color=MEASURED, fill=True, alpha=0.25, label="hard counts, mean of maps")
         upper.errorbar(centre, counts[rows], field[rows], fmt="none", color=MEASURED, label="scatter of one field")
@@ -129,9 +149,14 @@ def peak_counts(
         relative = np.hypot(mean_error[rows] / mean[rows], counts_error[rows] / counts[rows])
         lower.errorbar(centre, ratio, ratio * relative, fmt="s", color=EXPECTED, markerfacecolor="white")
         symmetric(lower, 1.0)
-        upper.set(title=block_label(key), yscale="log", ylabel="peaks per field and bin")
-        lower.set(xlabel=r"height $\nu$ [S/N]", ylabel="expected / hard")
-    axes[0, -1].legend(loc="lower center")
+        upper.set(title=block_label(key), yscale="log")
+    for upper, lower in axes[:, 0].reshape(-1, 2):
+        upper.set_ylabel("peaks per field and bin")
+        lower.set_ylabel("expected / hard")
+    for lower in axes[-1]:
+        lower.set_xlabel(r"height $\nu$ [S/N]")
+    handles, labels = axes[0, -1].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=3)
     note(figure, "The outermost bins are open. Errors of the ratio are those of the means over independent boxes.")
     return figure
 

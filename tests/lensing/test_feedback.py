@@ -1,0 +1,71 @@
+"""Suppression of the power of lens planes."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from lenscast.lensing import Lightcone, suppressed, suppression_wavenumbers
+
+LIGHTCONE = Lightcone(box_size=200.0, slabs_per_box=2, planes=2, plane_mesh=32, field_deg=5.0, pixels=16)
+FILTER = jax.jit(suppressed, static_argnums=2)
+
+
+def planes(seed):
+    return np.random.default_rng(seed).normal(size=(2, 3, 2, 32, 32)).astype(np.float32)
+
+
+def table(function):
+    k = suppression_wavenumbers(LIGHTCONE)
+    return jnp.stack([jnp.asarray(function(k, plane)) for plane in range(2)])
+
+
+def test_wavenumbers_span_the_modes_of_a_plane():
+    k = suppression_wavenumbers(LIGHTCONE)
+    np.testing.assert_allclose([k[0], k[-1]], [2 * np.pi / 200, 2**0.5 * np.pi * 32 / 200])
+    np.testing.assert_allclose(np.diff(np.log(k)), np.log(k[1] / k[0]))
+
+
+def test_a_mode_is_multiplied_by_the_root_of_the_suppression_at_its_wavenumber():
+    y, x = np.meshgrid(np.arange(32), np.arange(32), indexing="ij")
+    wave = np.cos(2 * np.pi * (3 * y - 4 * x) / 32).astype(np.float32)  # k = 5 x 2 pi / 200
+    given = np.broadcast_to(wave, (2, 3, 2, 32, 32))
+    found = FILTER(jnp.asarray(given), table(lambda k, plane: 1 / (1 + (plane + 1) * k)), LIGHTCONE)
+    k = 5 * 2 * np.pi / 200
+    for plane in range(2):
+        # linear between knots of 7 %
+        np.testing.assert_allclose(found[plane, 1, 1], wave / (1 + (plane + 1) * k) ** 0.5, atol=2e-4)
+
+
+def test_no_suppression_leaves_the_planes():
+    given = planes(0)
+    # a Fourier transform and back in float32
+    np.testing.assert_allclose(FILTER(jnp.asarray(given), table(lambda k, _: 0 * k + 1), LIGHTCONE), given, atol=2e-6)
+
+
+def test_power_is_suppressed_as_asked():
+    given = planes(1)
+    found = FILTER(jnp.asarray(given), table(lambda k, _: 1 - 0.3 * k / (1 + k)), LIGHTCONE)
+    frequency = 2 * np.pi * np.fft.fftfreq(32, 200 / 32)
+    k = np.hypot(frequency[:, None], frequency)
+    ratio = np.abs(np.fft.fft2(found)) ** 2 / np.abs(np.fft.fft2(given)) ** 2
+    expected = 1 - 0.3 * k / (1 + k)
+    away = (k > 0) & (np.abs(frequency[:, None]) < 0.5) & (np.abs(frequency) < 0.5)  # from the Nyquist modes
+    np.testing.assert_allclose(ratio[..., away], np.broadcast_to(expected, ratio.shape)[..., away], rtol=2e-3)
+
+
+def test_suppression_differentiates_in_both_modes():
+    given, direction = jnp.asarray(planes(2)), jnp.asarray(planes(3))
+    suppression, change = table(lambda k, plane: 1 - 0.3 * k / (1 + k)), table(lambda k, plane: np.cos(3 * k + plane))
+
+    def function(density, power):
+        return suppressed(density, power, LIGHTCONE)
+
+    tangent = jax.jit(lambda *x: jax.jvp(function, x, (direction, change))[1])(given, suppression)
+    step = 1e-2
+    ends = [FILTER(given + s * step * direction, suppression + s * step * change, LIGHTCONE) for s in (1, -1)]
+    # third order of the step, and rounding over it
+    difference = (ends[0] - ends[1]) / (2 * step)
+    np.testing.assert_allclose(tangent, difference, rtol=0, atol=3e-4 * np.abs(difference).max())
+    gradients = jax.jit(lambda *x: jax.vjp(function, *x)[1](tangent))(given, suppression)
+    backward = sum(np.vdot(g, d) for g, d in zip(gradients, (direction, change), strict=True))
+    np.testing.assert_allclose(backward, np.vdot(tangent, tangent), rtol=1e-4)
