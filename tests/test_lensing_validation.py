@@ -83,6 +83,19 @@ def test_theory_on_coarse_planes_loses_what_their_windows_take(power_law):
     np.testing.assert_allclose(table["theory"], planes[0], rtol=0.03)
 
 
+def test_theory_of_a_masked_map_is_the_spectrum_that_its_holes_mix(power_law):
+    parameters, region = Parameters.from_config(PARAMETERS), Region(64, 5.0, 0)
+    settings = parameters, (1.0,), (200.0, 500.0, 1500.0), Lightcone(1000.0, 10, 30, 1024, 5.0, 64), region
+    whole, ones = (validation.theory_spectra(*settings, weights)["theory"] for weights in (None, np.ones((64, 64))))
+    np.testing.assert_allclose(ones, whole, rtol=1e-12)
+    holes = np.where(np.random.default_rng(2).random((64, 64)) < 0.1, 0.0, 1.0)
+    masked = validation.theory_spectra(*settings, holes)["theory"]
+    # holes without correlations take their share of C_ell and spread it evenly over all modes, most of it at higher ell
+    share = np.mean(holes)
+    assert np.all(masked > 0.98 * share * whole)
+    assert masked[0] < 0.96 * whole[0]
+
+
 def test_published_spectra_are_there_for_their_source_and_bins_only(power_law):
     table = validation.published_spectra((0.46, 0.914), (144.0, 432.0, 800.0, 1008.0, 1296.0))
     assert list(table["low"]) == [144.0, 1008.0]

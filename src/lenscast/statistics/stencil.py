@@ -9,7 +9,7 @@ The mean over a part t of the noise (see `local_maxima`) needs a unit normal t =
 noise n of the stencil follows it, for the covariance C of each pixel. Even depth takes a contrast for w. Elsewhere a
 contrast can make a neighbour follow t more than the centre does, and then a rise of t makes no peak; so w is taken that
 gives the same c everywhere, but for a factor r: w = r C^-1 c and r = (c C^-1 c)^(-1/2), where c is that of even depth.
-r is 1 there, and 0.8 at worst on 99 % of a map with holes, on scales as wide as these.
+r is 1 there; among holes that mask 10 % of a map it is above 0.77 at nine of ten pixels that count.
 """
 
 from math import sqrt
