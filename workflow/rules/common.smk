@@ -27,6 +27,7 @@ TRAINING_SETTINGS = TRAINING.model_dump(mode="json")
 OTHER_RUNS = [name for name in str(others).split(",") if name]
 BIASES = experiment.of_sources("m", CONFIG.survey.sources.number)
 TANGENTS = [name for name in CONFIG.forecast.parameters if name != "m"]
+NUISANCE = [name for name in CONFIG.parameters if name not in experiment.PARAMETERS]
 THEORY = find_spec("camb") is not None
 CORRECTION = SETTINGS["simulation"]["correction"]
 
@@ -164,7 +165,8 @@ def forecast_tables():
 def forecast_figures():
     """Figures of the forecast; the matter power spectrum shows theory, so it needs CAMB."""
     names = ["maps", "power_spectrum", "peaks", "derivatives", "correlation", "triangle", "convergence"]
-    return [f"{RESULTS}/figures/{name}.png" for name in names + THEORY * ["matter_power"]]
+    names += THEORY * ["matter_power"] + bool(NUISANCE) * ["systematics"]
+    return [f"{RESULTS}/figures/{name}.png" for name in names]
 
 
 def figure_log(name):

@@ -1,6 +1,7 @@
 import math
 
 FIRST_DERIVATIVES = next(iter(CONFIG.batches["derivatives"]))
+FIRST_AND_LAST = list(dict.fromkeys([DATA_VECTORS[0], DATA_VECTORS[-1]]))
 SYSTEMATIC_STEPS = {"A_IA": 0.1, "eta": 0.1, "log10_T_AGN": 0.1, "delta_z": 0.01, "m": 0.01}
 
 
@@ -151,6 +152,23 @@ rule figure_triangle:
         code=PLOT_CODE,
     script:
         "../scripts/figure_triangle.py"
+
+
+rule figure_systematics:
+    input:
+        forecasts=expand(rules.forecast.output.forecast, data_vector=FIRST_AND_LAST),
+    output:
+        figure=f"{RESULTS}/figures/systematics.png",
+    log:
+        figure_log("systematics"),
+    conda:
+        "../../environment.yml"
+    params:
+        data_vectors=FIRST_AND_LAST,
+        systematics=NUISANCE,
+        code=PLOT_CODE,
+    script:
+        "../scripts/figure_systematics.py"
 
 
 rule figure_convergence:

@@ -20,6 +20,7 @@ rule forecast:
     params:
         statistics=lambda wildcards: CONFIG.forecast.data_vectors[wildcards.data_vector],
         parameters=CONFIG.parameters,
+        systematics=NUISANCE,
         priors=CONFIG.priors,
         fiducial=CONFIG.fiducial,
         area_deg2=CONFIG.survey.area_deg2,

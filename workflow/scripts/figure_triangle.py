@@ -1,4 +1,4 @@
-"""Contours of all parameters from each data vector."""
+"""Contours of all parameters that sources share, from each data vector."""
 
 from _job import start
 
@@ -13,6 +13,7 @@ posteriors, notes = {}, []
 for name, path, table in zip(
     snakemake.params.data_vectors, snakemake.input.forecasts, snakemake.input.parameters, strict=True
 ):
-    posteriors[name] = posterior(path)
+    every = posterior(path)
+    posteriors[name] = every.select([each for each in every.names if plotting.shared_name(each) == each])
     notes += plotting.verdict_note(name, pd.read_csv(table))
 plotting.save(plotting.triangle(posteriors, notes), snakemake.output.figure)

@@ -5,6 +5,7 @@ from _job import provenance, start
 log = start(snakemake)
 
 import numpy as np
+import pandas as pd
 
 from _build import shape_noise
 from lenscast import io
@@ -34,6 +35,10 @@ area_ratio = p.area_deg2 / shape_noise(p.region).area_deg2(region)
 estimate = fisher_estimate(derivatives, covariance, p.fiducial, area_ratio)
 derived = [S8(p.fiducial)] if "sigma8" in p.parameters and "Omega_c" in p.parameters else []
 table = fisher_table(estimate, p.priors, derived)
+if p.systematics:
+    priors = {name: width for name, width in p.priors.items() if name not in p.systematics}
+    fixed = fisher_table(estimate.fixing(p.systematics), priors, derived, systematics="fixed")
+    table = pd.concat([table, fixed], ignore_index=True)
 io.save_table(snakemake.output.parameters, table)
 io.save_table(snakemake.output.directions, direction_table(estimate))
 io.save_table(
@@ -52,5 +57,5 @@ variables["mean"] = io.Variable(covariance.mean, ("bin",), "see bins", "mean dat
 coordinates = {"param": {"name": list(fiducial), "fiducial": list(fiducial.values())}, "bin": bins[chosen]}
 seeds = sorted({*box, *derivatives.box})
 io.save(snakemake.output.forecast, variables, coordinates, provenance(snakemake, seeds))
-columns = ["parameter", "estimator", "with_priors", "sigma", "bias_share", "verdict"]
+columns = ["parameter", "systematics", "estimator", "with_priors", "sigma", "bias_share", "verdict"]
 log.info("\n%s", table[columns].to_string(index=False))

@@ -6,8 +6,8 @@ the derivatives have not converged. Boxes are the independent realisations of th
 `Covariance.n_effective` those of the covariance.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal, NamedTuple
 
@@ -99,6 +99,20 @@ class FisherEstimate:
     def data_length(self) -> int:
         """Length of the data vector."""
         return self.whitened.shape[2]
+
+    def fixing(self, names: Sequence[str]) -> "FisherEstimate":
+        """The estimate for the other parameters, with the named ones held fixed.
+
+        Raises
+        ------
+        ValueError : if no parameter is left.
+        """
+        kept = [index for index, name in enumerate(self.names) if name not in names]
+        if not kept:
+            raise ValueError(f"all of {', '.join(self.names)} are fixed: leave one free")
+        factors = finite_sample_factors(self.n_effective, self.data_length, len(kept))
+        free = tuple(self.names[index] for index in kept)
+        return replace(self, names=free, fiducial=self.fiducial[kept], whitened=self.whitened[:, kept], factors=factors)
 
     @cached_property
     def standard(self) -> FisherMatrix:

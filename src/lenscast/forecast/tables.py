@@ -17,7 +17,10 @@ AREA_NOTE = "information scaled by area; super-sample covariance not included"
 
 
 def fisher_table(
-    estimate: FisherEstimate, priors: Mapping[str, float], derived: Sequence[DerivedParameter] = ()
+    estimate: FisherEstimate,
+    priors: Mapping[str, float],
+    derived: Sequence[DerivedParameter] = (),
+    systematics: str = "marginalised",
 ) -> pd.DataFrame:
     """Errors of each parameter by each estimator, without and with priors.
 
@@ -35,6 +38,7 @@ def fisher_table(
     estimate : Fisher matrices of one data vector.
     priors : Gaussian widths by name.
     derived : derived parameters, such as `fisher.S8`; theirs is the error of the linear combination.
+    systematics : what was done with nuisance parameters, "marginalised" or "fixed"; a column of the table.
 
     Raises
     ------
@@ -43,6 +47,7 @@ def fisher_table(
     parts = [_rows(estimate, estimator, used, derived) for used in ({}, dict(priors)) for estimator in ESTIMATORS]
     table = pd.concat(parts if priors else parts[: len(ESTIMATORS)], ignore_index=True)
     return table.assign(
+        systematics=systematics,
         data_length=estimate.data_length,
         boxes=estimate.boxes,
         n_effective=estimate.n_effective,
@@ -53,7 +58,7 @@ def fisher_table(
 
 
 def runs_table(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Errors of one data vector in several runs side by side, by the standard estimator.
+    """Errors of one data vector in several runs side by side, by the standard estimator, systematics marginalised.
 
     Parameters
     ----------
@@ -67,7 +72,7 @@ def runs_table(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     keys, (first, *others) = ["parameter", "with_priors"], tables
     columns = ["sigma", "sigma_error", "conditional", "verdict"]
     joined = pd.concat(
-        {run: table[table["estimator"] == "standard"].set_index(keys)[columns] for run, table in tables.items()},
+        {run: _standard(table).set_index(keys)[columns] for run, table in tables.items()},
         axis=1,
         sort=False,
     )
@@ -75,6 +80,11 @@ def runs_table(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     for run, column in product(others, ["sigma", "conditional"]):
         joined[f"{column}_ratio_{run}"] = joined[f"{column}_{run}"] / joined[f"{column}_{first}"]
     return joined.reset_index()
+
+
+def _standard(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the standard estimator for all parameters."""
+    return table[(table["estimator"] == "standard") & (table["systematics"] == "marginalised")]
 
 
 def _rows(

@@ -8,7 +8,7 @@ from lenscast.plotting.derivatives import derivatives, derivatives_check
 from lenscast.plotting.forecasts import convergence, correlation, triangle, verdict_note
 from lenscast.plotting.maps import maps_and_tangents
 from lenscast.plotting.matter import density_slices, matter_comparison
-from lenscast.plotting.style import save
+from lenscast.plotting.style import save, shared_name
 from lenscast.plotting.summaries import Nyquist, matter_power, peak_counts, power_spectra
 from lenscast.plotting.training import loss_curves
 from lenscast.plotting.validation import validation_peaks, validation_spectra
@@ -27,6 +27,7 @@ __all__ = [
     "peak_counts",
     "power_spectra",
     "save",
+    "shared_name",
     "triangle",
     "validation_peaks",
     "validation_spectra",
