@@ -119,7 +119,7 @@ def test_config_survives_a_round_trip(config: Config) -> None:
 
 
 def test_config_reads_numbers_that_yaml_takes_for_strings() -> None:
-    mapping = yaml.safe_load("{rtol: 1e-5, atol: '1e-4', first_seed: 1e5, prior: 2e-1, z_source: 9e-1}")
+    mapping = yaml.safe_load("{rtol: 1e-5, atol: '1e-4', first_seed: 1e5, prior: 2e-1, z: 9e-1}")
     assert isinstance(mapping["rtol"], str)
     config = load_config(
         changed(
@@ -128,7 +128,7 @@ def test_config_reads_numbers_that_yaml_takes_for_strings() -> None:
                 "simulation.mesh_factor": "2",
                 "covariance.first_seed": mapping["first_seed"],
                 "forecast.priors.Omega_c": mapping["prior"],
-                "survey.z_source": [mapping["z_source"]],
+                "survey.sources.z": [mapping["z"]],
             }
         )
     )
@@ -136,7 +136,7 @@ def test_config_reads_numbers_that_yaml_takes_for_strings() -> None:
     assert config.simulation.mesh_factor == 2
     assert config.covariance.first_seed == 100000
     assert config.forecast.priors["Omega_c"] == 0.2
-    assert config.survey.z_source == (0.9,)
+    assert config.survey.sources.z == (0.9,)
 
 
 @pytest.mark.parametrize(("w0", "wa"), [(-1.0, 0.0), (-0.9, 0.2), (-0.6, -0.8)])
@@ -157,10 +157,11 @@ def test_config_comoving_distance_agrees_with_adaptive_quadrature(z: float, w0: 
 def test_config_cosmologies_are_fiducial_and_shifted(config: Config) -> None:
     cosmologies = config.cosmologies
     assert len(cosmologies) == 1 + 4 * len(config.forecast.parameters)
-    assert cosmologies["fiducial"] == DEFAULT["cosmology"]
+    assert cosmologies["fiducial"] == config.fiducial
+    assert config.fiducial == {**DEFAULT["cosmology"], "A_IA": 0.0, "eta": 0.0, "delta_z_1": 0.0, "m_1": 0.0}
     step = DEFAULT["finite_differences"]["steps"]["w0"]
-    assert cosmologies["w0_plus"] == {**DEFAULT["cosmology"], "w0": pytest.approx(-1 + step)}
-    assert cosmologies["w0_minus_half"] == {**DEFAULT["cosmology"], "w0": pytest.approx(-1 - step / 2)}
+    assert cosmologies["w0_plus"] == {**config.fiducial, "w0": pytest.approx(-1 + step)}
+    assert cosmologies["w0_minus_half"] == {**config.fiducial, "w0": pytest.approx(-1 - step / 2)}
 
 
 def test_config_batches_are_fixed_ranges_of_seeds(config: Config) -> None:
@@ -188,7 +189,7 @@ def test_config_validation_has_a_box_per_batch_and_planes_behind_its_sources(con
 def test_config_agrees_with_the_statistics(stencil: str) -> None:
     from lenscast.statistics import ShapeNoise, registry
 
-    survey = {"survey.z_source": [0.5, 0.914], "survey.n_gal": [9, 7]}
+    survey = {"survey.sources.z": [0.5, 0.914], "survey.n_gal": [9, 7]}
     config = load_config(changed({"statistics.peaks.stencil": stencil} | survey))
     lightcone = config.lightcone
     assert tuple(registry.STATISTICS) == STATISTICS
@@ -218,7 +219,7 @@ REFUSALS = {
     ),
     "missing section": (
         {"survey": REMOVED},
-        "survey: missing; give a section with z_source, area_deg2, sigma_e, n_gal, depth "
+        "survey: missing; give a section with sources, area_deg2, sigma_e, n_gal, depth "
         "(Sources, shape noise and sky area.)",
     ),
     "wrong type": (
@@ -237,10 +238,10 @@ REFUSALS = {
         {"simulation.a_start": 1.5},
         "simulation.a_start: 1.5 given; must be a number > 0 and < 1 (scale factor of the LPT start)",
     ),
-    "item of a list": ({"survey.z_source": [-1]}, "survey.z_source[0]: -1 given; must be a number > 0"),
+    "item of a list": ({"survey.sources.z": [-1]}, "survey.sources.z[0]: -1 given; must be a number > 0"),
     "empty list": (
-        {"survey.z_source": []},
-        "survey.z_source: [] given; must be a list of 1 or more (redshifts of the sources, increasing)",
+        {"survey.sources.z": []},
+        "survey.sources.z: [] given; must be a list of 1 or more (redshifts of the sources, increasing)",
     ),
     "choice": (
         {"simulation.mesh_factor": 3},
@@ -310,17 +311,17 @@ REFUSALS = {
     # geometry
     "source behind the planes": (
         {
-            "survey.z_source": [0.5, 1.5],
+            "survey.sources.z": [0.5, 1.5],
             "survey.n_gal": [9, 7],
             "simulation.box_size": 410,
             "lightcone.slabs_per_box": 4,
         },
-        "lightcone.planes: 22 planes of 102.5 Mpc/h end at chi = 2255, before z_source = 1.5 (chi = 3038); "
+        "lightcone.planes: 22 planes of 102.5 Mpc/h end at chi = 2255, before the sources at z = 1.5 (chi = 3038); "
         "raise lightcone.planes to 30",
     ),
     "source behind the planes of a shifted cosmology": (
         {"simulation.box_size": 196},
-        "lightcone.planes: 22 planes of 98 Mpc/h end at chi = 2156, before z_source = 0.914 "
+        "lightcone.planes: 22 planes of 98 Mpc/h end at chi = 2156, before the sources at z = 0.914 "
         "(chi = 2174 in the cosmology w0_minus); raise lightcone.planes to 23",
     ),
     "planes before the start": (
@@ -405,8 +406,39 @@ REFUSALS = {
         "forecast.parameters: h given more than once; keep one",
     ),
     "prior on an unknown parameter": (
-        {"forecast.priors.A_IA": 3.0},
-        "forecast.priors.A_IA: A_IA is not a parameter; allowed: Omega_c, Omega_b, h, n_s, sigma8, w0, wa",
+        {"forecast.priors.b_1": 3.0},
+        "forecast.priors.b_1: b_1 is not a parameter; allowed: Omega_c, Omega_b, h, n_s, sigma8, w0, wa, A_IA, eta, "
+        "log10_T_AGN, delta_z, m",
+    ),
+    "feedback without baryons": (
+        {"forecast.parameters": ["h", "log10_T_AGN"], "forecast.priors": {}, "finite_differences.steps": {"h": 0.1}},
+        "forecast.parameters: log10_T_AGN needs baryons; set systematics.baryons.kind to hmcode2020 or remove it",
+    ),
+    "evolution of alignments that are not there": (
+        {"forecast.parameters": ["h", "eta"], "forecast.priors": {}, "finite_differences.steps": {"h": 0.1}},
+        "forecast.parameters: eta changes nothing at systematics.A_IA = 0; give another A_IA or remove eta",
+    ),
+    "no cosmological parameter": (
+        {"forecast.parameters": ["A_IA"], "forecast.priors": {}, "finite_differences.steps": {}},
+        "forecast.parameters: none is cosmological; add one or more of Omega_c, Omega_b, h, n_s, sigma8, w0, wa",
+    ),
+    "priors of other sources": (
+        {"forecast.parameters": ["h", "m"], "forecast.priors": {"m": [0.1, 0.1]}, "finite_differences.steps": {"h": 0.1}},
+        "forecast.priors.m: a list of 2 given; give one number, or a list of 1",
+    ),
+    "priors of a parameter that sources share": (
+        {"forecast.priors": {"h": [0.1]}},
+        "forecast.priors.h: a list of 1 given; give one number",
+    ),
+    "feedback beyond its fit": (
+        {"systematics.baryons": {"kind": "hmcode2020", "log10_T_AGN": 9}},
+        "systematics.baryons.log10_T_AGN: 9 given; must be a number >= 7.6 and <= 8.3 (strength of feedback, log10 of "
+        "the temperature of AGN heating in K)",
+    ),
+    "kind of sources": (
+        {"survey.sources.kind": "gaussian"},
+        "survey.sources.kind: 'gaussian' given; must be one of planes, smail, table (redshifts of the sources: planes, "
+        "smail, or table)",
     ),
     "prior on a fixed parameter": (
         {"forecast.priors.wa": 2.0},
@@ -544,3 +576,58 @@ def test_training_config_refuses(changes: dict[str, Any], line: str, tmp_path: P
     header, found = str(error.value).splitlines()
     assert header == f"{path}: 1 error"
     assert found.strip() == line
+
+
+SMAIL = {"kind": "smail", "z0": 0.13, "alpha": 0.78, "bins": 2, "sigma_z": 0.05, "z_max": 0.9}
+
+
+def test_config_has_one_parameter_for_each_source() -> None:
+    config = load_config(
+        changed(
+            {
+                "survey.sources": SMAIL,
+                "survey.n_gal": [9, 7],
+                "systematics.A_IA": 0.5,
+                "systematics.baryons": {"kind": "hmcode2020", "log10_T_AGN": 7.8},
+                "forecast.parameters": ["h", "A_IA", "log10_T_AGN", "delta_z", "m"],
+                "forecast.priors": {"delta_z": [0.002, 0.003], "m": 0.01},
+                "finite_differences.steps": {"h": 0.01, "delta_z": 0.02},
+            }
+        )
+    )
+    assert config.parameters == ("h", "A_IA", "log10_T_AGN", "delta_z_1", "delta_z_2", "m_1", "m_2")
+    assert config.priors == {"delta_z_1": 0.002, "delta_z_2": 0.003, "m_1": 0.01, "m_2": 0.01}
+    assert config.steps == {"h": 0.01, "delta_z_1": 0.02, "delta_z_2": 0.02}
+    assert config.fiducial["log10_T_AGN"] == 7.8
+    assert len(config.cosmologies) == 1 + 4 * 3
+    assert config.cosmologies["delta_z_2_minus_half"] == config.fiducial | {"delta_z_2": -0.01}
+
+
+def test_config_reads_a_table_of_sources(tmp_path: Path) -> None:
+    file = tmp_path / "n_of_z.txt"
+    file.write_text("# z, n\n0.1 0 0\n0.5 1 0\n0.8 0 3\n0.9 0 0\n")
+    config = load_config(changed({"survey.sources": {"kind": "table", "file": str(file)}, "survey.n_gal": [9, 7]}))
+    assert config.survey.sources.number == 2
+    assert config.survey.sources.z_max == 0.9
+    assert load_config(config.model_dump(mode="json")).survey == config.survey
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (None, "cannot read .*; give a text file of numbers in columns"),
+        ("0.1 x\n", "cannot read .*; give a text file of numbers in columns"),
+        ("0.1 1\n", "has 1 rows and 2 columns; 2 is the least of both"),
+        ("0.1 1\n0.1 2\n", "redshifts in the first column must increase from 0 or more; sort the rows"),
+        ("0.1 1\n0.2 -2\n", r"n\(z\) in the other columns must be 0 or more, and not 0 everywhere"),
+        ("0.1 1 0\n0.2 2 0\n", r"n\(z\) in the other columns must be 0 or more, and not 0 everywhere"),
+    ],
+    ids=["none", "text", "short", "unsorted", "negative", "empty source"],
+)
+def test_config_refuses_a_table_that_is_none(tmp_path: Path, text: str | None, expected: str) -> None:
+    file = tmp_path / "n_of_z.txt"
+    if text is not None:
+        file.write_text(text)
+    (line,) = refusal({"survey.sources": {"kind": "table", "file": str(file)}})
+    assert line.startswith("survey.sources: ")
+    assert re.search(expected, line)

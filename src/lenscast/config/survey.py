@@ -1,6 +1,5 @@
 """Sections of the config on the survey: sources, shape noise, sky area, and what is not known about them."""
 
-from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -9,7 +8,7 @@ from pydantic import Field, model_validator
 
 from .section import IncreasingPositive, Positive, Section
 
-LOG10_T_AGN_RANGE = (7.3, 8.3)
+LOG10_T_AGN_RANGE = (7.6, 8.3)
 SHARED_SYSTEMATICS = ("A_IA", "eta", "log10_T_AGN")
 PER_SOURCE_SYSTEMATICS = ("delta_z", "m")
 SYSTEMATICS = SHARED_SYSTEMATICS + PER_SOURCE_SYSTEMATICS
@@ -56,7 +55,7 @@ class TabulatedSources(Section):
         description="text file; columns: increasing redshifts, and n(z) of each source in any unit, linear between rows"
     )
 
-    @cached_property
+    @property
     def table(self) -> np.ndarray:
         """Rows of the file."""
         return np.loadtxt(Path(self.file), ndmin=2)
@@ -68,8 +67,8 @@ class TabulatedSources(Section):
 
     @property
     def z_max(self) -> float:
-        """Redshift of the farthest galaxies."""
-        return float(self.table[np.any(self.table[:, 1:] > 0, axis=1), 0].max())
+        """Last redshift of the table."""
+        return float(self.table[-1, 0])
 
     @model_validator(mode="after")
     def _is_a_table_of_distributions(self) -> "TabulatedSources":
@@ -78,7 +77,8 @@ class TabulatedSources(Section):
         except (OSError, ValueError) as error:
             raise ValueError(f"cannot read {self.file} ({error}); give a text file of numbers in columns") from None
         if table.shape[0] < 2 or table.shape[1] < 2:
-            raise ValueError(f"{self.file} has {table.shape[0]} rows and {table.shape[1]} columns; 2 is the least of both")
+            rows, columns = table.shape
+            raise ValueError(f"{self.file} has {rows} rows and {columns} columns; 2 is the least of both")
         z, n = table[:, 0], table[:, 1:]
         if not (np.all(np.isfinite(table)) and z[0] >= 0 and np.all(np.diff(z) > 0)):
             raise ValueError(f"{self.file}: redshifts in the first column must increase from 0 or more; sort the rows")

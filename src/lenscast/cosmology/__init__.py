@@ -1,38 +1,11 @@
 """Flat w0wa-CDM cosmology: parameters, background, growth and linear power, differentiable in both modes.
 
-`cosmology` tabulates everything once; gravity and lensing receive the `Cosmology` and evaluate tables.
+`cosmology` tabulates everything once; gravity and lensing receive the `Cosmology` and evaluate tables. On top of it
+a halo model gives the suppression of matter power by baryonic feedback.
 """
 
-import equinox as eqx
-
-from lenscast.cosmology.background import Distances, distances
-from lenscast.cosmology.growth import Growth, growth
+from lenscast.cosmology.baryons import baryon_suppression
 from lenscast.cosmology.parameters import LABELS, PARAMETER_NAMES, Parameters, basis
-from lenscast.cosmology.power import PowerTable, power_table
+from lenscast.cosmology.tables import Cosmology, cosmology
 
-__all__ = ["LABELS", "PARAMETER_NAMES", "Cosmology", "Parameters", "basis", "cosmology"]
-
-
-class Cosmology(eqx.Module):
-    """Parameters and what follows from them; built by `cosmology`.
-
-    Attributes
-    ----------
-    parameters : cosmological parameters.
-    distances : comoving distance and scale factor.
-    growth : growth factors D1, D2 and their derivatives.
-    power : linear matter power spectrum today.
-    """
-
-    parameters: Parameters
-    distances: Distances
-    growth: Growth
-    power: PowerTable
-
-
-def cosmology(parameters: Parameters) -> Cosmology:
-    """Cosmology of the given parameters."""
-    return Cosmology(parameters, distances(parameters), growth(parameters), power_table(parameters))
-
-
-from lenscast.cosmology.baryons import baryon_suppression  # noqa: E402
+__all__ = ["LABELS", "PARAMETER_NAMES", "Cosmology", "Parameters", "baryon_suppression", "basis", "cosmology"]
