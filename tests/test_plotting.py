@@ -22,8 +22,9 @@ def data_bins(n_sources=1):
         for low, high in pairwise(edges)
     ]
     counts = [
-        {"statistic": "peaks", "source_1": 0, "scale_arcmin": scale, "low": low, "high": high, "unit": "peaks"}
+        {"statistic": "peaks", "source_1": i, "scale_arcmin": scale, "low": low, "high": high, "unit": "peaks"}
         for scale in (9.4, 18.8)
+        for i in range(n_sources)
         for low, high in ((np.nan, 1.0), (1.0, 2.0), (2.0, np.nan))
     ]
     bins = pd.DataFrame(spectra + counts)
@@ -94,7 +95,7 @@ def test_power_spectra_take_the_noise_off_and_divide_by_theory(rng):
     theory = bins[bins["unit"] == "sr"][["source_1", "source_2", "low"]].assign(limber=2e-9, limber_windows=1e-9)
     expected = draws(rng, bins, 6) + noise
     measured = draws(rng, bins, 8) + noise
-    figure = plotting.power_spectra(expected, measured, noise, bins, plotting.Nyquist(1.0, 2000.0), theory)
+    figure = plotting.power_spectra(expected, measured, noise, bins, plotting.Nyquist(1.0, np.array([2000.0])), theory)
     lower = figure.axes[1]
     ratio = lower.containers[1].lines[0].get_ydata()
     np.testing.assert_allclose(ratio, (expected - noise)[:, :3].mean(axis=0) / 1e-9)
@@ -103,13 +104,41 @@ def test_power_spectra_take_the_noise_off_and_divide_by_theory(rng):
         assert any(line.get_xdata()[0] == 1000.0 for line in axes.lines if len(set(line.get_xdata())) == 1)
 
 
-def test_power_spectra_of_several_sources_have_a_column_each(rng):
-    bins = data_bins(n_sources=2)
-    figure = plotting.power_spectra(
-        draws(rng, bins, 4), draws(rng, bins, 4), np.zeros(len(bins)), bins, plotting.Nyquist(1.0, 2000.0)
-    )
+def test_power_spectra_of_several_sources_are_below_their_ratios(rng):
+    bins, nyquist = data_bins(n_sources=2), plotting.Nyquist(1.0, np.array([1000.0, 2000.0]))
+    expected = draws(rng, bins, 4)
+    theory = bins[bins["unit"] == "sr"][["source_1", "source_2", "low"]].assign(limber=2e-9, limber_windows=1e-9)
+    figure = plotting.power_spectra(expected, draws(rng, bins, 4), np.zeros(len(bins)), bins, nyquist, theory)
+    # rows of two sources, a column more for ratios: pair 1-2 is in the second row, its ratio at the end of the first
     assert len(figure.axes) == 6
-    assert "(1-2)" in texts(figure)
+    assert figure.axes[3].get_title() == "$C_\\ell$ (1-2)"
+    assert figure.axes[2].get_title() == "$C_\\ell$ (1-2) / theory"
+    ratio = figure.axes[2].containers[1].lines[0].get_ydata()
+    np.testing.assert_allclose(ratio, expected[:, 3:6].mean(axis=0) / 1e-9)
+
+
+def test_peak_counts_of_several_sources_have_a_column_each(rng):
+    bins = data_bins(n_sources=2)
+    measured, expected = draws(rng, bins, 8), draws(rng, bins, 4)
+    figure = plotting.peak_counts(measured, np.repeat([1, 2, 3, 4], 2), expected, bins)
+    assert len(figure.axes) == 2 * 2 * 2
+    # second scale, second source
+    ratio = figure.axes[7].containers[0].lines[0].get_ydata()
+    np.testing.assert_allclose(ratio, (expected.mean(axis=0) / measured.mean(axis=0))[-3:])
+    assert figure.axes[5].get_title() == "peaks 18.8 arcmin (2)"
+
+
+def test_derivatives_of_several_sources_show_each_by_its_own_parameter(rng):
+    bins, names = data_bins(n_sources=2), ("Omega_c", "delta_z_1", "delta_z_2")
+    jacobian = rng.normal(size=(4, 3, len(bins)))
+    expected = draws(rng, bins, 4)
+    figure = plotting.derivatives(jacobian, expected, np.zeros(len(bins)), bins, names)
+    # rows: spectra and peaks on two scales; columns: Omega_c and delta_z
+    assert len(figure.axes) == 3 * 2
+    shown = [container.lines[0].get_ydata() for container in figure.axes[1].containers]
+    signal = expected.mean(axis=0)
+    np.testing.assert_allclose(shown[0], jacobian[:, 1, :3].mean(axis=0) / signal[:3])
+    np.testing.assert_allclose(shown[1], jacobian[:, 2, 6:9].mean(axis=0) / signal[6:9])
 
 
 def test_peak_counts_compare_means_with_errors_over_boxes(rng):
@@ -181,6 +210,7 @@ def test_verdict_note_names_what_is_not_settled():
             "parameter": ["Omega_c", "sigma8", "h", "Omega_c"],
             "estimator": ["standard", "standard", "standard", "cross"],
             "with_priors": True,
+            "systematics": "marginalised",
             "verdict": ["converged", "unconstrained by these simulations", "converged", "not converged"],
             "prior_dominated": [False, False, True, False],
         }

@@ -10,13 +10,16 @@ import pytest
 from lenscast.simulate import noise_maps
 from lenscast.statistics.registry import statistics_from_config
 from lenscast.statistics.shape_noise import ShapeNoise
-from lenscast.summarise import bin_table, expected_and_jacobian, summarise
+from lenscast.summarise import bin_table, calibrated, expected_and_jacobian, summarise
 
 PIXELS, FIELD, NOISE = 48, 3.0, ShapeNoise((0.02, 0.02))
 SECTIONS = {
     "power_spectrum": {"ell_edges": [300.0, 900.0, 2000.0, 2700.0]},
     "peaks": {"scales_arcmin": [7.5], "snr_edges": [0.0, 1.0, 2.0], "stencil": "pixel", "counts": "hard"},
 }
+
+
+NONE = jnp.zeros((0, 2, PIXELS, PIXELS), jnp.float32)
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +91,7 @@ def test_measured_data_average_to_the_expected(statistics, maps):
 
 def test_jacobian_agrees_with_differences_of_the_expected(statistics, maps, summary):
     kappa, tangents = maps
-    value, jacobian = jax.jit(partial(expected_and_jacobian, statistics=statistics, draws=2))(kappa, tangents, 4, 1)
+    value, jacobian = jax.jit(partial(expected_and_jacobian, statistics=statistics, draws=2))(kappa, tangents, NONE, 4, 1)
     assert jacobian.shape == (3, 17)
     np.testing.assert_allclose(value, summary(kappa, 4, 1, 2).expected, rtol=1e-5)
     for number, tangent in enumerate(tangents):
@@ -105,7 +108,7 @@ def test_jacobian_of_another_quantity_is_that_of_its_method(statistics, maps):
     noise = noise_maps(4, 1, 0, kappa.shape, NOISE.rms_maps())
 
     def of_measured(kappa, tangents):
-        return expected_and_jacobian(kappa, tangents, 4, 1, spectrum, quantity="measured")
+        return expected_and_jacobian(kappa, tangents, NONE, 4, 1, spectrum, quantity="measured")
 
     value, jacobian = jax.jit(of_measured)(kappa, tangents)
     np.testing.assert_allclose(value, spectrum[0].measured(kappa, noise), rtol=1e-5)
@@ -137,3 +140,39 @@ def test_data_seen_through_a_mask_average_to_the_expected_and_do_not_know_what_i
     assert np.abs(score).max() < 3.5
     changed = jnp.where(depth > 0, maps[0], 1.0)
     np.testing.assert_array_equal(both(changed).measured, measured)
+
+
+def test_jacobian_by_parameters_of_each_source_moves_one_source_at_a_time(statistics, maps):
+    kappa, tangents = maps
+    derive = jax.jit(partial(expected_and_jacobian, statistics=statistics, draws=2))
+    _, jacobian = derive(kappa, tangents[:1], tangents[1:], 4, 1)
+    one_by_one = jnp.stack([jnp.zeros_like(kappa).at[s].set(each[s]) for each in tangents[1:] for s in range(2)])
+    _, expected = derive(kappa, jnp.concatenate([tangents[:1], one_by_one]), NONE, 4, 1)
+    assert jacobian.shape == (1 + 2 * 2, 17)
+    size = np.abs(expected).max(axis=1, keepdims=True)
+    # another program, in float32
+    np.testing.assert_allclose(jacobian / size, expected / size, rtol=1e-5, atol=1e-6)
+    table = bin_table(statistics)
+    # a map of the other source alone does not change
+    others = (table["source_1"] == 0) & (table["source_2"].isna() | (table["source_2"] == 0))
+    np.testing.assert_array_equal(jacobian[2][others.to_numpy()], 0)
+
+
+def test_derivative_by_calibration_is_that_along_the_map(statistics, maps, summary):
+    kappa, _ = maps
+    _, jacobian = jax.jit(partial(expected_and_jacobian, statistics=statistics[:1], draws=1))(
+        kappa, NONE, kappa[None], 4, 1
+    )
+    for source in range(2):
+        bias = 0.1 * jnp.eye(2)[source]
+        ends = [summary(calibrated(kappa, sign * bias), 4, 1, 1).expected[:9] for sign in (1, -1)]
+        # spectra are quadratic in m
+        np.testing.assert_allclose(jacobian[source], (ends[0] - ends[1]) / 0.2, rtol=1e-4, atol=1e-14)
+
+
+def test_calibration_scales_each_source_by_its_own_factor(maps):
+    kappa, _ = maps
+    seen = calibrated(kappa, jnp.array([0.1, -0.2]))
+    assert seen.dtype == jnp.float32
+    np.testing.assert_allclose(seen[0], 1.1 * kappa[0], rtol=1e-6)
+    np.testing.assert_allclose(seen[1], 0.8 * kappa[1], rtol=1e-6)

@@ -93,7 +93,7 @@ def power_spectra(
                        alpha=0.35, lw=5, capsize=0)  # fmt: skip
         lower.errorbar(ell, signal[rows] / reference, error[rows] / np.abs(reference), fmt="o", color=MEASURED)
         symmetric(lower, 1.0)
-        lower.set_ylim(0, max(2.0, 1.1 * np.max(signal[rows] / reference)))
+        lower.set_ylim(0, min(3.0, max(2.0, 1.1 * np.max(signal[rows] / reference))))
         for panel in (upper, lower):
             panel.axvline(nyquist.ell(int(key[2])), color=COLOURS[3], linestyle="-.", linewidth=1)
             panel.set_title(block_label(key) if sources == 1 or panel is upper else f"{block_label(key)} / theory")
