@@ -28,7 +28,7 @@ from lenscast import io
 from lenscast.config import read_config
 from lenscast.cosmology import Parameters
 from lenscast.gravity import Adaptive, FixedSteps
-from lenscast.lensing import AlignmentModel, Sources, Systematics, shape_noise_rms
+from lenscast.lensing import AlignmentModel, Sources, shape_noise_rms
 from lenscast.plotting import style
 from lenscast.simulate import Simulation, convergence_maps
 from lenscast.statistics.registry import statistics_from_config

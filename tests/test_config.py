@@ -423,7 +423,11 @@ REFUSALS = {
         "forecast.parameters: none is cosmological; add one or more of Omega_c, Omega_b, h, n_s, sigma8, w0, wa",
     ),
     "priors of other sources": (
-        {"forecast.parameters": ["h", "m"], "forecast.priors": {"m": [0.1, 0.1]}, "finite_differences.steps": {"h": 0.1}},
+        {
+            "forecast.parameters": ["h", "m"],
+            "forecast.priors": {"m": [0.1, 0.1]},
+            "finite_differences.steps": {"h": 0.1},
+        },
         "forecast.priors.m: a list of 2 given; give one number, or a list of 1",
     ),
     "priors of a parameter that sources share": (

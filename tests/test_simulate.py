@@ -12,7 +12,7 @@ from lenscast.config import read_config
 from lenscast.cosmology import PARAMETER_NAMES, Parameters
 from lenscast.gravity import HPN, Adaptive, FixedSteps, ParticleMesh
 from lenscast.lensing import AlignmentModel, Lightcone, Sources, Systematics
-from lenscast.lensing.sources import source_planes, tabulated
+from lenscast.lensing.sources import tabulated
 from lenscast.simulate import Simulation, convergence_maps, maps_and_tangents, noise_maps
 
 REPOSITORY = Path(__file__).parents[1]
@@ -91,7 +91,7 @@ def test_tangents_agree_with_differences_of_the_whole_model(parameters, simulati
 @pytest.mark.parametrize(
     ("name", "step"), [("A_IA", 0.5), ("eta", 0.1), ("log10_T_AGN", 0.2), ("delta_z_1", 2e-3), ("delta_z_2", 2e-3)]
 )
-def test_tangents_of_systematics_agree_with_differences_to_a_thousandth(parameters, simulation, derivatives, name, step):
+def test_tangents_of_systematics_agree_with_differences_to_1e_3(parameters, simulation, derivatives, name, step):
     ends = [
         MAPS(3, parameters, Systematics.from_values(VALUES | {name: VALUES[name] + sign * step}, 2), simulation)
         for sign in (1, -1)
@@ -124,7 +124,7 @@ def test_maps_and_tangents_follow_a_correction(parameters, maps):
 @pytest.mark.parametrize("names", [("h", "Omega_x"), ("h", "log10_T_AGN"), ("A_IA",)])
 def test_derivatives_refuse_what_is_no_parameter_of_the_maps(parameters, names):
     bare = Systematics.from_values({}, sources=2)
-    with pytest.raises(ValueError, match="give one or more of Omega_c, .*, and then some of A_IA, delta_z, eta"):
+    with pytest.raises(ValueError, match=r"give one or more of Omega_c, .*, and then some of A_IA, delta_z, eta"):
         maps_and_tangents(3, parameters, bare, SIMULATION, names)
 
 
@@ -140,7 +140,10 @@ def test_noise_has_a_realisation_of_its_own_for_each_map_and_draw():
 def test_simulations_follow_their_config():
     default, dll = (read_config(REPOSITORY / path) for path in ("config.yaml", "configs/dll.yaml"))
     small, large = (
-        Simulation.from_config(c.simulation, c.lightcone, Sources.from_config(c.survey.sources), SIMULATION.alignment) for c in (default, dll)
+        Simulation.from_config(
+            each.simulation, each.lightcone, Sources.from_config(each.survey.sources), SIMULATION.alignment
+        )
+        for each in (default, dll)
     )
     for config, made in ((default, small), (dll, large)):
         box, light = config.simulation, config.lightcone

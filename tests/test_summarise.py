@@ -91,7 +91,9 @@ def test_measured_data_average_to_the_expected(statistics, maps):
 
 def test_jacobian_agrees_with_differences_of_the_expected(statistics, maps, summary):
     kappa, tangents = maps
-    value, jacobian = jax.jit(partial(expected_and_jacobian, statistics=statistics, draws=2))(kappa, tangents, NONE, 4, 1)
+    value, jacobian = jax.jit(partial(expected_and_jacobian, statistics=statistics, draws=2))(
+        kappa, tangents, NONE, 4, 1
+    )
     assert jacobian.shape == (3, 17)
     np.testing.assert_allclose(value, summary(kappa, 4, 1, 2).expected, rtol=1e-5)
     for number, tangent in enumerate(tangents):

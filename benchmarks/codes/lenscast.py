@@ -102,7 +102,11 @@ def _box(survey: str) -> tuple[Simulation, Parameters, Systematics]:
     alignment = AlignmentModel(config.systematics.C1_rho_crit, config.systematics.z_pivot)
     sources = Sources.from_config(other.survey.sources)
     simulation = Simulation.from_config(config.simulation, config.lightcone, sources, alignment)
-    return simulation, Parameters.from_config(COSMOLOGY), Systematics.from_values(other.systematics.values, len(sources))
+    return (
+        simulation,
+        Parameters.from_config(COSMOLOGY),
+        Systematics.from_values(other.systematics.values, len(sources)),
+    )
 
 
 def kappa(work: Workload, survey: str = "dll") -> Program:

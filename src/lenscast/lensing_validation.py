@@ -23,7 +23,7 @@ from lenscast.lensing.sources import source_planes
 from lenscast.numerics.quadrature import gauss_legendre
 from lenscast.statistics.region import Region
 from lenscast.statistics.region_window import region_averages
-from lenscast.theory import NODES_PER_BIN, MatterPower, bin_averages, limber, matter_power, plane_sum
+from lenscast.theory import NODES_PER_BIN, MatterPower, bin_averages, limber, matter_power, plane_power, plane_sum
 
 __all__ = ["comparison_table", "published_spectra", "theory_spectra"]
 
@@ -118,7 +118,7 @@ def theory_spectra(
     rows = []
     for source, z in enumerate(z_source):
         exact = bin_averages(_limber(nodes, z, cosmos, power), ell_edges)[0]
-        seen = plane_sum(ell, _weights(z, cosmos, lightcone), cosmos, power, lightcone)[0]
+        seen = plane_sum(plane_power(ell, cosmos, power, lightcone), _weights(z, cosmos, lightcone))[0]
 
         def spectrum(at: Float[np.ndarray, "y x"], seen: Float[np.ndarray, " ell"] = seen) -> Float[np.ndarray, "y x"]:
             return np.asarray(np.interp(at, ell, seen, left=0.0))

@@ -69,9 +69,7 @@ class Simulation:
     noise_size: int | None = None
 
     @classmethod
-    def from_config(
-        cls, simulation: Any, lightcone: Any, sources: Sources, alignment: AlignmentModel
-    ) -> "Simulation":
+    def from_config(cls, simulation: Any, lightcone: Any, sources: Sources, alignment: AlignmentModel) -> "Simulation":
         """Simulation of the sections `simulation` and `lightcone` of a config."""
         return cls(
             mesh=ParticleMesh(simulation.box_size, simulation.particles, simulation.mesh_factor, simulation.gradient),

@@ -3,7 +3,6 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 
 from lenscast.cosmology import PARAMETER_NAMES, basis, cosmology
 from lenscast.lensing import AlignmentModel, Systematics, alignment_weights, plane_weights
@@ -24,7 +23,8 @@ def test_alignments_follow_their_formula(parameters, cosmos, lightcone):
 
 def test_alignments_oppose_lensing_and_vanish_without_amplitude(cosmos, lightcone):
     weights = plane_weights(BROAD, Systematics.from_values({"A_IA": 1.0}, 2), cosmos, lightcone, MODEL)
-    assert np.all(weights.alignment <= 0) and np.all(weights.lensing >= 0)
+    assert np.all(weights.alignment <= 0)
+    assert np.all(weights.lensing >= 0)
     without = plane_weights(BROAD, Systematics.from_values({}, 2), cosmos, lightcone, MODEL)
     np.testing.assert_array_equal(without.alignment, 0)
     np.testing.assert_array_equal(without.lensing, weights.lensing)

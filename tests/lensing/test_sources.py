@@ -154,7 +154,9 @@ def test_galaxies_are_in_the_slab_that_their_redshift_is_in(parameters, cosmos, 
 def test_a_shift_moves_the_redshifts(function, sources, cosmos, lightcone):
     moved = function(sources, jnp.array([0.03, 0.0]), cosmos, lightcone)
     by_hand = type(sources)(sources.low + 0.03, sources.high + 0.03, sources.share, sources.tilt)
-    np.testing.assert_allclose(moved[:, 0], function(by_hand, UNSHIFTED, cosmos, lightcone)[:, 0], rtol=1e-9, atol=1e-15)
+    np.testing.assert_allclose(
+        moved[:, 0], function(by_hand, UNSHIFTED, cosmos, lightcone)[:, 0], rtol=1e-9, atol=1e-15
+    )
     np.testing.assert_array_equal(moved[:, 1], function(sources, UNSHIFTED, cosmos, lightcone)[:, 1])
 
 

@@ -16,7 +16,10 @@ statistics, draws = measurement(snakemake.params.settings), snakemake.params.dra
 quantity = snakemake.params.quantity
 derive = jax.jit(lambda *maps: expected_and_jacobian(*maps, statistics, draws, quantity))
 index, shared = (io.load(snakemake.input.maps, names=[]).coordinates[axis] for axis in ("map", "param"))
-kinds = {"delta_z": "shifts", "m": "kappa"}  # of parameters that each source has, and their tangents: d kappa / dm = kappa
+kinds = {
+    "delta_z": "shifts",
+    "m": "kappa",
+}  # of parameters that each source has, and their tangents: d kappa / dm = kappa
 kinds = {name: kinds[name] for name in snakemake.params.parameters if name in kinds}
 m = snakemake.params.settings["m"]
 names = [*shared["name"], *(each for name in kinds for each in of_sources(name, len(m)))]

@@ -52,7 +52,7 @@ class Config(Section):
     @property
     def priors(self) -> dict[str, float]:
         """Standard deviation of each prior, those of each source by their own names."""
-        priors = {}
+        priors: dict[str, float] = {}
         for name, width in self.forecast.priors.items():
             names = self._expanded(name)
             priors |= dict(zip(names, width if isinstance(width, tuple) else len(names) * [width], strict=True))

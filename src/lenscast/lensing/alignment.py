@@ -35,7 +35,7 @@ def alignment_weights(
 ) -> Float[Array, "plane source"]:
     """Convergence that intrinsic alignments mimic, per unit overdensity of each plane.
 
-    -A_IA C_1 rho_crit Omega_m / D1(a) [(1 + z) / (1 + z_pivot)]^eta times the share of the galaxies in the plane's slab.
+    -A_IA C_1 rho_crit Omega_m / D1(a) [(1 + z) / (1 + z_pivot)]^eta times the share of galaxies in the plane's slab.
 
     Parameters
     ----------

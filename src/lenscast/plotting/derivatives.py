@@ -1,6 +1,7 @@
 """Derivatives of data vectors, and automatic ones beside finite differences."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -88,9 +89,9 @@ def derivatives(
     return figure
 
 
-def _groups(bins: pd.DataFrame) -> dict[tuple[object, ...], dict[tuple[object, ...], np.ndarray]]:
+def _groups(bins: pd.DataFrame) -> dict[tuple[Any, ...], dict[tuple[Any, ...], np.ndarray]]:
     """Parts of a data vector by statistic and scale, those of one source each."""
-    groups: dict[tuple[object, ...], dict[tuple[object, ...], np.ndarray]] = {}
+    groups: dict[tuple[Any, ...], dict[tuple[Any, ...], np.ndarray]] = {}
     for key, rows in blocks(bins).items():
         if pd.isna(key[3]) or key[2] == key[3]:
             scale = None if pd.isna(key[1]) else key[1]

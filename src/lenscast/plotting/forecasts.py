@@ -12,7 +12,17 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from lenscast.forecast.fisher import ParameterCovariance
-from lenscast.plotting.style import COLOURS, MARKERS, block_label, blocks, grid, label, shared_name, styled, vector_label
+from lenscast.plotting.style import (
+    COLOURS,
+    MARKERS,
+    block_label,
+    blocks,
+    grid,
+    label,
+    shared_name,
+    styled,
+    vector_label,
+)
 
 __all__ = ["convergence", "correlation", "triangle", "verdict_note"]
 

@@ -63,7 +63,7 @@ def power_spectra(
     sources = len(nyquist.chi_source)
     if sources == 1:
         figure, axes = grid(2, 1, (5.6, 3.2), sharex=True, height_ratios=(2, 1.2))
-        panels = [axes[:, 0]]
+        panels = [(axes[0, 0], axes[1, 0])]
     else:
         figure, axes = grid(sources, sources + 1, (2.5, 2.0), sharex=True)
         pairs = [(int(key[2]), int(key[3])) for key in parts]

@@ -16,14 +16,24 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
 from lenscast.cosmology import PARAMETER_NAMES, Cosmology, Parameters, cosmology
 from lenscast.lensing import AlignmentModel, Lightcone, Sources, Systematics, Weights, plane_weights, plane_window
 from lenscast.numerics.quadrature import gauss_legendre
 from lenscast.theory.matter import MatterPower, matter_power
 
-__all__ = ["NODES_PER_BIN", "Galaxies", "bin_averages", "limber", "pairs", "plane_sum", "spectra_table"]
+__all__ = [
+    "NODES_PER_BIN",
+    "Galaxies",
+    "bin_averages",
+    "limber",
+    "pairs",
+    "plane_power",
+    "plane_sum",
+    "spectra_table",
+    "thin_planes",
+]
 
 NODES_PER_BIN = 6
 LIMBER_SPACING = 4.0  # Mpc/h: midpoints, good to 1e-4
@@ -87,44 +97,53 @@ def limber(
 
     References: Kilbinger (2015), arXiv:1411.0115, Eq. 29.
     """
+    thin = thin_planes(cosmos, z_max)
+    return plane_sum(plane_power(ell, cosmos, power, thin, windows=False), weights(thin))
+
+
+def thin_planes(cosmos: Cosmology, z_max: float) -> Lightcone:
+    """Planes up to a redshift, of a few Mpc/h, whose sum is an integral."""
     chi = float(cosmos.distances.comoving_distance(jnp.asarray(1 / (1 + z_max))))
     planes = int(np.ceil(chi / LIMBER_SPACING))
-    thin = Lightcone(box_size=chi / planes, slabs_per_box=1, planes=planes, plane_mesh=1, field_deg=1.0, pixels=1)
-    return plane_sum(ell, weights(thin), cosmos, power, thin, windows=False)
+    return Lightcone(box_size=chi / planes, slabs_per_box=1, planes=planes, plane_mesh=1, field_deg=1.0, pixels=1)
 
 
-def plane_sum(
-    ell: Float[np.ndarray, " ell"],
-    weights: Float[np.ndarray, "plane source"],
-    cosmos: Cosmology,
-    power: MatterPower,
-    lightcone: Lightcone,
-    windows: bool = True,
-) -> Float[np.ndarray, "pair ell"]:
-    """Spectra [sr] of all pairs of sources, as the sum over lens planes that maps are made of.
-
-    C_ell = sum_i w_i1 w_i2 / (chi_i^2 dchi) P(ell / chi_i, z_i) W_i(ell), with the planes' weights w_i and windows W_i.
+def plane_power(
+    ell: Float[np.ndarray, " ell"], cosmos: Cosmology, power: MatterPower, lightcone: Lightcone, windows: bool = True
+) -> Float[np.ndarray, "plane ell"]:
+    """Spectrum [sr] of the overdensity of each plane, P(ell / chi_i, z_i) / (chi_i^2 dchi) W_i(ell).
 
     Parameters
     ----------
     ell : multipoles.
-    weights : convergence per unit overdensity of each plane.
     cosmos, power : as of `limber`.
     lightcone : planes.
     windows : whether to include `lensing.plane_window`, and to leave out modes longer than the box.
     """
     a = np.asarray(cosmos.distances.scale_factor(jnp.asarray(lightcone.chi)))
-    first, second = (np.array(each) for each in zip(*pairs(weights.shape[1]), strict=True))
-    spectra = np.zeros((len(first), len(ell)))
-    for weight, chi, scale_factor in zip(weights, lightcone.chi, a, strict=True):
-        if not weight.any():
-            continue
+    planes = []
+    for chi, scale_factor in zip(lightcone.chi, a, strict=True):
         plane = power.nonlinear(ell / chi, 1 / scale_factor - 1) / (chi**2 * lightcone.thickness)
         if windows:
-            in_box = ell >= 2 * np.pi * chi / lightcone.box_size
-            plane = plane * plane_window(ell, chi, lightcone) * in_box
-        spectra += (weight[first] * weight[second])[:, None] * plane
-    return spectra
+            plane = plane * plane_window(ell, chi, lightcone) * (ell >= 2 * np.pi * chi / lightcone.box_size)
+        planes.append(plane)
+    return np.stack(planes)
+
+
+def plane_sum(
+    planes: Float[np.ndarray, "plane ell"], weights: Float[np.ndarray, "plane source"]
+) -> Float[np.ndarray, "pair ell"]:
+    """Spectra [sr] of all pairs of sources, as the sum over lens planes that maps are made of.
+
+    C_ell = sum_i w_i1 w_i2 C_i(ell), with the planes' weights w_i.
+
+    Parameters
+    ----------
+    planes : spectrum of each plane, from `plane_power`.
+    weights : convergence per unit overdensity of each plane.
+    """
+    first, second = (np.array(each) for each in zip(*pairs(weights.shape[1]), strict=True))
+    return np.einsum("ip,il->pl", weights[:, first] * weights[:, second], planes)
 
 
 def spectra_table(
@@ -154,7 +173,7 @@ def spectra_table(
     def seen(p: Parameters, seen_galaxies: Galaxies, power: MatterPower) -> Float[np.ndarray, "pair ell"]:
         cosmos = tabulate(p)
         weights = _shear(seen_galaxies, cosmos, lightcone)
-        return bin_averages(plane_sum(nodes, weights, cosmos, power, lightcone), ell_edges)
+        return bin_averages(plane_sum(plane_power(nodes, cosmos, power, lightcone), weights), ell_edges)
 
     def slope(name: str, step: float) -> Float[np.ndarray, "pair ell"]:
         sides = [_moved(parameters, galaxies, name, sign * step) for sign in (1, -1)]
@@ -197,7 +216,7 @@ def pairs(sources: int) -> list[tuple[int, int]]:
 def _shear(galaxies: Galaxies, cosmos: Cosmology, lightcone: Lightcone) -> Float[np.ndarray, "plane source"]:
     """Weights of lensing and alignments together, with the calibration of each source."""
     weights = galaxies.weights(cosmos, lightcone)
-    return (weights.lensing + weights.alignment) * (1 + np.asarray(galaxies.systematics.m))
+    return np.asarray(weights.lensing + weights.alignment) * (1 + np.asarray(galaxies.systematics.m))
 
 
 def _power(parameters: Parameters, galaxies: Galaxies) -> MatterPower:

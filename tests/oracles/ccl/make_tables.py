@@ -4,7 +4,7 @@ Linear matter power of Eisenstein & Hu (1998), Limber; sources of LSST Year 1 as
 here from their formulas; NLA alignments. Rows: ell, then all pairs of sources, 1-1, 1-2, ..., 5-5 [sr].
 """
 
-from itertools import combinations_with_replacement
+from itertools import combinations_with_replacement, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +25,7 @@ def distributions():
     total = np.concatenate([[0.0], np.cumsum((number[1:] + number[:-1]) / 2)])
     edges = np.interp(np.arange(BINS + 1) / BINS, total / total[-1], Z)
     scatter = np.sqrt(2) * 0.05 * (1 + Z)
-    seen = [number * (erf((high - Z) / scatter) - erf((low - Z) / scatter)) / 2 for low, high in zip(edges, edges[1:])]
+    seen = [number * (erf((high - Z) / scatter) - erf((low - Z) / scatter)) / 2 for low, high in pairwise(edges)]
     return [each / np.trapezoid(each, Z) for each in seen]
 
 
@@ -45,7 +45,7 @@ def spectra(cosmo, lensing=True, amplitude=A_IA, eta=ETA, shift=None, bias=None)
             has_shear=lensing,
             ia_bias=alignment if amplitude else None,
         )
-        for n, each in zip(distributions(), shift)
+        for n, each in zip(distributions(), shift, strict=True)
     ]
     pairs = combinations_with_replacement(range(BINS), 2)
     return np.stack(
