@@ -28,7 +28,7 @@ from lenscast import io
 from lenscast.config import read_config
 from lenscast.cosmology import Parameters
 from lenscast.gravity import Adaptive, FixedSteps
-from lenscast.lensing import AlignmentModel, Sources, shape_noise_rms
+from lenscast.lensing import AlignmentModel, Sources, Systematics, shape_noise_rms
 from lenscast.plotting import style
 from lenscast.simulate import Simulation, convergence_maps
 from lenscast.statistics.registry import statistics_from_config
@@ -89,7 +89,8 @@ class Measured(NamedTuple):
 
 def measured(simulation: Simulation, correction: str | None, seeds: range, parameters: Parameters, of_map) -> Measured:
     weights = io.load_correction(correction).correction if correction else None
-    maps = jax.jit(partial(convergence_maps, simulation=simulation))
+    unknown = Systematics.from_values({}, len(simulation.sources))
+    maps = jax.jit(partial(convergence_maps, systematics=unknown, simulation=simulation))
     jax.block_until_ready(maps(seeds[0], parameters, correction=weights))
     vectors, start = [], time.process_time()
     boxes = [jax.block_until_ready(maps(seed, parameters, correction=weights)) for seed in seeds]

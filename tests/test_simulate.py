@@ -13,7 +13,8 @@ from lenscast.cosmology import PARAMETER_NAMES, Parameters
 from lenscast.gravity import HPN, Adaptive, FixedSteps, ParticleMesh
 from lenscast.lensing import AlignmentModel, Lightcone, Sources, Systematics
 from lenscast.lensing.sources import tabulated
-from lenscast.simulate import Simulation, convergence_maps, maps_and_tangents, noise_maps
+from lenscast.simulate import Simulation, convergence_maps, noise_maps
+from lenscast.tangents import maps_and_tangents
 
 REPOSITORY = Path(__file__).parents[1]
 STEPS = dict(zip(PARAMETER_NAMES, (0.005, 0.002, 0.01, 0.01, 0.01, 0.02, 0.05), strict=True))

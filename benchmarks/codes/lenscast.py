@@ -19,7 +19,8 @@ from lenscast.gravity.reference import Reference
 from lenscast.gravity.training import Loss, loss
 from lenscast.io import load_correction
 from lenscast.lensing import AlignmentModel, Sources, Systematics
-from lenscast.simulate import Simulation, convergence_maps, maps_and_tangents
+from lenscast.simulate import Simulation, convergence_maps
+from lenscast.tangents import maps_and_tangents
 
 jax.config.update("jax_enable_x64", True)
 

@@ -6,7 +6,7 @@ region that is measured) by the ratio of two sums over planes, with and without;
 alignments are CCL's. It does not know the resolution of particles and force mesh.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -14,9 +14,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
-from jaxtyping import Array, Float, Float32, Float64
+from jaxtyping import Array, Float, Float32, Float64, Int
 
 from lenscast.cosmology import Cosmology, Parameters, cosmology
+from lenscast.forecast.boxes import box_means, jackknife_error, leave_one_out_means
 from lenscast.lensing import Lightcone, Weights
 from lenscast.statistics.power_spectrum import PowerSpectrum
 from lenscast.statistics.region_window import region_averages
@@ -33,7 +34,14 @@ from lenscast.theory import (
     thin_planes,
 )
 
-__all__ = ["COMPONENTS", "measured_components", "theory_components", "theory_derivatives"]
+__all__ = [
+    "COMPONENTS",
+    "compared",
+    "compared_derivatives",
+    "measured_components",
+    "theory_components",
+    "theory_derivatives",
+]
 
 COMPONENTS = Components._fields
 MODEL = "mead2020"
@@ -184,3 +192,64 @@ def _frame(
         for pair, (i, j) in enumerate(spectrum.pairs)
         for index, (low, _) in enumerate(pairwise(spectrum.ell_edges))
     )
+
+
+def compared(
+    measured: Float[np.ndarray, "map component bin"],
+    box: Int[np.ndarray, " map"],
+    bins: pd.DataFrame,
+    theory: pd.DataFrame,
+    limit: Float[np.ndarray, " source"],
+) -> pd.DataFrame:
+    """Measured spectra beside theory, one row per component, pair and bin.
+
+    Columns: those of `theory_components`; high and centre of the bin; measured and its error; ratio to theory and its
+    error; resolved, whether the bin ends below the limit of both sources. Errors by jackknife over boxes.
+
+    Parameters
+    ----------
+    measured : of `measured_components`, by map.
+    box : seed of the box of each map.
+    bins : of the statistic.
+    theory : of `theory_components`.
+    limit : multipole of each source up to which particles resolve what lenses it.
+    """
+    means = box_means(measured, box).mean
+    mean, error = means.mean(axis=0), jackknife_error(leave_one_out_means(means))
+    keys = ["component", "source_1", "source_2", "low"]
+    parts = [
+        bins[["source_1", "source_2", "low", "high", "centre"]].assign(component=name, measured=value, error=spread)
+        for name, value, spread in zip(COMPONENTS, mean, error, strict=True)
+    ]
+    table = pd.concat(parts, ignore_index=True).merge(theory, on=keys, how="left", validate="one_to_one")
+    nearest = np.minimum(limit[table["source_1"].astype(int)], limit[table["source_2"].astype(int)])
+    return table.assign(
+        ratio=table["measured"] / table["theory"],
+        ratio_error=table["error"] / table["theory"].abs(),
+        resolved=table["high"] <= nearest,
+    )
+
+
+def compared_derivatives(
+    jacobian: Float[np.ndarray, "box param bin"], names: Sequence[str], bins: pd.DataFrame, theory: pd.DataFrame
+) -> pd.DataFrame:
+    """Automatic derivatives of spectra by nuisance parameters beside theory's, one row per parameter, pair and bin.
+
+    Columns: those of `theory_derivatives`; high and centre of the bin; measured and its error over boxes.
+
+    Parameters
+    ----------
+    jacobian : mean of the maps of each box.
+    names : parameters of the Jacobian.
+    bins : of the data vector; those of the power spectrum are compared.
+    theory : of `theory_derivatives`.
+    """
+    rows = (bins["statistic"] == "power_spectrum").to_numpy()
+    shown = bins.loc[rows, ["source_1", "source_2", "low", "high", "centre"]]
+    parts = []
+    for name in theory["parameter"].unique():
+        values = jacobian[:, list(names).index(name)][:, rows]
+        error = jackknife_error(leave_one_out_means(values))
+        parts.append(shown.assign(parameter=name, measured=values.mean(axis=0), error=error))
+    keys = ["parameter", "source_1", "source_2", "low"]
+    return pd.concat(parts, ignore_index=True).merge(theory, on=keys, how="left", validate="one_to_one")

@@ -18,9 +18,11 @@ import pytest
 import yaml
 
 from lenscast import io
+from lenscast.config import of_sources
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = yaml.safe_load((ROOT / "tests/workflow/config.yaml").read_text())
+FIGURES = "maps power_spectrum peaks derivatives correlation triangle systematics convergence".split()
 COVARIANCE = [f"results/tiny/summaries/fiducial/seeds_{100000 + i}_{100001 + i}.h5" for i in (0, 2)]
 
 
@@ -65,16 +67,28 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
+def test_alignments_of_one_source_plane_are_unconstrained_at_amplitude_0(finished: Path) -> None:
+    table = pd.read_csv(finished / "results/tiny/fisher/C_ell_parameters.csv")
+    rows = table[(table["parameter"] == "A_IA") & ~table["with_priors"] & (table["estimator"] == "standard")]
+    assert list(rows["verdict"]) == ["unconstrained by these simulations"]
+
+
 def test_workflow_makes_tables_and_figures_and_then_has_nothing_to_do(finished: Path) -> None:
     results = finished / "results/tiny"
-    for name in ("maps", "power_spectrum", "peaks", "derivatives", "correlation", "triangle", "convergence"):
+    for name in FIGURES:
         assert (results / f"figures/{name}.png").stat().st_size > 10_000
     for name in TINY["forecast"]["data_vectors"]:
         table = pd.read_csv(results / f"fisher/{name}_parameters.csv")
-        assert set(TINY["forecast"]["parameters"]) < set(table["parameter"])
-        with_priors = table[table["with_priors"] & (table["estimator"] == "standard")].set_index("parameter")
+        parameters = [each for name in TINY["forecast"]["parameters"] for each in of_sources(name, 1)]
+        assert set(parameters) < set(table["parameter"])
+        free = table[(table["systematics"] == "marginalised") & (table["estimator"] == "standard")]
+        with_priors = free[free["with_priors"]].set_index("parameter")
         for parameter, prior in TINY["forecast"]["priors"].items():
-            assert 0 < with_priors["sigma"][parameter] < prior
+            assert 0 < with_priors["sigma"][of_sources(parameter, 1)[0]] < prior
+        fixed = table[(table["systematics"] == "fixed") & (table["estimator"] == "standard") & table["with_priors"]]
+        assert not {"A_IA", "m_1"} & set(fixed["parameter"])
+        for parameter, sigma in fixed.set_index("parameter")["sigma"].items():
+            assert sigma <= with_priors["sigma"][parameter] * (1 + 1e-9)
     assert planned(finished) == Counter()
 
 

@@ -71,7 +71,7 @@ def weights_file(correction):
     return [name] if weights.is_path(name) else []
 
 
-MAP_CODE = sources("numerics", "cosmology", "gravity", "lensing", "simulate")
+MAP_CODE = sources("numerics", "cosmology", "gravity", "lensing", "simulate", "tangents")
 SUMMARY_CODE = sources("numerics", "statistics", "summarise", "forecast/derivatives")
 FORECAST_CODE = sources("forecast")
 PLOT_CODE = sources("plotting")
@@ -132,6 +132,11 @@ def statistics_settings(cosmology="fiducial"):
         "n_gal": CONFIG.survey.n_gal,
         "depth": SETTINGS["survey"]["depth"],
     }
+
+
+def validation_components():
+    """What is measured on maps of lensing and alignments."""
+    return statistics_settings() | {"statistics": {"power_spectrum": SETTINGS["statistics"]["power_spectrum"]}}
 
 
 def simulation_memory(tangents):

@@ -8,7 +8,7 @@ import jax
 
 import _build as build
 from lenscast import io
-from lenscast.simulate import maps_and_tangents
+from lenscast.tangents import maps_and_tangents
 
 settings, seeds, names = snakemake.params.settings, snakemake.params.seeds, tuple(snakemake.params.parameters)
 simulation, correction = build.simulation(settings), build.correction(settings)

@@ -1,9 +1,24 @@
 """Convergence in the Born approximation: light travels on straight lines."""
 
+from typing import NamedTuple
+
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Float32
 
-__all__ = ["convergence_born"]
+__all__ = ["Seen", "convergence_born"]
+
+
+class Seen(NamedTuple):
+    """What rays meet on each plane.
+
+    Attributes
+    ----------
+    lensing : overdensity that acts on the convergence; of deflected rays, tr(U A) / (2 s), see `raytracing`.
+    matter : overdensity where the rays are, which is what aligns galaxies in a plane.
+    """
+
+    lensing: Float32[Array, "plane y x"]
+    matter: Float32[Array, "plane y x"]
 
 
 def convergence_born(

@@ -10,11 +10,34 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Float32, Float64
 
+from lenscast.cosmology import Cosmology, baryon_suppression
 from lenscast.lensing.lightcone import Lightcone
 
-__all__ = ["suppressed", "suppression_wavenumbers"]
+__all__ = ["suppressed", "suppression_wavenumbers", "with_feedback"]
 
 KNOTS_PER_DECADE = 32
+
+
+def with_feedback(
+    planes: Float32[Array, "plane 3 slab mesh mesh"],
+    cosmology: Cosmology,
+    log10_T_AGN: Float[Array, ""] | None,
+    lightcone: Lightcone,
+) -> Float32[Array, "plane 3 slab mesh mesh"]:
+    """Lens planes with the feedback of baryons.
+
+    Parameters
+    ----------
+    planes : overdensity of the slabs of the box, from `density_planes`.
+    cosmology : that of the planes.
+    log10_T_AGN : strength of feedback, see `baryon_suppression`; None for none.
+    lightcone : geometry.
+    """
+    if log10_T_AGN is None:
+        return planes
+    a = cosmology.distances.scale_factor(jnp.asarray(lightcone.chi))
+    k = jnp.asarray(suppression_wavenumbers(lightcone))
+    return suppressed(planes, baryon_suppression(k, a, cosmology, log10_T_AGN), lightcone)
 
 
 def suppression_wavenumbers(lightcone: Lightcone) -> Float64[np.ndarray, " k"]:

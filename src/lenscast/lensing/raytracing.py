@@ -26,23 +26,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Float32, Int
 
+from lenscast.lensing.born import Seen
 from lenscast.lensing.lightcone import Lightcone, Orientation
 from lenscast.numerics.fourier import wavenumbers
 
-__all__ = ["DeflectedSky", "Distortion", "deflected_sky", "distortion"]
-
-
-class DeflectedSky(NamedTuple):
-    """What deflected rays meet on each plane.
-
-    Attributes
-    ----------
-    lensing : overdensity that acts on the convergence, tr(U A) / (2 s): `convergence_born` sums it over planes.
-    matter : overdensity at the deflected positions, which is what aligns galaxies in a plane.
-    """
-
-    lensing: Float32[Array, "plane y x"]
-    matter: Float32[Array, "plane y x"]
+__all__ = ["Distortion", "deflected_sky", "distortion"]
 
 
 class Distortion(NamedTuple):
@@ -102,7 +90,7 @@ def deflected_sky(
     view: Orientation,
     strength: Float[Array, " plane"],
     lightcone: Lightcone,
-) -> DeflectedSky:
+) -> Seen:
     """Overdensity of each plane as deflected rays meet it; `sky` without deflection.
 
     Parameters
@@ -113,9 +101,9 @@ def deflected_sky(
     lightcone : geometry.
     """
 
-    def cross(bundle: _Bundle, lens: _Lens) -> tuple[_Bundle, DeflectedSky]:
+    def cross(bundle: _Bundle, lens: _Lens) -> tuple[_Bundle, Seen]:
         bundle, kick, matter = _cross(bundle, lens, lightcone)
-        return bundle, DeflectedSky(kick[0, 1] + kick[1, 2], matter)
+        return bundle, Seen(kick[0, 1] + kick[1, 2], matter)
 
     return jax.lax.scan(jax.checkpoint(cross), _straight(lightcone), _lenses(planes, view, strength, lightcone))[1]
 

@@ -10,6 +10,7 @@ from lenscast.plotting.maps import maps_and_tangents
 from lenscast.plotting.matter import density_slices, matter_comparison
 from lenscast.plotting.style import save, shared_name
 from lenscast.plotting.summaries import Nyquist, matter_power, peak_counts, power_spectra
+from lenscast.plotting.tomography import tomography, tomography_derivatives
 from lenscast.plotting.training import loss_curves
 from lenscast.plotting.validation import validation_peaks, validation_spectra
 
@@ -28,6 +29,8 @@ __all__ = [
     "power_spectra",
     "save",
     "shared_name",
+    "tomography",
+    "tomography_derivatives",
     "triangle",
     "validation_peaks",
     "validation_spectra",
