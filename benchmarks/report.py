@@ -76,6 +76,7 @@ def write(
         "tangents": TANGENT_COLUMNS,
         "corrections": PAIR_COLUMNS,
         "adjoints": PAIR_COLUMNS,
+        "systematics": PAIR_COLUMNS,
         "bars": BAR_COLUMNS,
     }
     titles = {
@@ -83,6 +84,7 @@ def write(
         "tangents": "Derivatives with respect to 6 parameters, 64^3 particles",
         "corrections": "Corrections of small scales: the same N-body with and without (plain)",
         "adjoints": "Gradient of the training loss by the weights, beside the loss (plain), 64^3 particles",
+        "systematics": "Maps of five tomographic bins with tangents, beside those with fewer (plain), 64^3 particles",
         "bars": "Bars",
     }
     text = ["# Speed", "", *[f"- {note}" for note in notes], f"- Versions: {_listed(versions)}.", ""]

@@ -22,7 +22,7 @@ from lenscast.config import of_sources
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = yaml.safe_load((ROOT / "tests/workflow/config.yaml").read_text())
-FIGURES = "maps power_spectrum peaks derivatives correlation triangle systematics convergence".split()
+FIGURES = ["maps", "power_spectrum", "peaks", "derivatives", "correlation", "triangle", "systematics", "convergence"]
 COVARIANCE = [f"results/tiny/summaries/fiducial/seeds_{100000 + i}_{100001 + i}.h5" for i in (0, 2)]
 
 
