@@ -26,7 +26,7 @@ forecast: $(STAMP) ## simulate, measure and forecast as config.yaml says; figure
 check-derivatives: $(STAMP) ## automatic derivatives against finite differences on the same seeds
 	$(IN_VENV) snakemake check_derivatives $(SNAKEMAKE_ARGS)
 
-validate: $(STAMP) ## simulations beside finer ones with the same phases, theory and published spectra
+validate: $(STAMP) ## simulations beside finer ones with the same phases, theory, published spectra and ray tracing
 	$(IN_VENV) snakemake validate $(SNAKEMAKE_ARGS)
 
 test: $(STAMP) ## the tests

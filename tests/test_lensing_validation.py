@@ -6,6 +6,7 @@ from lenscast import lensing_validation as validation
 from lenscast import theory
 from lenscast.cosmology import Parameters
 from lenscast.lensing import Lightcone
+from lenscast.numerics.quadrature import gauss_legendre
 from lenscast.statistics.region import Region
 
 PARAMETERS = {"Omega_c": 0.2589, "Omega_b": 0.0486, "h": 0.6774, "n_s": 0.9667, "sigma8": 0.8159, "w0": -1.0, "wa": 0.0}
@@ -29,7 +30,7 @@ def power_law(monkeypatch):
 def test_comparison_cancels_the_sample_variance_that_boxes_share():
     box = np.repeat([5, 6, 7, 8], 2)
     fine = np.random.default_rng(0).uniform(1, 2, (8, 2))
-    table = validation.comparison_table({"plain": 0.8 * fine, "refined": fine}, box, BINS)
+    table = validation.comparison_table({"plain": 0.8 * fine, "refined": fine}, box, BINS, "refined")
     np.testing.assert_allclose(table["plain_ratio"], 0.8)
     np.testing.assert_allclose(table["plain_ratio_error"], 0, atol=1e-12)
     boxes = 0.8 * fine.reshape(4, 2, 2).mean(axis=1)
@@ -41,7 +42,7 @@ def test_comparison_cancels_the_sample_variance_that_boxes_share():
 def test_comparison_error_of_a_ratio_is_that_of_the_linearised_ratio():
     rng, boxes = np.random.default_rng(1), 200
     fine, coarse = rng.normal(10, 0.5, (boxes, 2)), rng.normal(8, 0.5, (boxes, 2))
-    table = validation.comparison_table({"corrected": coarse, "refined": fine}, np.arange(boxes), BINS)
+    table = validation.comparison_table({"corrected": coarse, "refined": fine}, np.arange(boxes), BINS, "refined")
     ratio = coarse.mean(axis=0) / fine.mean(axis=0)
     expected = ((coarse - ratio * fine) / fine.mean(axis=0)).std(axis=0, ddof=1) / boxes**0.5
     np.testing.assert_allclose(table["corrected_ratio"], ratio)
@@ -51,14 +52,22 @@ def test_comparison_error_of_a_ratio_is_that_of_the_linearised_ratio():
 
 def test_comparison_has_no_ratio_where_nothing_is_counted():
     empty = np.array([[1.0, 0.0], [1.0, 0.0]])
-    table = validation.comparison_table({"plain": empty, "refined": empty}, np.array([0, 1]), BINS)
+    table = validation.comparison_table({"plain": empty, "refined": empty}, np.array([0, 1]), BINS, "refined")
     assert list(table["plain_ratio"].isna()) == [False, True]
     assert list(table["plain_ratio_error"].isna()) == [False, True]
 
 
-def test_comparison_refuses_to_do_without_the_finer_simulation():
+def test_comparison_refers_to_the_variant_that_is_asked_for_and_keeps_their_order():
+    observed = {name: np.full((2, 2), value) for name, value in {"plain": 1.0, "born": 2.0, "ray_tracing": 3.0}.items()}
+    table = validation.comparison_table(observed, np.array([0, 1]), BINS, "born")
+    ratios = [name for name in table if name.endswith("_ratio")]
+    assert ratios == ["plain_ratio", "ray_tracing_ratio"]
+    np.testing.assert_allclose(table[ratios].iloc[0], [0.5, 1.5])
+
+
+def test_comparison_refuses_to_do_without_its_reference():
     with pytest.raises(ValueError, match="variants plain: give 'refined' too"):
-        validation.comparison_table({"plain": np.ones((2, 2))}, np.array([0, 1]), BINS)
+        validation.comparison_table({"plain": np.ones((2, 2))}, np.array([0, 1]), BINS, "refined")
 
 
 def test_theory_on_fine_planes_and_a_wide_region_is_limber(power_law):
@@ -77,8 +86,10 @@ def test_theory_on_coarse_planes_loses_what_their_windows_take(power_law):
     lightcone = Lightcone(1000.0, 10, 30, 1024, 20.0, 256)
     table = validation.theory_spectra(parameters, (1.0,), EDGES, lightcone, region)
     cosmos = validation.cosmology(parameters)
-    nodes = theory.gauss_legendre(np.array(EDGES), theory.NODES_PER_BIN).nodes.ravel()
-    planes = theory.bin_averages(theory.plane_sum(nodes, (1.0,), cosmos, validation.matter_power(), lightcone), EDGES)
+    nodes = gauss_legendre(np.array(EDGES), theory.NODES_PER_BIN).nodes.ravel()
+    weights = validation._weights(1.0, cosmos, lightcone)
+    seen = theory.plane_sum(nodes, weights, cosmos, validation.matter_power(), lightcone)
+    planes = theory.bin_averages(seen, EDGES)
     assert np.all(planes[0] < 0.96 * table["limber"])
     np.testing.assert_allclose(table["theory"], planes[0], rtol=0.03)
 

@@ -291,6 +291,51 @@ def test_validation_peaks_have_counts_and_ratios_for_each_scale_and_source():
     assert "18.8 arcmin" in texts(figure)
 
 
+def projection_table():
+    parts = {"power_spectrum": (np.nan, 3), "peaks": (9.4, 3), "density": (2.0, 4), "variance": (2.0, 1)}
+    rows = [
+        {"statistic": name, "scale_arcmin": scale, "z_source": z, "centre": centre, "born": born}
+        for born, z in ((4.0, 0.5), (16.0, 1.3))
+        for name, (scale, number) in (parts | {"skewness": (2.0, 1)}).items()
+        for centre in np.arange(1.0, number + 1)
+    ]
+    table = pd.DataFrame(rows)
+    change = np.where(table["statistic"] == "skewness", -0.02, 0.001) * table["z_source"]
+    table["ray_tracing"] = table["born"] * (1 + change)
+    return table.assign(ray_tracing_ratio=1 + change, ray_tracing_ratio_error=0.002)
+
+
+def test_projection_shows_a_square_about_the_highest_peak_and_its_change(rng):
+    born = rng.normal(size=(40, 40))
+    born[12, 25], born[1, 1] = 9.0, 20.0
+    traced = born + 0.01 * rng.normal(size=(40, 40))
+    figure = plotting.validation_projection(projection_table(), born, traced, field_deg=5.0)
+    images = [np.asarray(axes.images[0].get_array()) for axes in figure.axes if axes.images]
+    # 1.5 deg of 5 are 12 of 40 pixels; the higher peak is too near to the edges
+    square = slice(6, 18), slice(19, 31)
+    for shown, expected in zip(images, (born, traced, traced - born), strict=False):
+        np.testing.assert_array_equal(shown, expected[square])
+    assert figure.axes[2].images[0].get_extent() == [-45, 45, -45, 45]
+
+
+def test_projection_shows_changes_in_per_cent_of_every_statistic(rng):
+    kappa = rng.normal(size=(40, 40))
+    figure = plotting.validation_projection(projection_table(), kappa, kappa + 1, field_deg=5.0)
+    panels = {axes.get_ylabel().split("\n")[0]: axes for axes in figure.axes}
+    for name in ("change of $C_\\ell$ [%]", "change of peak counts,", "change of the density [%]"):
+        near, far = (container.lines[0].get_ydata() for container in panels[name].containers)
+        np.testing.assert_allclose(near, 0.05)
+        np.testing.assert_allclose(far, 0.13)
+    of_variance, of_skewness = panels["change of moments [%]"].containers
+    np.testing.assert_allclose(of_variance.lines[0].get_ydata(), [0.05, 0.13])
+    np.testing.assert_allclose(of_skewness.lines[0].get_ydata(), [-1.0, -2.6])
+    # in units of the rms of the Born maps, 2 and 4
+    np.testing.assert_allclose(panels["density of $\\kappa/\\sigma$"].lines[0].get_ydata(), 4.0 * 2)
+    assert "skewness 16.000 $\\to$ 15.584" in [
+        text.get_text() for text in panels["density of $\\kappa/\\sigma$"].get_legend().get_texts()
+    ]
+
+
 def test_matter_comparison_shows_every_variant_and_the_nyquist_wavenumber():
     k = np.array([0.5, 1.0, 2.0, 4.0])
     table = pd.concat(

@@ -1,5 +1,7 @@
 """How good the convergence maps are: beside a finer simulation of the same boxes, beside theory, beside published ones.
 
+Maps in the Born approximation stand beside ray-traced ones in the same way.
+
 Convention: all variants of a simulation have phases, views of the planes and shape noise in common, so that their
 ratios, taken box by box, are free of sample variance. Spectra are those of the maps without noise, peaks
 are counted with it. Theory is CAMB's HMCode2020; it goes through what the maps go through (planes, their windows, the
@@ -29,7 +31,6 @@ __all__ = ["comparison_table", "published_spectra", "theory_spectra"]
 
 MODEL = "mead2020"
 SPECTRUM = "power_spectrum"
-REFERENCE = "refined"
 
 KTNG_SOURCE = 0.914
 KTNG_EDGES = tuple(float(edge) for edge in range(144, 3313, 288))
@@ -48,34 +49,39 @@ arXiv:2305.07531)."""
 
 
 def comparison_table(
-    observed: Mapping[str, Float[np.ndarray, "map bin"]], box: Int[np.ndarray, " map"], bins: pd.DataFrame
+    observed: Mapping[str, Float[np.ndarray, "map bin"]],
+    box: Int[np.ndarray, " map"],
+    bins: pd.DataFrame,
+    reference: str,
 ) -> pd.DataFrame:
-    """Means of the variants of a simulation and their ratios to the finest, one row per bin.
+    """Means of the variants of a simulation and their ratios to one of them, one row per bin.
 
-    Columns: those of the bins; by variant its mean and ``<variant>_error``; by variant but "refined" the ratio of means
-    ``<variant>_ratio`` and ``<variant>_ratio_error``. Errors by jackknife over boxes; a ratio without counts is NaN.
+    Columns: those of the bins; by variant its mean and ``<variant>_error``; by variant but the reference the ratio of
+    means ``<variant>_ratio`` and ``<variant>_ratio_error``. Errors by jackknife over boxes; a ratio without counts is
+    NaN.
 
     Parameters
     ----------
-    observed : data vectors of the same maps by variant, "refined" among them.
+    observed : data vectors of the same maps by variant.
     box : seed of the box of each map.
     bins : of the data vector.
+    reference : variant that ratios refer to.
 
     Raises
     ------
-    ValueError : without "refined", or as `forecast.boxes`.
+    ValueError : without the reference, or as `forecast.boxes`.
     """
-    if REFERENCE not in observed:
-        raise ValueError(f"variants {', '.join(observed)}: give {REFERENCE!r} too, which ratios refer to")
+    if reference not in observed:
+        raise ValueError(f"variants {', '.join(observed)}: give {reference!r} too, which ratios refer to")
     samples = {name: box_means(values, box).mean for name, values in observed.items()}
     replicates = {name: leave_one_out_means(values) for name, values in samples.items()}
     columns: dict[str, np.ndarray] = {}
     for name, values in samples.items():
         columns |= {name: values.mean(axis=0), f"{name}_error": jackknife_error(replicates[name])}
-    for name in samples.keys() - {REFERENCE}:
+    for name in (each for each in samples if each != reference):
         with np.errstate(divide="ignore", invalid="ignore"):
-            ratio = columns[name] / columns[REFERENCE]
-            error = jackknife_error(replicates[name] / replicates[REFERENCE])
+            ratio = columns[name] / columns[reference]
+            error = jackknife_error(replicates[name] / replicates[reference])
         counted = np.isfinite(ratio) & np.isfinite(error)
         columns[f"{name}_ratio"] = np.where(counted, ratio, np.nan)
         columns[f"{name}_ratio_error"] = np.where(counted, error, np.nan)

@@ -218,6 +218,24 @@ def test_workflow_validates_maps_by_a_finer_simulation_of_the_same_boxes(tmp_pat
     assert first["plain_ratio"].item() == pytest.approx(1, abs=0.2)
 
 
+def test_workflow_validates_the_born_approximation_by_ray_tracing_of_the_same_boxes(tmp_path: Path) -> None:
+    run(tmp_path, "validate_projection")
+    results = tmp_path / "results/tiny"
+    assert (results / "figures/validation_projection.png").stat().st_size > 10_000
+    born, traced = (
+        io.load(results / f"validation/maps/{name}/seeds_200000_200000.h5").variables["kappa"].values
+        for name in ("born", "ray_tracing")
+    )
+    change = (traced - born).std(axis=(0, 2, 3)) / born.std(axis=(0, 2, 3))
+    # of second order in the potential: it grows with the number of planes before the source
+    assert np.all(np.diff(change) > 0)
+    assert 0 < change[0] < change[-1] < 0.5
+    table = pd.read_csv(results / "validation/projection.csv").set_index(["statistic", "z_source"])
+    for z, kappa in zip(TINY["validation"]["z_source"], born.swapaxes(0, 1), strict=True):
+        assert table.loc[("variance", z), "born"].item() < kappa.var()
+    assert table.loc["variance", "ray_tracing_ratio"].to_numpy() == pytest.approx(1, abs=0.02)
+
+
 @pytest.mark.parametrize("config", ["config.yaml", "configs/dll.yaml"])
 def test_experiment_dry_runs(config: str, tmp_path: Path) -> None:
     arguments = ["--snakefile", str(ROOT / "Snakefile"), "--directory", str(tmp_path), "--dry-run", "--quiet"]

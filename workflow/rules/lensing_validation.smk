@@ -80,6 +80,60 @@ rule figure_lensing_validation:
         "../scripts/figure_lensing_validation.py"
 
 
+rule compare_projection:
+    input:
+        unpack(
+            lambda wildcards: {
+                name: batches(rules.measure_validation.output.summaries, "validation", variant=name)
+                for name in PROJECTIONS
+            }
+        ),
+        unpack(
+            lambda wildcards: {
+                f"{name}_maps": batches(rules.simulate_validation.output.maps, "validation", variant=name)
+                for name in PROJECTIONS
+            }
+        ),
+        depth=depth_file(),
+    output:
+        table=f"{RESULTS}/validation/projection.csv",
+    log:
+        f"{RESULTS}/logs/compare_projection.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/compare_projection.tsv"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        settings=validation_statistics(),
+        projections=PROJECTIONS,
+        z_source=CONFIG.validation.z_source,
+        smoothing_arcmin=2.0,  # of the one-point distribution
+        edges=[-2.5 + 0.5 * edge for edge in range(18)],  # of its bins, in rms of the Born maps
+        code=sources("lensing_validation", "statistics", "forecast/boxes"),
+    script:
+        "../scripts/compare_projection.py"
+
+
+rule figure_projection:
+    input:
+        table=rules.compare_projection.output.table,
+        maps=[batches(rules.simulate_validation.output.maps, "validation", variant=name)[0] for name in PROJECTIONS],
+    output:
+        figure=f"{RESULTS}/figures/validation_projection.png",
+    log:
+        figure_log("projection"),
+    conda:
+        "../../environment.yml"
+    params:
+        field_deg=CONFIG.lightcone.field_deg,
+        code=PLOT_CODE,
+    script:
+        "../scripts/figure_projection.py"
+
+
 rule validate_lensing:
     input:
         rules.compare_lensing.output.table,
@@ -87,8 +141,16 @@ rule validate_lensing:
     localrule: True
 
 
+rule validate_projection:
+    input:
+        rules.compare_projection.output.table,
+        rules.figure_projection.output.figure,
+    localrule: True
+
+
 rule validate:
     input:
         rules.validate_lensing.input,
+        rules.validate_projection.input,
         rules.validate_matter.input,
     localrule: True

@@ -1,25 +1,29 @@
 CORRECTED = CORRECTION["kind"] != "none"
 VARIANTS = ["plain", *CORRECTED * ["corrected"], "refined"]
+PROJECTIONS = ["born", "ray_tracing"]
 
 
 wildcard_constraints:
-    variant="|".join(VARIANTS),
+    variant="|".join(VARIANTS + PROJECTIONS),
 
 
 def variant_settings(variant):
     """What the maps of a variant depend on: all have the phases of the finest, and planes up to the farthest source."""
     validation, simulation = SETTINGS["validation"], dict(SETTINGS["simulation"])
     particles = validation["refinement"] * simulation["particles"]
-    if variant != "corrected":
+    if variant in ("plain", "refined"):
         simulation["correction"] = {"kind": "none"}
     if variant == "refined":
         simulation |= {"particles": particles, "integrator": validation["integrator"]}
     thickness = CONFIG.simulation.box_size / CONFIG.lightcone.slabs_per_box
+    lightcone = SETTINGS["lightcone"] | {"planes": CONFIG.validation.planes(CONFIG.cosmology, thickness)}
+    if variant in PROJECTIONS:
+        lightcone |= {"projection": variant}
     return {
         "cosmology": SETTINGS["cosmology"],
         "simulation": simulation,
         "weights": weights_hash(simulation["correction"]),
-        "lightcone": SETTINGS["lightcone"] | {"planes": CONFIG.validation.planes(CONFIG.cosmology, thickness)},
+        "lightcone": lightcone,
         "sources": {"kind": "planes", "z": validation["z_source"]},
         "systematics": {},
         "alignment": simulation_settings("fiducial")["alignment"],

@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pandas as pd
+from jaxtyping import Float, Int
 from pydantic import TypeAdapter
 
 from lenscast import io
@@ -21,6 +23,14 @@ from lenscast.simulate import Simulation
 from lenscast.statistics.registry import statistics_from_config
 from lenscast.statistics.shape_noise import ShapeNoise
 from lenscast.statistics.statistic import Statistic
+
+
+class Observed(NamedTuple):
+    """Data vector of each map, the seed of its box, and the bins."""
+
+    values: Float[np.ndarray, "map bin"]
+    box: Int[np.ndarray, " map"]
+    bins: pd.DataFrame
 
 
 def sources(settings: Mapping[str, Any]) -> Sources:
@@ -92,3 +102,17 @@ def noise_alone(settings: Mapping[str, Any]) -> np.ndarray:
     """Mean data vector of shape noise without signal, to be subtracted from spectra."""
     blank = np.zeros((len(settings["n_gal"]), settings["pixels"], settings["pixels"]))
     return np.concatenate([each.expected(blank, blank) for each in measurement(settings)])
+
+
+def spectra_and_counts(paths: Sequence[str], settings: Mapping[str, Any]) -> Observed:
+    """What is compared of some summaries: spectra of each source without noise, and hard counts of the noisy maps."""
+    contents = [io.load(path) for path in paths]
+    bins = contents[0].coordinates["bin"]
+    hard, mean = (
+        np.concatenate([each.variables[name].values for each in contents]) for name in ("measured", "expected")
+    )
+    is_peak = (bins["statistic"] == "peaks").to_numpy()
+    chosen = (is_peak | (bins["source_1"] == bins["source_2"])).to_numpy()
+    values = np.where(is_peak, hard, mean - noise_alone(settings))
+    box = np.concatenate([each.coordinates["map"]["seed"] for each in contents])
+    return Observed(values[:, chosen], box, bins[chosen])

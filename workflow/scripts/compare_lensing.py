@@ -12,23 +12,11 @@ from lenscast.cosmology import Parameters
 from lenscast.lensing_validation import comparison_table, published_spectra, theory_spectra
 
 p = snakemake.params
-files = {variant: [io.load(path) for path in paths] for variant, paths in snakemake.input.items() if variant != "depth"}
-bins = files["plain"][0].coordinates["bin"]
-box = np.concatenate([file.coordinates["map"]["seed"] for file in files["plain"]])
-is_peak = (bins["statistic"] == "peaks").to_numpy()
-chosen = (is_peak | (bins["source_1"] == bins["source_2"])).to_numpy()
-noise = build.noise_alone(p.settings)
-
-
-def observed(contents):
-    """Hard counts of the noisy maps, and spectra without noise."""
-    names = ("measured", "expected")
-    hard, mean = (np.concatenate([each.variables[name].values for each in contents]) for name in names)
-    return np.where(is_peak, hard, mean - noise)[:, chosen]
-
-
+files = {variant: paths for variant, paths in snakemake.input.items() if variant != "depth"}
+observed = {variant: build.spectra_and_counts(paths, p.settings) for variant, paths in files.items()}
+values, (_, box, bins) = {variant: each.values for variant, each in observed.items()}, observed["refined"]
 z_source, cosmology = p.maps["sources"]["z"], Parameters.from_config(p.maps["cosmology"])
-table = comparison_table({name: observed(each) for name, each in files.items()}, box, bins[chosen])
+table = comparison_table(values, box, bins, "refined")
 table["z_source"] = np.array(z_source)[table["source_1"]]
 if p.theory:
     spectrum, lightcone = build.measurement(p.settings)[0], build.simulation(p.maps).lightcone

@@ -8,6 +8,7 @@ from lenscast.plotting.derivatives import derivatives, derivatives_check
 from lenscast.plotting.forecasts import convergence, correlation, triangle, verdict_note
 from lenscast.plotting.maps import maps_and_tangents
 from lenscast.plotting.matter import density_slices, matter_comparison
+from lenscast.plotting.projection import validation_projection
 from lenscast.plotting.style import save, shared_name
 from lenscast.plotting.summaries import Nyquist, matter_power, peak_counts, power_spectra
 from lenscast.plotting.tomography import tomography, tomography_derivatives
@@ -33,6 +34,7 @@ __all__ = [
     "tomography_derivatives",
     "triangle",
     "validation_peaks",
+    "validation_projection",
     "validation_spectra",
     "verdict_note",
 ]

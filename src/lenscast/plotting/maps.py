@@ -45,14 +45,14 @@ def maps_and_tangents(
     panels = list(axes.flat)
     seen = _smoothed(noisy, np.ones_like(noisy) if depth is None else depth, 60 * field_deg / len(noisy))
     low, high = np.percentile(kappa, [0.5, 99.8])
-    _show(panels[0], kappa, r"$\kappa$, noise-free", field_deg, "magma", low, high)
+    show_map(panels[0], kappa, r"$\kappa$, noise-free", field_deg, "magma", low, high)
     low, high = np.nanpercentile(seen, [0.5, 99.8])
     title = rf"$\kappa$ + noise, smoothed $\sigma$ = {SMOOTHING_ARCMIN:g} arcmin"
-    _show(panels[1], seen, title, field_deg, "magma", low, high)
+    show_map(panels[1], seen, title, field_deg, "magma", low, high)
     for axis, tangent, name in zip(panels[2:], tangents, names, strict=False):
         reach = np.percentile(np.abs(tangent), 99.5)
         title = rf"$\partial\kappa/\partial$ {label(name)}"
-        _show(axis, tangent, title, field_deg, "RdBu_r", -reach, reach)
+        show_map(axis, tangent, title, field_deg, "RdBu_r", -reach, reach)
     for axis in panels[len(names) + 2 :]:
         axis.set_visible(False)
     figure.supxlabel("[deg]", fontsize=10)
@@ -69,7 +69,7 @@ def _smoothed(
     return np.where(seen, smooth, np.nan)
 
 
-def _show(
+def show_map(
     axes: Axes, image: Float[np.ndarray, "y x"], title: str, side: float, colours: str, low: float, high: float
 ) -> None:
     """One map with its colour bar."""
