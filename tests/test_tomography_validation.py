@@ -1,5 +1,7 @@
 """Tomographic spectra of maps, lensing and alignments apart, beside theory."""
 
+from itertools import pairwise
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -98,7 +100,7 @@ def test_theory_derivatives_by_calibration_and_amplitude_are_exact(spectrum, pow
 
 
 def bins():
-    rows = [(i, j, low, high) for i, j in pairs(2) for low, high in zip(EDGES[:-1], EDGES[1:], strict=True)]
+    rows = [(i, j, low, high) for i, j in pairs(2) for low, high in pairwise(EDGES)]
     table = pd.DataFrame(rows, columns=["source_1", "source_2", "low", "high"])
     return table.assign(centre=(table["low"] + table["high"]) / 2, statistic="power_spectrum")
 
