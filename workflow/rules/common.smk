@@ -28,6 +28,7 @@ OTHER_RUNS = [name for name in str(others).split(",") if name]
 BIASES = experiment.of_sources("m", CONFIG.survey.sources.number)
 TANGENTS = [name for name in CONFIG.forecast.parameters if name != "m"]
 NUISANCE = [name for name in CONFIG.parameters if name not in experiment.PARAMETERS]
+SYSTEMATIC_STEPS = {"A_IA": 0.1, "eta": 0.1, "log10_T_AGN": 0.1, "delta_z": 0.01, "m": 0.01}  # of theory
 THEORY = find_spec("camb") is not None
 CORRECTION = SETTINGS["simulation"]["correction"]
 
@@ -132,6 +133,14 @@ def statistics_settings(cosmology="fiducial"):
         "n_gal": CONFIG.survey.n_gal,
         "depth": SETTINGS["survey"]["depth"],
     }
+
+
+def theory_steps():
+    """Steps of the differences of theory, which is smooth but good to 1e-4 only: wide ones."""
+    steps = {name: 5 * step for name, step in CONFIG.steps.items() if name in experiment.PARAMETERS}
+    for name in set(SYSTEMATIC_STEPS) & set(CONFIG.forecast.parameters):
+        steps |= dict.fromkeys(experiment.of_sources(name, CONFIG.survey.sources.number), SYSTEMATIC_STEPS[name])
+    return steps
 
 
 def validation_components():

@@ -2,15 +2,6 @@ import math
 
 FIRST_DERIVATIVES = next(iter(CONFIG.batches["derivatives"]))
 FIRST_AND_LAST = list(dict.fromkeys([DATA_VECTORS[0], DATA_VECTORS[-1]]))
-SYSTEMATIC_STEPS = {"A_IA": 0.1, "eta": 0.1, "log10_T_AGN": 0.1, "delta_z": 0.01, "m": 0.01}
-
-
-def theory_steps():
-    """Steps of the differences of theory, which is smooth but good to 1e-4 only: wide ones."""
-    steps = {name: 5 * step for name, step in CONFIG.steps.items() if name in experiment.PARAMETERS}
-    for name in set(SYSTEMATIC_STEPS) & set(CONFIG.forecast.parameters):
-        steps |= dict.fromkeys(experiment.of_sources(name, CONFIG.survey.sources.number), SYSTEMATIC_STEPS[name])
-    return steps
 
 
 rule theory:
