@@ -19,6 +19,9 @@ from lenscast.simulate import Simulation, box_planes, box_weights, view
 
 __all__ = ["MapsAndTangents", "maps_and_tangents"]
 
+WEIGHTED = ("A_IA", "eta", "delta_z")
+"""Parameters that enter the weights of the planes."""
+
 
 class MapsAndTangents(NamedTuple):
     """Convergence maps of a box and their derivatives with respect to the parameters.
@@ -72,7 +75,7 @@ def maps_and_tangents(
     (planes, weights), early_dots, (bare, cosmos) = jax.vmap(along, out_axes=(None, 0, None))(
         basis(parameters, cosmological)
     )
-    weight_dots = {name: _weight_tangent(name, cosmos, systematics, simulation) for name in late - {"log10_T_AGN"}}
+    weight_dots = {name: _weight_tangent(name, cosmos, systematics, simulation) for name in late if name in WEIGHTED}
     plane_dots = {}
     if "log10_T_AGN" in late:
         feedback = (systematics.log10_T_AGN,)
@@ -102,12 +105,12 @@ def maps_and_tangents(
     return MapsAndTangents(kappa, jnp.stack([rows[name] for name in names if name in rows], axis=1), shifts)
 
 
-def _sorted_names(names: tuple[str, ...], systematics: Systematics) -> tuple[tuple[str, ...], set[str]]:
-    """Cosmological parameters among the names, and the others."""
+def _sorted_names(names: tuple[str, ...], systematics: Systematics) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Cosmological parameters among the names, and the others, in order: a set would make another program each time."""
     cosmological = tuple(name for name in names if name in PARAMETER_NAMES)
-    late = set(names) - set(cosmological)
-    allowed = {"A_IA", "eta", "delta_z"} | ({"log10_T_AGN"} if systematics.log10_T_AGN is not None else set())
-    if late - allowed or not cosmological:
+    late = tuple(name for name in names if name not in cosmological)
+    allowed = set(WEIGHTED) | ({"log10_T_AGN"} if systematics.log10_T_AGN is not None else set())
+    if set(late) - allowed or not cosmological:
         raise ValueError(
             f"derivatives with respect to {', '.join(names)}: give one or more of {', '.join(PARAMETER_NAMES)}, and "
             f"then some of {', '.join(sorted(allowed))}"

@@ -19,6 +19,7 @@ errors = {vector: runs_table({run: tables[vector, run] for run in p.runs}) for v
 io.save_table(snakemake.output.table, pd.concat(errors, names=["data_vector"]).reset_index("data_vector"))
 for vector, figure in zip(p.data_vectors, snakemake.output.figures, strict=True):
     posteriors = {run: posterior(forecasts[vector, run]) for run in p.runs}
-    shared = [name for name in posteriors[p.runs[0]].names if all(name in each.names for each in posteriors.values())]
+    common = [name for name in posteriors[p.runs[0]].names if all(name in each.names for each in posteriors.values())]
+    shared = [name for name in common if plotting.shared_name(name) == name]  # sources of runs may differ
     notes = [note for run in p.runs for note in plotting.verdict_note(run, tables[vector, run])]
     plotting.save(plotting.triangle({run: each.select(shared) for run, each in posteriors.items()}, notes), figure)
