@@ -309,18 +309,18 @@ def test_projection_shows_a_square_about_the_highest_peak_and_its_change(rng):
     born = rng.normal(size=(40, 40))
     born[12, 25], born[1, 1] = 9.0, 20.0
     traced = born + 0.01 * rng.normal(size=(40, 40))
-    figure = plotting.validation_projection(projection_table(), born, traced, field_deg=5.0)
+    figure = plotting.validation_projection(projection_table(), born, traced, pixel_arcmin=10.0)
     images = [np.asarray(axes.images[0].get_array()) for axes in figure.axes if axes.images]
-    # 1.5 deg of 5 are 12 of 40 pixels; the higher peak is too near to the edges
+    # 2 deg are 12 of 40 pixels; the higher peak is too near to the edges
     square = slice(6, 18), slice(19, 31)
     for shown, expected in zip(images, (born, traced, traced - born), strict=False):
         np.testing.assert_array_equal(shown, expected[square])
-    assert figure.axes[2].images[0].get_extent() == [-45, 45, -45, 45]
+    assert figure.axes[2].images[0].get_extent() == [-60, 60, -60, 60]
 
 
 def test_projection_shows_changes_in_per_cent_of_every_statistic(rng):
     kappa = rng.normal(size=(40, 40))
-    figure = plotting.validation_projection(projection_table(), kappa, kappa + 1, field_deg=5.0)
+    figure = plotting.validation_projection(projection_table(), kappa, kappa + 1, pixel_arcmin=10.0)
     panels = {axes.get_ylabel().split("\n")[0]: axes for axes in figure.axes}
     for name in ("change of $C_\\ell$ [%]", "change of peak counts,", "change of the density [%]"):
         near, far = (container.lines[0].get_ydata() for container in panels[name].containers)

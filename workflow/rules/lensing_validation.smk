@@ -111,7 +111,7 @@ rule compare_projection:
         projections=PROJECTIONS,
         z_source=CONFIG.validation.z_source,
         smoothing_arcmin=2.0,  # of the one-point distribution
-        edges=[-2.5 + 0.5 * edge for edge in range(18)],  # of its bins, in rms of the Born maps
+        edges=[-2.5 + 0.5 * edge for edge in range(16)],  # of its bins, in rms of the Born maps
         code=sources("lensing_validation", "statistics", "forecast/boxes"),
     script:
         "../scripts/compare_projection.py"
@@ -128,6 +128,7 @@ rule figure_projection:
     conda:
         "../../environment.yml"
     params:
+        pixels=CONFIG.lightcone.pixels,
         field_deg=CONFIG.lightcone.field_deg,
         code=PLOT_CODE,
     script:

@@ -13,16 +13,16 @@ from lenscast.plotting.style import COLOURS, MARKERS, grid, note, plain_ticks, s
 
 __all__ = ["validation_projection"]
 
-ZOOM_DEG = 1.5
+ZOOM_ARCMIN = 120.0
 SHARED = (
     "Change: ray-traced / Born - 1; errors: jackknife over boxes, which have phases, views and shape noise in common. "
-    "Spectra and\ndistributions of maps without noise, peaks of noisy maps, with open outermost bins; "
+    "Spectra, maps and distributions are\nwithout noise, peaks of noisy maps; outermost bins of peaks are open. "
 )
 
 
 @styled
 def validation_projection(
-    table: pd.DataFrame, born: Float[np.ndarray, "y x"], traced: Float[np.ndarray, "y x"], field_deg: float
+    table: pd.DataFrame, born: Float[np.ndarray, "y x"], traced: Float[np.ndarray, "y x"], pixel_arcmin: float
 ) -> Figure:
     """What the Born approximation leaves out: in a map, in spectra, in one-point distributions and in peak counts.
 
@@ -30,11 +30,12 @@ def validation_projection(
     ----------
     table : of `lensing_validation.comparison_table` with variants born, which ratios refer to, and ray_tracing: rows of
         spectra, peaks and `statistics.one_point`, and a column z_source.
-    born, traced : map of the farthest source in the two projections, shown about its highest peak.
-    field_deg : side of these maps [deg].
+    born, traced : map of the farthest source in the two projections, smoothed as the distributions are; shown about
+        the highest peak.
+    pixel_arcmin : side of their pixels [arcmin].
     """
     figure, axes = grid(3, 3, (4.0, 3.1))
-    _maps(axes[0], born, traced, field_deg, table["z_source"].max())
+    _maps(axes[0], born, traced, pixel_arcmin, table["z_source"].max())
     spectra, peaks = (table[table["statistic"] == name] for name in ("power_spectrum", "peaks"))
     _change(axes[1, 0], spectra, r"change of $C_\ell$ [%]")
     axes[1, 0].set(xscale="log", xlabel=r"multipole $\ell$")
@@ -47,21 +48,21 @@ def validation_projection(
     axes[2, 2].set_visible(peaks["scale_arcmin"].nunique() > 1)
     figure.legend(*axes[1, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
     smoothing = table.loc[table["statistic"] == "density", "scale_arcmin"].iloc[0]
-    note(figure, f"{SHARED}distributions smoothed by a Gaussian of {smoothing:g} arcmin.")
+    note(figure, f"{SHARED}Maps and distributions: smoothed, $\\sigma$ = {smoothing:g} arcmin.")
     return figure
 
 
 def _maps(
-    axes: np.ndarray, born: Float[np.ndarray, "y x"], traced: Float[np.ndarray, "y x"], field_deg: float, z: float
+    axes: np.ndarray, born: Float[np.ndarray, "y x"], traced: Float[np.ndarray, "y x"], pixel_arcmin: float, z: float
 ) -> None:
     """A square about the highest peak, in both projections and their difference."""
-    side = min(len(born), round(ZOOM_DEG / field_deg * len(born)))
-    inside = born[side // 2 : len(born) - (side - side // 2) + 1, side // 2 : len(born) - (side - side // 2) + 1]
-    corner = np.unravel_index(np.argmax(inside), inside.shape)
+    side = min(len(born), round(ZOOM_ARCMIN / pixel_arcmin))
+    centres = slice(side // 2, len(born) - (side - side // 2) + 1)
+    corner = np.unravel_index(np.argmax(born[centres, centres]), 2 * (len(born) - side + 1,))
     zoom = tuple(slice(start, start + side) for start in corner)
     low, high = np.percentile(born[zoom], [0.5, 99.8])
     reach = np.percentile(np.abs(traced - born)[zoom], 99.5)
-    width = 60 * field_deg * side / len(born)
+    width = side * pixel_arcmin
     show_map(axes[0], born[zoom], rf"$\kappa$, Born, $z_s$ = {z:g}", width, "magma", low, high)
     show_map(axes[1], traced[zoom], r"$\kappa$, ray-traced", width, "magma", low, high)
     show_map(axes[2], (traced - born)[zoom], "ray-traced - Born", width, "RdBu_r", -reach, reach)
@@ -72,9 +73,12 @@ def _maps(
 
 def _change(axes: Axes, rows: pd.DataFrame, label: str) -> None:
     """Relative change of each bin, sources side by side."""
-    for number, (z, own) in enumerate(rows.groupby("z_source")):
+    sources = list(rows.groupby("z_source"))
+    for number, (z, own) in enumerate(sources):
         change, error = _percent(own)
-        axes.errorbar(own["centre"].to_numpy(), change, error, label=rf"$z_s$ = {z:g}", **_look(number))
+        centre = own["centre"].to_numpy()
+        aside = 0.15 * (number - (len(sources) - 1) / 2) * np.diff(centre).min()
+        axes.errorbar(centre + aside, change, error, linestyle="none", label=rf"$z_s$ = {z:g}", **_look(number))
     symmetric(axes)
     axes.set_ylabel(label)
 
@@ -106,10 +110,11 @@ def _distribution(axes: np.ndarray, table: pd.DataFrame) -> None:
         axes[0].plot(counted["centre"], counted["born"] * unit, color=COLOURS[number])
         look = {**_look(number), "markerfacecolor": "white", "linestyle": "none", "label": label}
         axes[0].plot(counted["centre"], counted["ray_tracing"] * unit, **look)
-    axes[0].set(yscale="log", ylabel=r"density of $\kappa/\sigma$" + "\nlines: Born, markers: ray-traced")
-    axes[0].legend()
+    axes[0].set(yscale="log", ylabel=r"density of $\kappa/\sigma$", title="lines: Born, markers: ray-traced")
+    axes[0].set_ylim(bottom=axes[0].get_ylim()[0] / 10)
+    axes[0].legend(loc="lower center")
     _change(axes[1], rows, "change of the density [%]")
-    axes[1].set_xlabel(r"$\kappa$ / rms of the Born maps")
+    axes[1].set_xlabel(r"$\kappa/\sigma$, $\sigma$: rms of the Born maps")
 
 
 def _percent(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
