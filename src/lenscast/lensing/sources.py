@@ -39,17 +39,17 @@ class Sources:
     tilt : (n(high) - n(low)) / (n(high) + n(low)) of each bin in each cell.
     """
 
-    low: Float64[np.ndarray, " cell"]
-    high: Float64[np.ndarray, " cell"]
-    share: Float64[np.ndarray, "source cell"]
-    tilt: Float64[np.ndarray, "source cell"]
+    low: Float64[np.ndarray, " interval"]
+    high: Float64[np.ndarray, " interval"]
+    share: Float64[np.ndarray, "source interval"]
+    tilt: Float64[np.ndarray, "source interval"]
 
     def __len__(self) -> int:
         """Number of bins."""
         return len(self.share)
 
     @property
-    def z(self) -> Float64[np.ndarray, " cell"]:
+    def z(self) -> Float64[np.ndarray, " interval"]:
         """Middle of each cell."""
         return (self.low + self.high) / 2
 
@@ -144,7 +144,7 @@ def lensing_weights(
     """
     chi = jnp.asarray(lightcone.chi)[:, None, None]
 
-    def efficiency(z: Float64[np.ndarray, " cell"]) -> Float[Array, "plane source cell"]:
+    def efficiency(z: Float64[np.ndarray, " interval"]) -> Float[Array, "plane source interval"]:
         moved = jnp.maximum(jnp.asarray(z)[None] + shift[:, None], NEAREST)
         return 1 - chi / cosmology.distances.comoving_distance(1 / (1 + moved))[None]
 
@@ -175,12 +175,12 @@ def source_shares(
     return jnp.diff(counted, axis=0, prepend=0)
 
 
-def _edges(start: float, end: float) -> Float64[np.ndarray, " edge"]:
+def _edges(start: float, end: float) -> Float64[np.ndarray, " node"]:
     """Ends of cells, of about `CELL`, between two redshifts."""
     return np.linspace(start, end, 1 + int(np.ceil((end - start) / CELL)))
 
 
-def _linear(z: Float64[np.ndarray, " edge"], n: Float64[np.ndarray, "source edge"]) -> Sources:
+def _linear(z: Float64[np.ndarray, " node"], n: Float64[np.ndarray, "source node"]) -> Sources:
     """Bins whose distributions, in any unit, are given at the ends of cells."""
     low, high = n[:, :-1], n[:, 1:]
     number = (low + high) * np.diff(z)

@@ -109,13 +109,15 @@ def blocks(bins: pd.DataFrame) -> dict[tuple[Any, ...], np.ndarray]:
     return {tuple(keys.loc[rows.index[0]]): rows.index.to_numpy() for _, rows in keys.groupby(number)}
 
 
-def block_label(key: tuple[Any, ...]) -> str:
-    """What a part of a data vector is, in words, such as ``peaks 9.4 arcmin``."""
+def block_label(key: tuple[Any, ...], numbered: bool = False) -> str:
+    """What a part of a data vector is, in words, such as ``peaks 9.4 arcmin``; sources have numbers if asked for."""
     statistic, scale, first, second = key
     names = {"power_spectrum": r"$C_\ell$", "starlet_power_spectrum": r"$C_\ell$", "peaks": "peaks"}
     words = [names.get(statistic, statistic), "" if pd.isna(scale) else f"{scale:.3g} arcmin"]
     sources = [f"{int(source) + 1}" for source in (first, second) if not pd.isna(source)]
-    return " ".join(word for word in words if word) + (f" ({'-'.join(sources)})" if set(sources) - {"1"} else "")
+    return " ".join(word for word in words if word) + (
+        f" ({'-'.join(sources)})" if numbered or set(sources) - {"1"} else ""
+    )
 
 
 def vector_label(name: str) -> str:

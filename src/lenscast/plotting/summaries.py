@@ -96,7 +96,7 @@ def power_spectra(
         lower.set_ylim(0, min(3.0, max(2.0, 1.1 * np.max(signal[rows] / reference))))
         for panel in (upper, lower):
             panel.axvline(nyquist.ell(int(key[2])), color=COLOURS[3], linestyle="-.", linewidth=1)
-            panel.set_title(block_label(key) if sources == 1 or panel is upper else f"{block_label(key)} / theory")
+            panel.set_title(block_label(key, sources > 1) + (" / theory" if sources > 1 and panel is lower else ""))
         upper.set(xscale="log", yscale="log")
         plain_ticks(lower.xaxis)
     first, last = panels[0][0], panels[-1]
@@ -108,7 +108,7 @@ def power_spectra(
     else:
         figure.supxlabel(r"multipole $\ell$", fontsize=10)
         figure.supylabel(rf"$\ell(\ell+1)\,C_\ell/2\pi$ (below), ratio to {name} (above)", fontsize=10)
-    figure.legend(handles, labels, loc="outside lower center", ncols=2)
+    figure.legend(handles, labels, loc="outside lower center" if sources == 1 else "outside upper center", ncols=3)
     return figure
 
 
@@ -149,7 +149,7 @@ def peak_counts(
         relative = np.hypot(mean_error[rows] / mean[rows], counts_error[rows] / counts[rows])
         lower.errorbar(centre, ratio, ratio * relative, fmt="s", color=EXPECTED, markerfacecolor="white")
         symmetric(lower, 1.0)
-        upper.set(title=block_label(key), yscale="log")
+        upper.set(title=block_label(key, sources > 1), yscale="log")
     for upper, lower in axes[:, 0].reshape(-1, 2):
         upper.set_ylabel("peaks per field and bin")
         lower.set_ylabel("expected / hard")
