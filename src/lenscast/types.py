@@ -23,6 +23,7 @@ AXES: Mapping[str, str] = MappingProxyType(
         "mesh": "mesh points along a side of a plane",
         "y": "rows of a map, or mesh points of the box",
         "x": "columns of a map, or mesh points of the box",
+        "edge": "end of intervals that follow each other, one more than intervals",
         "knot": "abscissa of an interpolation table",
         "scale": "starlet scale, finest first",
         "ell": "multipole bin",

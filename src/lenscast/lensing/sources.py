@@ -175,12 +175,12 @@ def source_shares(
     return jnp.diff(counted, axis=0, prepend=0)
 
 
-def _edges(start: float, end: float) -> Float64[np.ndarray, " end"]:
+def _edges(start: float, end: float) -> Float64[np.ndarray, " edge"]:
     """Ends of cells, of about `CELL`, between two redshifts."""
     return np.linspace(start, end, 1 + int(np.ceil((end - start) / CELL)))
 
 
-def _linear(z: Float64[np.ndarray, " end"], n: Float64[np.ndarray, "source end"]) -> Sources:
+def _linear(z: Float64[np.ndarray, " edge"], n: Float64[np.ndarray, "source edge"]) -> Sources:
     """Bins whose distributions, in any unit, are given at the ends of cells."""
     low, high = n[:, :-1], n[:, 1:]
     number = (low + high) * np.diff(z)
