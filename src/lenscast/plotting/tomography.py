@@ -17,6 +17,7 @@ LOOKS: dict[str, dict[str, Any]] = {
     "II": {"color": COLOURS[2], "marker": "^"},
 }
 REACH = (0.0, 2.0)
+SMALLEST = 1e-4  # of the largest component: what is below has no galaxies in common
 SEQUENCE = matplotlib.colormaps["viridis"]
 
 
@@ -45,7 +46,8 @@ def tomography(table: pd.DataFrame) -> Figure:
             if name == "GG":
                 upper.fill_between(ell, 1, 1 + rows["shot"] / rows["theory"], color=THEORY, alpha=0.12, linewidth=0)
         symmetric(upper, 1.0)
-        lower.set(xscale="log", yscale="log")
+        largest = np.max(ell * (ell + 1) / (2 * np.pi) * pair["ccl"].abs().to_numpy().reshape(-1, len(ell)))
+        lower.set(xscale="log", yscale="log", ylim=(SMALLEST * largest, 3 * largest))
         upper.set_ylim(*REACH)
         for panel in (lower, upper):
             beyond = pair[~pair["resolved"]]
@@ -59,7 +61,7 @@ def tomography(table: pd.DataFrame) -> Figure:
     figure.legend(handles, labels, loc="outside upper center", ncols=3)
     text = (
         "Lines: CCL on HMCode2020, seen through planes and box (dotted: without). Shaded: beyond the particles' "
-        "Nyquist\nwavenumber at half the distance; grey: what Poisson shot noise would add. Ratios where theory is "
+        "Nyquist wavenumber at half the distance; grey:\nwhat Poisson shot noise would add. Ratios where theory is "
         "above twice the error. Errors: jackknife over boxes."
     )
     figure.text(0.01, -0.01, text, ha="left", va="top", fontsize=9)
