@@ -386,9 +386,9 @@ def test_tomography_shows_spectra_below_and_ratios_above_the_diagonal(rng):
     lower, upper = figure.axes[3], figure.axes[2]
     assert (lower.get_title(), upper.get_title()) == ("1-2", "1-2 / theory")
     rows = table[(table["component"] == "GI") & (table["source_1"] == 0) & (table["source_2"] == 1)]
-    np.testing.assert_allclose(upper.containers[1].lines[0].get_ydata(), rows["ratio"])
+    np.testing.assert_allclose(upper.containers[1].lines[0].get_ydata().astype(float), rows["ratio"])
     ell = rows["centre"].to_numpy()
-    shown = lower.containers[1].lines[0].get_ydata()
+    shown = lower.containers[1].lines[0].get_ydata().astype(float)
     np.testing.assert_allclose(shown, ell * (ell + 1) / (2 * np.pi) * rows["measured"].abs())
 
 
@@ -402,6 +402,6 @@ def test_tomography_derivatives_are_those_of_each_source_by_its_own_parameter(rn
     table = pd.DataFrame(rows).assign(theory=1.0)
     figure = plotting.tomography_derivatives(table)
     assert len(figure.axes) == 2
-    shown = figure.axes[1].containers[1].lines[0].get_ydata()
+    shown = figure.axes[1].containers[1].lines[0].get_ydata().astype(float)
     own = table[(table["parameter"] == "m_2") & (table["source_1"] == 1)]
     np.testing.assert_allclose(shown, own["centre"] * (own["centre"] + 1) / (2 * np.pi) * own["measured"])
