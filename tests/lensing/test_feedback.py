@@ -4,7 +4,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lenscast.lensing import Lightcone, suppressed, suppression_wavenumbers
+from lenscast.cosmology import baryon_suppression
+from lenscast.lensing import Lightcone, suppressed, suppression_wavenumbers, with_feedback
 
 LIGHTCONE = Lightcone(box_size=200.0, slabs_per_box=2, planes=2, plane_mesh=32, field_deg=5.0, pixels=16)
 FILTER = jax.jit(suppressed, static_argnums=2)
@@ -69,3 +70,23 @@ def test_suppression_differentiates_in_both_modes():
     gradients = jax.jit(lambda *x: jax.vjp(function, *x)[1](tangent))(given, suppression)
     backward = sum(np.vdot(g, d) for g, d in zip(gradients, (direction, change), strict=True))
     np.testing.assert_allclose(backward, np.vdot(tangent, tangent), rtol=1e-4)
+
+
+def test_tangent_of_feedback_agrees_with_differences_to_1e_3(cosmos):
+    fine = Lightcone(box_size=30.0, slabs_per_box=2, planes=2, plane_mesh=32, field_deg=5.0, pixels=16)
+    given, step = jnp.asarray(planes(4)), 0.02
+
+    @jax.jit
+    def both(T):
+        return jax.jvp(lambda x: with_feedback(given, cosmos, x, fine), (T,), (jnp.ones(()),))
+
+    value, tangent = both(jnp.array(7.8))
+    plus, minus = (np.asarray(both(jnp.array(7.8 + sign * step))[0], np.float64) for sign in (1, -1))
+    difference = (plus - minus) / (2 * step)
+    assert np.linalg.norm(difference) > 0.02 * np.linalg.norm(value)
+    # second order of the step, 2e-4; rounding of planes, 1e-7 / step
+    assert np.linalg.norm(tangent - difference) < 1e-3 * np.linalg.norm(difference)
+    k, a = suppression_wavenumbers(fine), cosmos.distances.scale_factor(jnp.asarray(fine.chi))
+    by_hand = suppressed(given, baryon_suppression(jnp.asarray(k), a, cosmos, jnp.array(7.8)), fine)
+    np.testing.assert_allclose(value, by_hand, atol=1e-5)
+    assert with_feedback(given, cosmos, None, fine) is given
