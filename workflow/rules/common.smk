@@ -138,7 +138,7 @@ def statistics_settings(cosmology="fiducial"):
 def theory_steps():
     """Steps of the differences of theory, which is smooth but good to 1e-4 only: wide ones."""
     steps = {name: 5 * step for name, step in CONFIG.steps.items() if name in experiment.PARAMETERS}
-    for name in set(SYSTEMATIC_STEPS) & set(CONFIG.forecast.parameters):
+    for name in [name for name in SYSTEMATIC_STEPS if name in CONFIG.forecast.parameters]:
         steps |= dict.fromkeys(experiment.of_sources(name, CONFIG.survey.sources.number), SYSTEMATIC_STEPS[name])
     return steps
 
