@@ -39,6 +39,18 @@ def tables():
 
 
 @pytest.fixture(scope="session")
+def power_law():
+    """Matter power P(k, z) = 1e4 (k / 0.1)^-1.5 / (1 + z), without CAMB."""
+    from lenscast.theory import MatterPower
+
+    class Interpolator:
+        def P(self, z, k):
+            return 1e4 * (k / 0.1) ** -1.5 / (1 + z)
+
+    return MatterPower({"linear": Interpolator(), "nonlinear": Interpolator()})
+
+
+@pytest.fixture(scope="session")
 def cosmos(parameters, tables):
     """The cosmology of `parameters`."""
     return tables(parameters)

@@ -7,24 +7,23 @@ from lenscast import theory
 from lenscast.cosmology import Parameters
 from lenscast.lensing import Lightcone
 from lenscast.numerics.quadrature import gauss_legendre
+from lenscast.statistics.power_spectrum import PowerSpectrum
 from lenscast.statistics.region import Region
+from lenscast.statistics.shape_noise import ShapeNoise
 
 PARAMETERS = {"Omega_c": 0.2589, "Omega_b": 0.0486, "h": 0.6774, "n_s": 0.9667, "sigma8": 0.8159, "w0": -1.0, "wa": 0.0}
 EDGES = (144.0, 432.0, 720.0, 1008.0)
 BINS = pd.DataFrame({"statistic": ["power_spectrum", "peaks"], "name": ["a", "b"]})
 
 
-class Interpolator:
-    """CAMB's interface to a power spectrum, of P(k, z) = 1e4 (k / 0.1)^-1.5 / (1 + z)."""
-
-    def P(self, z, k):
-        return 1e4 * (k / 0.1) ** -1.5 / (1 + z)
+def measured(edges, pixels, field_deg, depth=None):
+    """The statistic on a whole map."""
+    return PowerSpectrum("power_spectrum", Region(pixels, field_deg, 0), ShapeNoise((1.0,), depth), edges)
 
 
 @pytest.fixture
-def power_law(monkeypatch):
-    power = theory.MatterPower({"linear": Interpolator(), "nonlinear": Interpolator()})
-    monkeypatch.setattr(validation, "matter_power", lambda *_: power)
+def without_camb(monkeypatch, power_law):
+    monkeypatch.setattr(validation, "matter_power", lambda *_: power_law)
 
 
 def test_comparison_cancels_the_sample_variance_that_boxes_share():
@@ -70,10 +69,10 @@ def test_comparison_refuses_to_do_without_its_reference():
         validation.comparison_table({"plain": np.ones((2, 2))}, np.array([0, 1]), BINS, "refined")
 
 
-def test_theory_on_fine_planes_and_a_wide_region_is_limber(power_law):
-    parameters, region = Parameters.from_config(PARAMETERS), Region(256, 20.0, 0)
+def test_theory_on_fine_planes_and_a_wide_region_is_limber(without_camb):
+    parameters, spectrum = Parameters.from_config(PARAMETERS), measured(EDGES, 256, 20.0)
     lightcone = Lightcone(1000.0, 10, 30, 16384, 20.0, 256)
-    table = validation.theory_spectra(parameters, (0.5, 1.0), EDGES, lightcone, region)
+    table = validation.theory_spectra(parameters, (0.5, 1.0), spectrum, lightcone)
     assert list(table["source_1"]) == [0] * 3 + [1] * 3
     assert list(table["low"]) == list(EDGES[:-1]) * 2
     # planes of 100 Mpc/h for the nearer source and modes outside the box in the first bin
@@ -81,10 +80,10 @@ def test_theory_on_fine_planes_and_a_wide_region_is_limber(power_law):
     np.testing.assert_allclose(table["theory"][[2, 5]], table["limber"][[2, 5]], rtol=0.01)
 
 
-def test_theory_on_coarse_planes_loses_what_their_windows_take(power_law):
-    parameters, region = Parameters.from_config(PARAMETERS), Region(256, 20.0, 0)
+def test_theory_on_coarse_planes_loses_what_their_windows_take(without_camb):
+    parameters, spectrum = Parameters.from_config(PARAMETERS), measured(EDGES, 256, 20.0)
     lightcone = Lightcone(1000.0, 10, 30, 1024, 20.0, 256)
-    table = validation.theory_spectra(parameters, (1.0,), EDGES, lightcone, region)
+    table = validation.theory_spectra(parameters, (1.0,), spectrum, lightcone)
     cosmos = validation.cosmology(parameters)
     nodes = gauss_legendre(np.array(EDGES), theory.NODES_PER_BIN).nodes.ravel()
     weights = validation._weights(1.0, cosmos, lightcone)
@@ -95,20 +94,23 @@ def test_theory_on_coarse_planes_loses_what_their_windows_take(power_law):
     np.testing.assert_allclose(table["theory"], planes[0], rtol=0.03)
 
 
-def test_theory_of_a_masked_map_is_the_spectrum_that_its_holes_mix(power_law):
-    parameters, region = Parameters.from_config(PARAMETERS), Region(64, 5.0, 0)
-    settings = parameters, (1.0,), (200.0, 500.0, 1500.0), Lightcone(1000.0, 10, 30, 1024, 5.0, 64), region
-    whole, ones = (validation.theory_spectra(*settings, weights)["theory"] for weights in (None, np.ones((64, 64))))
-    np.testing.assert_allclose(ones, whole, rtol=1e-12)
+def test_theory_of_a_masked_map_is_the_spectrum_that_its_holes_mix(without_camb):
+    parameters, lightcone = Parameters.from_config(PARAMETERS), Lightcone(1000.0, 10, 30, 1024, 5.0, 64)
     holes = np.where(np.random.default_rng(2).random((64, 64)) < 0.1, 0.0, 1.0)
-    masked = validation.theory_spectra(*settings, holes)["theory"]
+    whole, ones, masked = (
+        validation.theory_spectra(parameters, (1.0,), measured((200.0, 500.0, 1500.0), 64, 5.0, depth), lightcone)[
+            "theory"
+        ]
+        for depth in (None, np.ones((64, 64)), holes)
+    )
+    np.testing.assert_allclose(ones, whole, rtol=1e-12)
     # holes without correlations take their share of C_ell and spread it evenly over all modes, most of it at higher ell
     share = np.mean(holes)
     assert np.all(masked > 0.98 * share * whole)
     assert masked[0] < 0.96 * whole[0]
 
 
-def test_published_spectra_are_there_for_their_source_and_bins_only(power_law):
+def test_published_spectra_are_there_for_their_source_and_bins_only(without_camb):
     table = validation.published_spectra((0.46, 0.914), (144.0, 432.0, 800.0, 1008.0, 1296.0))
     assert list(table["low"]) == [144.0, 1008.0]
     assert list(table["source_1"]) == [1, 1]

@@ -399,9 +399,9 @@ def test_tomography_derivatives_are_those_of_each_source_by_its_own_parameter(rn
         for i in (0, 1)
         for ell in (200.0, 300.0)
     ]
-    table = pd.DataFrame(rows).assign(theory=1.0)
+    table = pd.DataFrame(rows).assign(theory=1.0, low=150.0, high=350.0, resolved=False)
     figure = plotting.tomography_derivatives(table)
-    assert len(figure.axes) == 2
-    shown = figure.axes[1].containers[1].lines[0].get_ydata().astype(float)
+    assert len(figure.axes) == 4
+    shown = figure.axes[3].containers[0].lines[0].get_ydata().astype(float)
     own = table[(table["parameter"] == "m_2") & (table["source_1"] == 1)]
-    np.testing.assert_allclose(shown, own["centre"] * (own["centre"] + 1) / (2 * np.pi) * own["measured"])
+    np.testing.assert_allclose(shown, own["measured"])

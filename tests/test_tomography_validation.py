@@ -14,7 +14,7 @@ from lenscast.lensing import AlignmentModel, Lightcone, Systematics
 from lenscast.lensing.sources import tabulated
 from lenscast.statistics.registry import statistics_from_config
 from lenscast.statistics.shape_noise import ShapeNoise
-from lenscast.theory import Components, Galaxies, MatterPower, limber, pairs
+from lenscast.theory import Components, Galaxies, limber, pairs
 
 PARAMETERS = {"Omega_c": 0.2589, "Omega_b": 0.0486, "h": 0.6774, "n_s": 0.9667, "sigma8": 0.8159, "w0": -1.0, "wa": 0.0}
 EDGES = [150.0, 400.0, 900.0]
@@ -39,17 +39,9 @@ def test_components_add_up_to_the_spectra_of_the_maps(spectrum):
     np.testing.assert_allclose(parts[2], spectrum.measured(alignment, silent), rtol=1e-5)
 
 
-class PowerLaw:
-    """CAMB's interface to a power spectrum."""
-
-    def P(self, z, k):
-        return 1e4 * (k / 0.1) ** -1.5 / (1 + z)
-
-
 @pytest.fixture
-def power_law(monkeypatch):
+def without_ccl(monkeypatch, power_law):
     """Theory without CAMB and CCL: Limber's integral of this package stands for that of CCL."""
-    power = MatterPower({"nonlinear": PowerLaw()})
 
     def components(ell, parameters, galaxies, power):
         cosmos = jax.jit(cosmology)(parameters)
@@ -64,11 +56,11 @@ def power_law(monkeypatch):
         GG, II = part("lensing"), part("alignment")
         return Components(GG, part("lensing", "alignment") - GG - II, II)
 
-    monkeypatch.setattr(validation, "matter_power", lambda *_: power)
+    monkeypatch.setattr(validation, "matter_power", lambda *_: power_law)
     monkeypatch.setattr(validation, "ccl_components", components)
 
 
-def test_theory_is_what_fine_planes_leave_of_the_integral(spectrum, power_law):
+def test_theory_is_what_fine_planes_leave_of_the_integral(spectrum, without_ccl):
     fine = Lightcone(400.0, 4, 20, 4096, 5.0, 48)
     table = validation.theory_components(Parameters.from_config(PARAMETERS), GALAXIES, spectrum, fine, 2.0)
     assert list(table["component"].unique()) == ["GG", "GI", "II"]
@@ -84,15 +76,16 @@ def test_theory_is_what_fine_planes_leave_of_the_integral(spectrum, power_law):
     assert np.all(seen["theory"].abs() < table["theory"].abs())
 
 
-def test_theory_derivatives_by_calibration_and_amplitude_are_exact(spectrum, power_law):
+def test_theory_derivatives_by_calibration_and_amplitude_are_exact(spectrum, without_ccl):
     planes, parameters = Lightcone(400.0, 4, 20, 512, 5.0, 48), Parameters.from_config(PARAMETERS)
     steps = {"A_IA": 0.1, "delta_z_1": 0.01}
     table = validation.theory_derivatives(parameters, GALAXIES, spectrum, planes, steps)
     parts = validation.theory_components(parameters, GALAXIES, spectrum, planes, 2.0)
     GI, II = (parts[parts["component"] == name]["theory"].to_numpy() for name in ("GI", "II"))
+    total = parts.groupby(["source_1", "source_2", "low"])["theory"].sum().to_numpy()
     by_amplitude = table[table["parameter"] == "A_IA"]["theory"].to_numpy()
     # quadratic in A_IA, here 1
-    np.testing.assert_allclose(by_amplitude, GI + 2 * II, rtol=1e-6)
+    np.testing.assert_allclose(by_amplitude, (GI + 2 * II) / total, rtol=1e-6)
     by_shift = table[table["parameter"] == "delta_z_1"]
     own, other = (by_shift[by_shift["source_1"] == source]["theory"].abs() for source in (0, 1))
     # the other source stays, but for rounding over the step
@@ -119,10 +112,25 @@ def test_comparison_has_ratios_with_errors_over_boxes_and_the_limit_of_the_neare
 
 
 def test_comparison_of_derivatives_takes_the_named_rows():
-    jacobian = np.random.default_rng(2).normal(size=(4, 3, 8))
+    rng = np.random.default_rng(2)
+    jacobian, signal = rng.normal(size=(4, 3, 8)), np.tile(rng.uniform(1, 2, 8), (4, 1))
     more = pd.concat([bins(), bins().iloc[:2].assign(statistic="peaks")], ignore_index=True)
     theory = bins()[["source_1", "source_2", "low"]].assign(parameter="m_1", theory=0.5)
-    table = validation.compared_derivatives(jacobian, ["h", "A_IA", "m_1"], more, theory)
-    np.testing.assert_allclose(table["measured"], jacobian[:, 2, :6].mean(axis=0))
-    np.testing.assert_allclose(table["error"], jacobian[:, 2, :6].std(axis=0, ddof=1) / 2)
+    table = validation.compared_derivatives(
+        jacobian, signal, ["h", "A_IA", "m_1"], more, theory, np.array([500.0, 1000.0])
+    )
+    np.testing.assert_allclose(table["measured"], jacobian[:, 2, :6].mean(axis=0) / signal[0, :6])
+    np.testing.assert_allclose(table["error"], jacobian[:, 2, :6].std(axis=0, ddof=1) / 2 / signal[0, :6])
     assert np.all(table["theory"] == 0.5)
+    assert list(table["resolved"]) == [True, False, True, False, True, True]
+
+
+def test_derivatives_of_the_logarithm_do_not_see_what_is_not_resolved():
+    rng = np.random.default_rng(3)
+    jacobian, signal, lost = rng.normal(size=(4, 1, 6)), rng.uniform(1, 2, (4, 6)), rng.uniform(0.5, 1, 6)
+    theory = bins()[["source_1", "source_2", "low"]].assign(parameter="A_IA", theory=0.5)
+    whole, seen = (
+        validation.compared_derivatives(by * jacobian, by * signal, ["A_IA"], bins(), theory, np.zeros(2))
+        for by in (1.0, lost)
+    )
+    pd.testing.assert_frame_equal(whole, seen)

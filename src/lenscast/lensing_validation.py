@@ -26,9 +26,18 @@ from lenscast.forecast.boxes import box_means, jackknife_error, leave_one_out_me
 from lenscast.lensing import Lightcone, lensing_weights
 from lenscast.lensing.sources import source_planes
 from lenscast.numerics.quadrature import gauss_legendre
-from lenscast.statistics.region import Region
-from lenscast.statistics.region_window import region_averages
-from lenscast.theory import NODES_PER_BIN, MatterPower, bin_averages, limber, matter_power, plane_power, plane_sum
+from lenscast.statistics.power_spectrum import PowerSpectrum
+from lenscast.statistics.region_window import bandpower_windows
+from lenscast.theory import (
+    NODES_PER_BIN,
+    MatterPower,
+    bin_averages,
+    limber,
+    matter_power,
+    multipoles,
+    plane_power,
+    plane_sum,
+)
 
 __all__ = ["comparison_table", "published_spectra", "theory_spectra"]
 
@@ -94,10 +103,8 @@ def comparison_table(
 def theory_spectra(
     parameters: Parameters,
     z_source: Sequence[float],
-    ell_edges: Sequence[float],
+    spectrum: PowerSpectrum,
     lightcone: Lightcone,
-    region: Region,
-    weights: Float[np.ndarray, "y x"] | None = None,
 ) -> pd.DataFrame:
     """Convergence spectra of HMCode2020, means over bins of ell [sr], one row per source and bin.
 
@@ -108,10 +115,8 @@ def theory_spectra(
     ----------
     parameters : cosmological parameters.
     z_source : redshifts of the sources, increasing.
-    ell_edges : edges of the bins.
+    spectrum : statistic that measures the maps.
     lightcone : planes.
-    region : square that is measured.
-    weights : of its pixels, see `region_averages`.
 
     Raises
     ------
@@ -120,19 +125,14 @@ def theory_spectra(
     References: Mead et al. (2021), arXiv:2009.01858.
     """
     power = matter_power(parameters, max(z_source), MODEL)
-    cosmos = jax.jit(cosmology)(parameters)
-    nodes = gauss_legendre(np.asarray(ell_edges, float), NODES_PER_BIN).nodes.ravel()
-    # the diagonal of the pixels' Fourier plane; knots 2 % apart are linear to 1e-4
-    ell = np.geomspace(1.0, np.sqrt(2) * np.pi / region.pixel_radian, 512)
+    cosmos, ell_edges = jax.jit(cosmology)(parameters), spectrum.ell_edges
+    nodes = gauss_legendre(np.asarray(ell_edges), NODES_PER_BIN).nodes.ravel()
+    ell = multipoles(spectrum)
+    windows = bandpower_windows(ell, spectrum.region, ell_edges, spectrum.weights)
     rows = []
     for source, z in enumerate(z_source):
         exact = bin_averages(_limber(nodes, z, cosmos, power), ell_edges)[0]
-        seen = plane_sum(plane_power(ell, cosmos, power, lightcone), _weights(z, cosmos, lightcone))[0]
-
-        def spectrum(at: Float[np.ndarray, "y x"], seen: Float[np.ndarray, " ell"] = seen) -> Float[np.ndarray, "y x"]:
-            return np.asarray(np.interp(at, ell, seen, left=0.0))
-
-        measured = region_averages(spectrum, region, ell_edges, weights)
+        measured = windows @ plane_sum(plane_power(ell, cosmos, power, lightcone), _weights(z, cosmos, lightcone))[0]
         rows += [
             {"statistic": SPECTRUM, "source_1": source, "low": low, "limber": exact[index], "theory": measured[index]}
             for index, low in enumerate(ell_edges[:-1])

@@ -20,7 +20,7 @@ from lenscast.cosmology import Cosmology, Parameters, cosmology
 from lenscast.forecast.boxes import box_means, jackknife_error, leave_one_out_means
 from lenscast.lensing import Lightcone, Weights
 from lenscast.statistics.power_spectrum import PowerSpectrum
-from lenscast.statistics.region_window import region_averages
+from lenscast.statistics.region_window import bandpower_windows
 from lenscast.statistics.shape_noise import ShapeNoise
 from lenscast.theory import (
     Components,
@@ -28,6 +28,7 @@ from lenscast.theory import (
     MatterPower,
     ccl_components,
     matter_power,
+    multipoles,
     pairs,
     plane_power,
     plane_sum,
@@ -111,9 +112,9 @@ def theory_derivatives(
     lightcone: Lightcone,
     steps: Mapping[str, float],
 ) -> pd.DataFrame:
-    """Derivatives of CCL's spectra by nuisance parameters, seen through the windows, one row per parameter, pair, bin.
+    """Derivatives of ln C_ell by nuisance parameters, of CCL, seen through the windows, a row per parameter, pair, bin.
 
-    Columns: parameter, source_1, source_2, low; theory, by central differences [sr per unit of the parameter].
+    Columns: parameter, source_1, source_2, low; theory, by central differences [per unit of the parameter].
 
     Parameters
     ----------
@@ -121,11 +122,15 @@ def theory_derivatives(
     steps : by parameter; of those that do not change the matter power.
     """
     sky, frames = _Sky.of(parameters, galaxies, spectrum, lightcone), {}
+
+    def total(moved: Galaxies) -> Float[np.ndarray, "pair ell"]:
+        return np.sum(sky.seen(ccl_components(sky.ell, parameters, moved, sky.power), moved), axis=0)
+
+    here = total(galaxies)
     for name, step in steps.items():
-        sides = [galaxies.moved(name, sign * step) for sign in (1, -1)]
-        parts = [sky.seen(ccl_components(sky.ell, parameters, each, sky.power), each) for each in sides]
-        plus, minus = (np.sum(each, axis=0) for each in parts)
-        frames[name] = _frame(spectrum, {"theory": (plus - minus) / (2 * step)}, sky.ell)
+        plus, minus = (total(galaxies.moved(name, sign * step)) for sign in (1, -1))
+        frame = _frame(spectrum, {"slope": (plus - minus) / (2 * step), "here": here}, sky.ell)
+        frames[name] = frame.assign(theory=frame["slope"] / frame["here"]).drop(columns=["slope", "here"])
     return pd.concat(frames, names=["parameter"]).reset_index("parameter").reset_index(drop=True)
 
 
@@ -142,10 +147,10 @@ class _Sky(NamedTuple):
 
     @classmethod
     def of(cls, parameters: Parameters, galaxies: Galaxies, spectrum: PowerSpectrum, lightcone: Lightcone) -> "_Sky":
-        """HMCode2020 up to the last galaxies, from ell = 5 to the diagonal of the pixels' Fourier plane."""
+        """HMCode2020 up to the last galaxies."""
         cosmos = jax.jit(cosmology)(parameters)
         power = matter_power(parameters, galaxies.z_max, MODEL, galaxies.systematics.log10_T_AGN)
-        ell = np.geomspace(5.0, np.sqrt(2) * np.pi / spectrum.region.pixel_radian, 256)
+        ell = multipoles(spectrum)
         thin = thin_planes(cosmos, galaxies.z_max)
         of_thin = plane_power(ell, cosmos, power, thin, windows=False)
         return cls(ell, cosmos, power, thin, of_thin, lightcone, plane_power(ell, cosmos, power, lightcone))
@@ -179,14 +184,8 @@ def _frame(
     spectrum: PowerSpectrum, columns: Mapping[str, Float[np.ndarray, "pair ell"]], ell: Float[np.ndarray, " ell"]
 ) -> pd.DataFrame:
     """Spectra as the region measures them, one row per pair and bin."""
-
-    def averages(values: Float[np.ndarray, " ell"]) -> Float[np.ndarray, " bin"]:
-        def interpolated(at: Float[np.ndarray, "y x"]) -> Float[np.ndarray, "y x"]:
-            return np.asarray(np.interp(at, ell, values, left=0.0))
-
-        return region_averages(interpolated, spectrum.region, spectrum.ell_edges, spectrum.weights)
-
-    rows = {name: [averages(each) for each in values] for name, values in columns.items()}
+    windows = bandpower_windows(ell, spectrum.region, spectrum.ell_edges, spectrum.weights)
+    rows = {name: values @ windows.T for name, values in columns.items()}
     return pd.DataFrame(
         {"source_1": i, "source_2": j, "low": low} | {name: values[pair][index] for name, values in rows.items()}
         for pair, (i, j) in enumerate(spectrum.pairs)
@@ -222,34 +221,49 @@ def compared(
         for name, value, spread in zip(COMPONENTS, mean, error, strict=True)
     ]
     table = pd.concat(parts, ignore_index=True).merge(theory, on=keys, how="left", validate="one_to_one")
-    nearest = np.minimum(limit[table["source_1"].astype(int)], limit[table["source_2"].astype(int)])
     return table.assign(
         ratio=table["measured"] / table["theory"],
         ratio_error=table["error"] / table["theory"].abs(),
-        resolved=table["high"] <= nearest,
+        resolved=_resolved(table, limit),
     )
 
 
 def compared_derivatives(
-    jacobian: Float[np.ndarray, "box param bin"], names: Sequence[str], bins: pd.DataFrame, theory: pd.DataFrame
+    jacobian: Float[np.ndarray, "box param bin"],
+    signal: Float[np.ndarray, "box bin"],
+    names: Sequence[str],
+    bins: pd.DataFrame,
+    theory: pd.DataFrame,
+    limit: Float[np.ndarray, " source"],
 ) -> pd.DataFrame:
-    """Automatic derivatives of spectra by nuisance parameters beside theory's, one row per parameter, pair and bin.
+    """Automatic derivatives of ln C_ell by nuisance parameters beside theory's, one row per parameter, pair and bin.
 
-    Columns: those of `theory_derivatives`; high and centre of the bin; measured and its error over boxes.
+    Columns: those of `theory_derivatives`; high and centre of the bin; measured and its error by jackknife over boxes;
+    resolved, as of `compared`. What is not resolved is missing in derivative and spectrum, but not from all planes alike.
 
     Parameters
     ----------
     jacobian : mean of the maps of each box.
+    signal : data vector in the same way, noise subtracted.
     names : parameters of the Jacobian.
     bins : of the data vector; those of the power spectrum are compared.
     theory : of `theory_derivatives`.
+    limit : as of `compared`.
     """
     rows = (bins["statistic"] == "power_spectrum").to_numpy()
     shown = bins.loc[rows, ["source_1", "source_2", "low", "high", "centre"]]
-    parts = []
+    parts, spectrum = [], signal[:, rows]
     for name in theory["parameter"].unique():
-        values = jacobian[:, list(names).index(name)][:, rows]
-        error = jackknife_error(leave_one_out_means(values))
-        parts.append(shown.assign(parameter=name, measured=values.mean(axis=0), error=error))
+        slope = jacobian[:, list(names).index(name)][:, rows]
+        error = jackknife_error(leave_one_out_means(slope) / leave_one_out_means(spectrum))
+        measured = slope.mean(axis=0) / spectrum.mean(axis=0)
+        parts.append(shown.assign(parameter=name, measured=measured, error=error))
     keys = ["parameter", "source_1", "source_2", "low"]
-    return pd.concat(parts, ignore_index=True).merge(theory, on=keys, how="left", validate="one_to_one")
+    table = pd.concat(parts, ignore_index=True).merge(theory, on=keys, how="left", validate="one_to_one")
+    return table.assign(resolved=_resolved(table, limit))
+
+
+def _resolved(table: pd.DataFrame, limit: Float[np.ndarray, " source"]) -> pd.Series:
+    """Whether bins end below the limit of both sources."""
+    nearest = np.minimum(limit[table["source_1"].astype(int)], limit[table["source_2"].astype(int)])
+    return table["high"] <= nearest

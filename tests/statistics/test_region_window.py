@@ -7,24 +7,40 @@ import pytest
 
 from lenscast.statistics.power_spectrum import PowerSpectrum
 from lenscast.statistics.region import Region
-from lenscast.statistics.region_window import region_averages
+from lenscast.statistics.region_window import bandpower_windows
 from lenscast.statistics.shape_noise import ShapeNoise
 
 REGION = Region(pixels=24, field_deg=2.0, border=4)
 EDGES = (200.0, 800.0, 1500.0, 2100.0)
 
 
+ELL = np.linspace(0.0, 1.001 * np.sqrt(2) * np.pi / REGION.pixel_radian, 200)
+# red, with as much power below the first mode of the region as in its bins
+C_ELL = 1e-9 / (1 + (ELL / 150.0) ** 2)
+
+
 def spectrum(ell):
-    """Red, with as much power below the first mode of the region as in its bins."""
-    return 1e-9 * (1 + (ell / 150.0) ** 2) ** -1.0
+    return np.interp(ell, ELL, C_ELL)
 
 
-def test_region_averages_of_white_noise_are_its_power():
-    white = region_averages(lambda ell: np.full_like(ell, 3e-10), REGION, EDGES)
-    np.testing.assert_allclose(white, 3e-10, rtol=1e-12)
+def seen(weights=None, extent=4):
+    return bandpower_windows(ELL, REGION, EDGES, weights, extent) @ C_ELL
 
 
-def test_region_averages_are_the_spectrum_convolved_with_the_square():
+def test_windows_add_up_to_one():
+    np.testing.assert_allclose(bandpower_windows(ELL, REGION, EDGES).sum(axis=1), 1, rtol=1e-12)
+
+
+def test_windows_know_no_power_outside_their_multipoles():
+    part = slice(40, 120)
+    peak = np.zeros_like(ELL)
+    peak[50:100] = C_ELL[50:100]
+    narrow = bandpower_windows(ELL[part], REGION, EDGES) @ peak[part]
+    np.testing.assert_allclose(narrow, bandpower_windows(ELL, REGION, EDGES) @ peak, rtol=1e-12)
+    assert np.all(bandpower_windows(ELL[part], REGION, EDGES).sum(axis=1) < 1)
+
+
+def test_seen_spectra_are_the_spectrum_convolved_with_the_square():
     side, extent, pixel = REGION.side, 4, REGION.pixel_radian
     sky = 2 * np.pi * np.fft.fftfreq(extent * side, pixel)
     own = 2 * np.pi * np.fft.fftfreq(side, pixel)
@@ -33,10 +49,10 @@ def test_region_averages_are_the_spectrum_convolved_with_the_square():
     power = np.einsum("ki,lj,kl->ij", weight, weight, spectrum(np.hypot(sky[:, None], sky)))
     ell = np.hypot(own[:, None], own)
     expected = [power[(ell >= low) & (ell < high)].mean() for low, high in pairwise(EDGES)]
-    np.testing.assert_allclose(region_averages(spectrum, REGION, EDGES, extent=extent), expected, rtol=1e-10)
+    np.testing.assert_allclose(seen(extent=extent), expected, rtol=1e-10)
 
 
-def test_region_averages_of_weights_are_the_spectrum_convolved_with_theirs(uneven_depth):
+def test_seen_spectra_of_weights_are_the_spectrum_convolved_with_theirs(uneven_depth):
     side, extent, pixel = REGION.side, 4, REGION.pixel_radian
     weights = REGION.crop(uneven_depth(REGION.pixels))
     sky = 2 * np.pi * np.fft.fftfreq(extent * side, pixel)
@@ -47,11 +63,11 @@ def test_region_averages_of_weights_are_the_spectrum_convolved_with_theirs(uneve
     power = np.einsum("kilj,kl->ij", kernel, spectrum(np.hypot(sky[:, None], sky)))
     ell = np.hypot(own[:, None], own)
     expected = [power[(ell >= low) & (ell < high)].mean() for low, high in pairwise(EDGES)]
-    np.testing.assert_allclose(region_averages(spectrum, REGION, EDGES, weights, extent), expected, rtol=1e-10)
+    np.testing.assert_allclose(seen(weights, extent), expected, rtol=1e-10)
 
 
 @pytest.mark.parametrize("uneven", [False, True])
-def test_region_averages_are_the_mean_of_measured_spectra(uneven, uneven_depth):
+def test_seen_spectra_are_the_mean_of_measured_spectra(uneven, uneven_depth):
     noise = ShapeNoise((1.0,), uneven_depth(REGION.pixels) if uneven else None)
     statistic = PowerSpectrum("power_spectrum", REGION, noise, EDGES)
     size = 4 * REGION.side
@@ -63,13 +79,13 @@ def test_region_averages_are_the_mean_of_measured_spectra(uneven, uneven_depth):
     spectra = np.asarray(spectra) - statistic.noise_mean.ravel()
     error = spectra.std(axis=0) / len(fields) ** 0.5
     # sharp edges and holes move bins by a multiple of the error, so that their neglect would show
-    theory = region_averages(spectrum, REGION, EDGES, statistic.weights)
+    theory = seen(statistic.weights)
     assert np.all(np.abs(spectra.mean(axis=0) - theory) < 4 * error)
     if uneven:
-        square = region_averages(spectrum, REGION, EDGES)
+        square = seen()
         assert np.max(np.abs(spectra.mean(axis=0) - square) / error) > 8
 
 
-def test_region_averages_refuse_multipoles_beyond_the_pixels():
+def test_windows_refuse_multipoles_beyond_the_pixels():
     with pytest.raises(ValueError, match="above the pixels' Nyquist frequency"):
-        region_averages(spectrum, REGION, (200.0, 9000.0))
+        bandpower_windows(ELL, REGION, (200.0, 9000.0))

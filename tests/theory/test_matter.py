@@ -5,45 +5,21 @@ import numpy as np
 import pytest
 
 from lenscast import theory
-from lenscast.cosmology import Parameters
 from lenscast.gravity.matter_power import MeasuredPower, PowerToday
 
-PLANCK15 = {"Omega_c": 0.2589, "Omega_b": 0.0486, "h": 0.6774, "n_s": 0.9667, "sigma8": 0.8159, "w0": -1.0, "wa": 0.0}
 
-
-class Interpolator:
-    """CAMB's interface to a power spectrum, of P(k, z) = 1e4 (k / 0.1)^-1.5 / (1 + z)."""
-
-    def P(self, z, k):
-        return 1e4 * (k / 0.1) ** -1.5 / (1 + z)
-
-
-POWER_LAW = theory.MatterPower({"linear": Interpolator(), "nonlinear": Interpolator()})
-
-
-@pytest.fixture(scope="module")
-def parameters():
-    return Parameters.from_config(PLANCK15)
-
-
-@pytest.fixture(scope="module")
-def halofit(parameters):
-    pytest.importorskip("camb", reason="the extra `theory` is not installed")
-    return theory.matter_power(parameters, z_max=1.0)
-
-
-def test_linear_power_has_the_sigma8_asked_for(halofit):
+def test_linear_power_has_the_sigma8_asked_for(halofit, parameters):
     ln_k = np.linspace(np.log(1e-4), np.log(50.0), 4000)
     k = np.exp(ln_k)
     x = 8 * k
     window = 3 * (np.sin(x) - x * np.cos(x)) / x**3
     variance = np.trapezoid(halofit.linear(k) * window**2 * k**3 / (2 * np.pi**2), ln_k)
     # CAMB's splines between its wavenumbers
-    np.testing.assert_allclose(np.sqrt(variance), PLANCK15["sigma8"], rtol=3e-4)
+    np.testing.assert_allclose(np.sqrt(variance), float(parameters.sigma8), rtol=3e-4)
 
 
-def test_matter_power_table_removes_the_sample_variance_of_the_initial_modes(parameters, monkeypatch):
-    monkeypatch.setattr(theory.matter, "matter_power", lambda _: POWER_LAW)
+def test_matter_power_table_removes_the_sample_variance_of_the_initial_modes(parameters, power_law, monkeypatch):
+    monkeypatch.setattr(theory.matter, "matter_power", lambda _: power_law)
     k = jnp.array([0.05, 0.1, 0.2])
     powers = [
         PowerToday(

@@ -1,6 +1,6 @@
+from dataclasses import replace
 from pathlib import Path
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -8,26 +8,20 @@ from scipy.integrate import quad
 from scipy.interpolate import CubicSpline
 
 from lenscast import theory
-from lenscast.cosmology import Parameters, cosmology
 from lenscast.cosmology.background import SPEED_OF_LIGHT_OVER_H0
 from lenscast.cosmology.power import linear_power
 from lenscast.lensing import AlignmentModel, Lightcone, Systematics, plane_window
 from lenscast.lensing.sources import source_planes, tomographic
 from lenscast.numerics.quadrature import gauss_legendre
+from lenscast.statistics.power_spectrum import PowerSpectrum
+from lenscast.statistics.region import Region
+from lenscast.statistics.shape_noise import ShapeNoise
 
-PLANCK15 = {"Omega_c": 0.2589, "Omega_b": 0.0486, "h": 0.6774, "n_s": 0.9667, "sigma8": 0.8159, "w0": -1.0, "wa": 0.0}
 Z_SOURCE = 0.914
 ORACLE = Path(__file__).parents[1] / "oracles" / "ccl"
 ALIGNMENT = AlignmentModel(C1_rho_crit=0.01388, z_pivot=0.62)
 ELL = np.array([277.0, 565.0, 1141.0])
 WITHOUT_WINDOWS = Lightcone(205.0, 1, 11, 256, 5.0, 256)
-
-
-class Interpolator:
-    """CAMB's interface to a power spectrum, of P(k, z) = 1e4 (k / 0.1)^-1.5 / (1 + z)."""
-
-    def P(self, z, k):
-        return 1e4 * (k / 0.1) ** -1.5 / (1 + z)
 
 
 def galaxies(*z):
@@ -40,35 +34,16 @@ def lensing(observed, cosmos):
     return lambda lightcone: observed.weights(cosmos, lightcone).lensing
 
 
-POWER_LAW = theory.MatterPower({"linear": Interpolator(), "nonlinear": Interpolator()})
-
-
-@pytest.fixture(scope="module")
-def parameters():
-    return Parameters.from_config(PLANCK15)
-
-
-@pytest.fixture(scope="module")
-def cosmos(parameters):
-    return cosmology(parameters)
-
-
-@pytest.fixture(scope="module")
-def halofit(parameters):
-    pytest.importorskip("camb", reason="the extra `theory` is not installed")
-    return theory.matter_power(parameters, z_max=1.0)
-
-
-def test_limber_agrees_with_adaptive_quadrature(cosmos):
+def test_limber_agrees_with_adaptive_quadrature(cosmos, power_law):
     chi_source = float(cosmos.distances.comoving_distance(jnp.array(1 / 1.914)))
     strength = float(1.5 * cosmos.parameters.Omega_m) / SPEED_OF_LIGHT_OVER_H0**2
 
     def integrand(chi, ell):
         a = float(cosmos.distances.scale_factor(jnp.array(chi)))
-        return (strength / a * (1 - chi / chi_source)) ** 2 * Interpolator().P(1 / a - 1, ell / chi)
+        return (strength / a * (1 - chi / chi_source)) ** 2 * power_law.nonlinear(np.array([ell / chi]), 1 / a - 1)[0]
 
     expected = [quad(integrand, 0, chi_source, args=(ell,), epsrel=1e-8)[0] for ell in ELL]
-    spectra = theory.limber(ELL, lensing(galaxies(Z_SOURCE), cosmos), cosmos, POWER_LAW, Z_SOURCE)
+    spectra = theory.limber(ELL, lensing(galaxies(Z_SOURCE), cosmos), cosmos, power_law, Z_SOURCE)
     # midpoints of planes that are 1 / 540 of the way: the square of it
     np.testing.assert_allclose(spectra[0], expected, rtol=2e-5)
 
@@ -82,24 +57,24 @@ def test_plane_sum_is_limber_within_two_per_mille_on_thick_planes(cosmos, halofi
     np.testing.assert_allclose(planes, exact, rtol=2e-3)
 
 
-def test_power_of_a_plane_is_suppressed_by_its_window(cosmos):
+def test_power_of_a_plane_is_suppressed_by_its_window(cosmos, power_law):
     lightcone = Lightcone(205.0, 1, 1, 64, 5.0, 64)
-    plain, seen = (theory.plane_power(ELL, cosmos, POWER_LAW, lightcone, each) for each in (False, True))
+    plain, seen = (theory.plane_power(ELL, cosmos, power_law, lightcone, each) for each in (False, True))
     np.testing.assert_allclose(seen[0], plain[0] * plane_window(ELL, lightcone.chi[0], lightcone))
 
 
-def test_power_with_windows_leaves_out_modes_longer_than_the_box(cosmos):
+def test_power_with_windows_leaves_out_modes_longer_than_the_box(cosmos, power_law):
     lightcone = Lightcone(205.0, 1, 1, 64, 5.0, 64)
     fundamental = 2 * np.pi * lightcone.chi[0] / 205.0
     ell = fundamental * np.array([0.99, 1.01])
-    outside, inside = theory.plane_power(ell, cosmos, POWER_LAW, lightcone)[0]
+    outside, inside = theory.plane_power(ell, cosmos, power_law, lightcone)[0]
     assert outside == 0
     assert inside > 0
 
 
-def test_spectra_run_over_pairs_of_sources(cosmos):
+def test_spectra_run_over_pairs_of_sources(cosmos, power_law):
     def spectra(*z):
-        return theory.limber(ELL, lensing(galaxies(*z), cosmos), cosmos, POWER_LAW, 0.9)
+        return theory.limber(ELL, lensing(galaxies(*z), cosmos), cosmos, power_law, 0.9)
 
     auto = [spectra(z)[0] for z in (0.5, 0.9)]
     pairs = spectra(0.5, 0.9)
@@ -118,13 +93,13 @@ def test_bin_averages_weigh_by_the_number_of_modes():
 def test_spectra_table_has_the_derivatives_of_halofit(parameters):
     pytest.importorskip("camb", reason="the extra `theory` is not installed")
     fine = Lightcone(205.0, 1, 11, 8192, 5.0, 256)
-    edges = (276.0, 278.0, 564.0, 566.0)
-    table = theory.spectra_table(parameters, galaxies(Z_SOURCE), edges, fine, {"sigma8": 0.01}).iloc[[0, 2]]
+    wide = PowerSpectrum("power_spectrum", Region(256, 40.0, 0), ShapeNoise((1.0,)), (266.0, 288.0, 554.0, 576.0))
+    table = theory.spectra_table(parameters, galaxies(Z_SOURCE), wide, fine, {"sigma8": 0.01}).iloc[[0, 2]]
     # from an independent code at z_s = 0.91 and ell = 277, 565, quoted to two decimals
     np.testing.assert_allclose(table["dln_sigma8"], [3.10, 3.47], rtol=0.01)
     # cells of 0.025 Mpc/h and thick planes: what is left are the windows of the nearest planes
     np.testing.assert_allclose(table["limber_windows"], table["limber"], rtol=5e-3)
-    assert list(table["ell"]) == pytest.approx([277.0, 565.0], rel=1e-4)
+    assert list(table["ell"]) == pytest.approx([277.0, 565.0], rel=1e-3)
 
 
 class LinearPower:
@@ -141,10 +116,10 @@ class LinearPower:
 
 
 @pytest.fixture(scope="module")
-def year_1():
+def year_1(parameters, tables):
     """What `tests/oracles/ccl` was made for: spectra of lensing, of alignments, and of both, and its derivatives."""
-    p = Parameters.from_config(PLANCK15 | {"w0": -0.9, "wa": 0.2})
-    cosmos = jax.jit(cosmology)(p)
+    p = replace(parameters, w0=-0.9, wa=0.2)
+    cosmos = tables(p)
     linear = theory.MatterPower({"nonlinear": LinearPower(cosmos)})
     ell = np.loadtxt(ORACLE / "gg.txt")[:, 0] + 0.5  # CCL's k of Limber
     values = Systematics.from_values({"A_IA": 0.8, "eta": 1.5}, 5)
@@ -186,11 +161,11 @@ def test_derivatives_by_systematics_are_those_of_ccl(year_1, name, step):
     np.testing.assert_allclose((plus - minus) / (2 * step) / largest, expected / largest, rtol=1e-2, atol=2e-3)
 
 
-def test_ccl_is_what_the_oracle_was_made_with(year_1):
+def test_ccl_is_what_the_oracle_was_made_with(year_1, parameters, tables):
     pytest.importorskip("pyccl", reason="the extra `theory` is not installed")
     survey, _ = year_1
-    parameters = Parameters.from_config(PLANCK15 | {"w0": -0.9, "wa": 0.2})
-    linear = theory.MatterPower({"nonlinear": LinearPower(jax.jit(cosmology)(parameters))})
+    parameters = replace(parameters, w0=-0.9, wa=0.2)
+    linear = theory.MatterPower({"nonlinear": LinearPower(tables(parameters))})
     ell = np.loadtxt(ORACLE / "gg.txt")[:, 0] + 0.5
     found = theory.ccl_components(ell, parameters, survey, linear)
     for name, each in found._asdict().items():

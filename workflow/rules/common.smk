@@ -143,8 +143,8 @@ def theory_steps():
     return steps
 
 
-def validation_components():
-    """What is measured on maps of lensing and alignments."""
+def spectrum_settings():
+    """The power spectrum alone, which theory knows."""
     return statistics_settings() | {"statistics": {"power_spectrum": SETTINGS["statistics"]["power_spectrum"]}}
 
 

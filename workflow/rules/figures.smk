@@ -7,6 +7,7 @@ FIRST_AND_LAST = list(dict.fromkeys([DATA_VECTORS[0], DATA_VECTORS[-1]]))
 rule theory:
     input:
         sources=sources_file(),
+        depth=depth_file(),
     output:
         table=f"{RESULTS}/theory/c_ell.csv",
     log:
@@ -15,9 +16,9 @@ rule theory:
         "../../environment.yml"
     params:
         settings=simulation_settings("fiducial"),
-        ell_edges=SETTINGS["statistics"]["power_spectrum"]["ell_edges"],
+        measured=spectrum_settings(),
         steps=theory_steps(),
-        code=sources("cosmology", "lensing", "theory"),
+        code=sources("cosmology", "lensing", "theory", "statistics/power_spectrum", "statistics/region_window"),
     script:
         "../scripts/theory.py"
 

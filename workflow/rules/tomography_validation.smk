@@ -14,7 +14,7 @@ rule measure_components:
         mem_mb=4000,
         runtime=60,
     params:
-        settings=validation_components(),
+        settings=spectrum_settings(),
         A_IA=CONFIG.systematics.A_IA,
         code=[SUMMARY_CODE, sources("tomography_validation")],
     script:
@@ -40,7 +40,8 @@ rule compare_tomography:
         mem_mb=4000,
         runtime=60,
     params:
-        settings=validation_components(),
+        settings=spectrum_settings(),
+        data_vector=statistics_settings(),
         maps=simulation_settings("fiducial"),
         steps={name: step for name, step in theory_steps().items() if name in NUISANCE and name != "log10_T_AGN"},
         code=sources("cosmology", "lensing", "theory", "tomography_validation", "statistics/region_window"),

@@ -20,9 +20,8 @@ table = comparison_table(values, box, bins, "refined")
 table["z_source"] = np.array(z_source)[table["source_1"]]
 if p.theory:
     spectrum, lightcone = build.measurement(p.settings)[0], build.simulation(p.maps).lightcone
-    edges = p.settings["statistics"]["power_spectrum"]["ell_edges"]
-    theory = theory_spectra(cosmology, z_source, edges, lightcone, spectrum.region, spectrum.weights)
-    for columns in (theory, published_spectra(z_source, edges)):
+    theory = theory_spectra(cosmology, z_source, spectrum, lightcone)
+    for columns in (theory, published_spectra(z_source, spectrum.ell_edges)):
         table = table.merge(columns, how="left", on=["statistic", "source_1", "low"]) if len(columns) else table
 io.save_table(snakemake.output.table, table)
 log.info("\n%s", table.set_index("name").filter(regex="_ratio").to_string())

@@ -26,14 +26,17 @@ spacing = simulation.mesh.box_size / simulation.mesh.particles
 theory = theory_components(parameters, aligned, spectrum, simulation.lightcone, spacing)
 distances = jax.jit(cosmology)(parameters).distances
 chi = np.asarray(distances.comoving_distance(jnp.asarray(1 / (1 + simulation.sources.mean))))
-table = compared(measured, box, files[0].coordinates["bin"], theory, np.pi / spacing * chi / 2)
+limit = np.pi / spacing * chi / 2
+table = compared(measured, box, files[0].coordinates["bin"], theory, limit)
 io.save_table(snakemake.output.components, table)
 slopes = theory_derivatives(parameters, galaxies, spectrum, simulation.lightcone, p.steps)
 derivatives = compared_derivatives(
     jacobians.variables["jacobian"].values,
+    jacobians.variables["expected"].values - build.noise_alone(p.data_vector),
     list(jacobians.coordinates["param"]["name"]),
     jacobians.coordinates["bin"],
     slopes,
+    limit,
 )
 io.save_table(snakemake.output.derivatives, derivatives)
 log.info("\n%s", table.to_string(index=False))

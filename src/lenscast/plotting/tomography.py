@@ -2,12 +2,12 @@
 
 from typing import Any
 
-import matplotlib
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lenscast.plotting.style import COLOURS, THEORY, grid, label, note, plain_ticks, shared_name, styled, symmetric
+from lenscast.plotting.style import COLOURS, MEASURED, THEORY, grid, label, plain_ticks, shared_name, styled, symmetric
 
 __all__ = ["tomography", "tomography_derivatives"]
 
@@ -18,7 +18,6 @@ LOOKS: dict[str, dict[str, Any]] = {
 }
 REACH = (0.0, 2.0)
 SMALLEST = 1e-4  # of the largest component: what is below has no galaxies in common
-SEQUENCE = matplotlib.colormaps["viridis"]
 
 
 @styled
@@ -50,9 +49,7 @@ def tomography(table: pd.DataFrame) -> Figure:
         lower.set(xscale="log", yscale="log", ylim=(SMALLEST * largest, 3 * largest))
         upper.set_ylim(*REACH)
         for panel in (lower, upper):
-            beyond = pair[~pair["resolved"]]
-            if len(beyond):
-                panel.axvspan(beyond["low"].min(), pair["high"].max(), color=COLOURS[3], alpha=0.12, linewidth=0)
+            _shade(panel, pair)
             panel.set_title(f"{int(i) + 1}-{int(j) + 1}" + (" / theory" if panel is upper else ""))
         plain_ticks(upper.xaxis)
     figure.supxlabel(r"multipole $\ell$", fontsize=10)
@@ -70,7 +67,7 @@ def tomography(table: pd.DataFrame) -> Figure:
 
 @styled
 def tomography_derivatives(table: pd.DataFrame) -> Figure:
-    """Derivatives of spectra by nuisance parameters, each source with itself and by its own parameters.
+    """Derivatives of ln C_ell by nuisance parameters, each source with itself and by its own parameters.
 
     Parameters
     ----------
@@ -79,27 +76,32 @@ def tomography_derivatives(table: pd.DataFrame) -> Figure:
     table = table[table["source_1"] == table["source_2"]]
     columns = list(dict.fromkeys(map(shared_name, table["parameter"])))
     sources = 1 + int(table["source_1"].max())
-    figure, axes = grid(1, len(columns), (3.2, 2.8))
-    for axis, column in zip(axes[0], columns, strict=True):
-        for source in range(sources):
+    figure, axes = grid(sources, len(columns), (3.0, 1.5), sharex=True)
+    for column, panels in zip(columns, axes.T, strict=True):
+        for source, axis in enumerate(panels):
             name = column if column in set(table["parameter"]) else f"{column}_{source + 1}"
             rows = table[(table["parameter"] == name) & (table["source_1"] == source)]
-            ell, colour = rows["centre"].to_numpy(), SEQUENCE(source / sources)
-            scale = ell * (ell + 1) / (2 * np.pi)
-            axis.errorbar(
-                ell,
-                scale * rows["measured"],
-                scale * rows["error"],
-                fmt="o",
-                color=colour,
-                label=f"source {source + 1}",
-            )
-            axis.plot(ell, scale * rows["theory"], "-", color=colour)
-        symmetric(axis)
-        axis.set(xscale="log", title=rf"$\theta$ = {label(column)}", xlabel=r"multipole $\ell$")
-        plain_ticks(axis.xaxis)
-    axes[0, 0].set_ylabel(r"$\ell(\ell+1)/2\pi\;\mathrm{d}C_\ell/\mathrm{d}\theta$")
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=sources)
-    note(figure, "Points: automatic derivatives of the maps. Lines: CCL on HMCode2020, seen through planes and box.")
+            axis.errorbar(rows["centre"], rows["measured"], rows["error"], fmt="o", color=MEASURED)
+            axis.plot(rows["centre"], rows["theory"], "-", color=THEORY)
+            _shade(axis, rows)
+            symmetric(axis)
+            axis.set(xscale="log")
+        panels[0].set_title(rf"$\theta$ = {label(column)}")
+        plain_ticks(panels[-1].xaxis)
+    for source, axis in enumerate(axes[:, 0]):
+        axis.set_ylabel(f"source {source + 1}")
+    figure.supxlabel(r"multipole $\ell$", fontsize=10)
+    figure.supylabel(r"$\mathrm{d}\ln C_\ell/\mathrm{d}\theta$", fontsize=10)
+    text = (
+        "Points: automatic derivatives of the maps. Lines: CCL on HMCode2020, seen through planes and box. Shaded: beyond\n"
+        "the particles' Nyquist wavenumber at half the distance. Errors: jackknife over boxes."
+    )
+    figure.text(0.01, -0.01, text, ha="left", va="top", fontsize=9)
     return figure
+
+
+def _shade(axes: Axes, table: pd.DataFrame) -> None:
+    """Where particles do not resolve what lenses the sources."""
+    beyond = table[~table["resolved"]]
+    if len(beyond):
+        axes.axvspan(beyond["low"].min(), table["high"].max(), color=COLOURS[3], alpha=0.12, linewidth=0)

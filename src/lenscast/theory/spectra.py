@@ -2,8 +2,8 @@
 
 Convention: the same parameters, distances and weights of planes as the simulations. Spectra are flat-sky and in the
 Limber approximation: as an integral along the line of sight, and as the sum over lens planes, seen through their
-windows, that the simulated maps are made of. The resolution of particles and force mesh is not in it. Pairs of sources
-run as those of `statistics.PowerSpectrum`.
+windows and the region that is measured, that the simulated maps are made of. The resolution of particles and force mesh
+is not in it. Pairs of sources run as those of `statistics.PowerSpectrum`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -21,6 +21,8 @@ from jaxtyping import Float
 from lenscast.cosmology import PARAMETER_NAMES, Cosmology, Parameters, cosmology
 from lenscast.lensing import AlignmentModel, Lightcone, Sources, Systematics, Weights, plane_weights, plane_window
 from lenscast.numerics.quadrature import gauss_legendre
+from lenscast.statistics.power_spectrum import PowerSpectrum
+from lenscast.statistics.region_window import bandpower_windows
 from lenscast.theory.matter import MatterPower, matter_power
 
 __all__ = [
@@ -28,6 +30,7 @@ __all__ = [
     "Galaxies",
     "bin_averages",
     "limber",
+    "multipoles",
     "pairs",
     "plane_power",
     "plane_sum",
@@ -37,6 +40,7 @@ __all__ = [
 
 NODES_PER_BIN = 6
 LIMBER_SPACING = 4.0  # Mpc/h: midpoints, good to 1e-4
+KNOTS = 512  # 2 % apart, spectra are linear to 1e-4
 WEIGHTS = jax.jit(plane_weights, static_argnums=(0, 3, 4))
 
 
@@ -149,31 +153,34 @@ def plane_sum(
 def spectra_table(
     parameters: Parameters,
     galaxies: Galaxies,
-    ell_edges: Sequence[float],
+    spectrum: PowerSpectrum,
     lightcone: Lightcone,
     steps: Mapping[str, float] = MappingProxyType({}),
 ) -> pd.DataFrame:
     """Convergence spectra averaged over bins of ell, one row per pair of sources and bin.
 
     Columns: source_1, source_2; low, high and ell, the mean multipole of the bin; limber and limber_windows [sr], from
-    `limber` and from `plane_sum`; dln_<parameter>, the derivative of limber_windows by each parameter with a step, over
-    its value. All include intrinsic alignments, feedback and calibration.
+    `limber` and from `plane_sum`, the latter seen through the region and its mask; dln_<parameter>, the derivative of
+    limber_windows by each parameter with a step, over its value. All include intrinsic alignments, feedback and
+    calibration.
 
     Parameters
     ----------
     parameters : cosmological parameters.
     galaxies : sources and nuisance parameters.
-    ell_edges : edges of the bins.
+    spectrum : statistic that measures the maps.
     lightcone : planes.
     steps : of central differences by parameter.
     """
-    tabulate = jax.jit(cosmology)
-    nodes = gauss_legendre(np.asarray(ell_edges, float), NODES_PER_BIN).nodes.ravel()
+    tabulate, ell_edges = jax.jit(cosmology), spectrum.ell_edges
+    nodes = gauss_legendre(np.asarray(ell_edges), NODES_PER_BIN).nodes.ravel()
+    ell = multipoles(spectrum)
+    windows = bandpower_windows(ell, spectrum.region, ell_edges, spectrum.weights)
 
     def seen(p: Parameters, seen_galaxies: Galaxies, power: MatterPower) -> Float[np.ndarray, "pair ell"]:
         cosmos = tabulate(p)
         weights = _shear(seen_galaxies, cosmos, lightcone)
-        return bin_averages(plane_sum(plane_power(nodes, cosmos, power, lightcone), weights), ell_edges)
+        return plane_sum(plane_power(ell, cosmos, power, lightcone), weights) @ windows.T
 
     def slope(name: str, step: float) -> Float[np.ndarray, "pair ell"]:
         sides = [_moved(parameters, galaxies, name, sign * step) for sign in (1, -1)]
@@ -206,6 +213,11 @@ def bin_averages(values: Float[np.ndarray, "pair node"], ell_edges: Sequence[flo
     weight = nodes.weights * nodes.nodes
     by_bin = values.reshape(len(values), *weight.shape)
     return (by_bin * weight).sum(axis=-1) / weight.sum(axis=-1)
+
+
+def multipoles(spectrum: PowerSpectrum) -> Float[np.ndarray, " ell"]:
+    """Where a spectrum is tabulated to be seen through `bandpower_windows`: all that pixels resolve in the region."""
+    return np.geomspace(1.0, np.sqrt(2) * np.pi / spectrum.region.pixel_radian, KNOTS)
 
 
 def pairs(sources: int) -> list[tuple[int, int]]:
