@@ -18,6 +18,7 @@ from lenscast.theory import Components, Galaxies, limber, pairs
 
 PARAMETERS = {"Omega_c": 0.2589, "Omega_b": 0.0486, "h": 0.6774, "n_s": 0.9667, "sigma8": 0.8159, "w0": -1.0, "wa": 0.0}
 EDGES = [150.0, 400.0, 900.0]
+LIMIT = np.array([500.0, 1000.0])  # multipole that is resolved, by source
 SOURCES = tabulated(np.array([[0.1, 0.3, 0.5, 0.8]]), np.array([[0.0, 3.0, 1.0, 0.0], [0.0, 0.2, 1.0, 0.0]]))
 GALAXIES = Galaxies(SOURCES, Systematics.from_values({"A_IA": 1.0}, 2), AlignmentModel(0.01388, 0.62))
 
@@ -103,7 +104,7 @@ def test_comparison_has_ratios_with_errors_over_boxes_and_the_limit_of_the_neare
     box, theory = np.repeat([1, 2, 3], 2), []
     for name in ("GG", "GI", "II"):
         theory.append(bins()[["source_1", "source_2", "low"]].assign(component=name, ccl=2.0, theory=1.6))
-    table = validation.compared(measured, box, bins(), pd.concat(theory), np.array([500.0, 1000.0]))
+    table = validation.compared(measured, box, bins(), pd.concat(theory), LIMIT)
     boxes = measured.reshape(3, 2, 3, 6).mean(axis=1)
     np.testing.assert_allclose(table["ratio"], boxes.mean(axis=0).ravel() / 1.6)
     np.testing.assert_allclose(table["ratio_error"], boxes.std(axis=0, ddof=1).ravel() / 3**0.5 / 1.6)
@@ -116,9 +117,7 @@ def test_comparison_of_derivatives_takes_the_named_rows():
     jacobian, signal = rng.normal(size=(4, 3, 8)), np.tile(rng.uniform(1, 2, 8), (4, 1))
     more = pd.concat([bins(), bins().iloc[:2].assign(statistic="peaks")], ignore_index=True)
     theory = bins()[["source_1", "source_2", "low"]].assign(parameter="m_1", theory=0.5)
-    table = validation.compared_derivatives(
-        jacobian, signal, ["h", "A_IA", "m_1"], more, theory, np.array([500.0, 1000.0])
-    )
+    table = validation.compared_derivatives(jacobian, signal, ["h", "A_IA", "m_1"], more, theory, LIMIT)
     np.testing.assert_allclose(table["measured"], jacobian[:, 2, :6].mean(axis=0) / signal[0, :6])
     np.testing.assert_allclose(table["error"], jacobian[:, 2, :6].std(axis=0, ddof=1) / 2 / signal[0, :6])
     assert np.all(table["theory"] == 0.5)
@@ -130,7 +129,7 @@ def test_derivatives_of_the_logarithm_do_not_see_what_is_not_resolved():
     jacobian, signal, lost = rng.normal(size=(4, 1, 6)), rng.uniform(1, 2, (4, 6)), rng.uniform(0.5, 1, 6)
     theory = bins()[["source_1", "source_2", "low"]].assign(parameter="A_IA", theory=0.5)
     whole, seen = (
-        validation.compared_derivatives(by * jacobian, by * signal, ["A_IA"], bins(), theory, np.zeros(2))
+        validation.compared_derivatives(by * jacobian, by * signal, ["A_IA"], bins(), theory, LIMIT)
         for by in (1.0, lost)
     )
     pd.testing.assert_frame_equal(whole, seen)

@@ -239,7 +239,7 @@ def compared_derivatives(
     """Automatic derivatives of ln C_ell by nuisance parameters beside theory's, one row per parameter, pair and bin.
 
     Columns: those of `theory_derivatives`; high and centre of the bin; measured and its error by jackknife over boxes;
-    resolved, as of `compared`. What is not resolved is missing in derivative and spectrum, but not from all planes alike.
+    resolved, as of `compared`. What is not resolved is missing in both, but from the nearest planes most.
 
     Parameters
     ----------

@@ -93,8 +93,8 @@ def tomography_derivatives(table: pd.DataFrame) -> Figure:
     figure.supxlabel(r"multipole $\ell$", fontsize=10)
     figure.supylabel(r"$\mathrm{d}\ln C_\ell/\mathrm{d}\theta$", fontsize=10)
     text = (
-        "Points: automatic derivatives of the maps. Lines: CCL on HMCode2020, seen through planes and box. Shaded: beyond\n"
-        "the particles' Nyquist wavenumber at half the distance. Errors: jackknife over boxes."
+        "Points: automatic derivatives of the maps. Lines: CCL on HMCode2020, seen through planes and box. Shaded: "
+        "beyond\nthe particles' Nyquist wavenumber at half the distance. Errors: jackknife over boxes."
     )
     figure.text(0.01, -0.01, text, ha="left", va="top", fontsize=9)
     return figure
