@@ -62,15 +62,21 @@ class Worker:
     """A process that holds a program, compiled and run once."""
 
     def __init__(
-        self, subject: Subject, work: Workload, cores: int, environment: Mapping[str, str] | None = None
+        self,
+        subject: Subject,
+        work: Workload,
+        cores: int,
+        device: str = "cpu",
+        environment: Mapping[str, str] | None = None,
+        first_core: int = 0,
     ) -> None:
-        arguments = [subject.code, subject.program, str(cores), json.dumps(asdict(work))]
+        arguments = [subject.code, subject.program, str(first_core), str(cores), json.dumps(asdict(work))]
         self.process = subprocess.Popen(
             [str(python_of(subject.code)), str(HERE / "worker.py"), *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={**os.environ, "JAX_PLATFORMS": "cpu", "JAX_ENABLE_COMPILATION_CACHE": "0", **(environment or {})},
+            env={**os.environ, "JAX_PLATFORMS": device, "JAX_ENABLE_COMPILATION_CACHE": "0", **(environment or {})},
         )
         self.timing = Timing(subject, **self._reply())
 
@@ -80,21 +86,25 @@ class Worker:
             raise RuntimeError(f"the process of {self.process.args[2:4]} ended, code {self.process.wait()}")
         return json.loads(line)
 
-    def _ask(self, request: str) -> dict[str, Any]:
+    def _ask(self, request: str) -> None:
         self.process.stdin.write(request + "\n")
         self.process.stdin.flush()
-        return self._reply()
 
-    def measure(self, seconds: float) -> None:
-        """Add one value to the timing."""
-        reply = self._ask(f"measure {seconds}")
+    def begin(self, seconds: float) -> None:
+        """Ask for one value of the timing."""
+        self._ask(f"measure {seconds}")
+
+    def finish(self) -> None:
+        """Wait for it."""
+        reply = self._reply()
         self.timing.cpu.append(reply["cpu"])
         self.timing.wall.append(reply["wall"])
         self.timing.peak_memory = reply["peak"]
 
     def save(self, path: Path) -> None:
-        """Keep the first array of the result."""
+        """Keep the arrays of the result, as arr_0 and so on."""
         self._ask(f"save {path}")
+        self._reply()
 
     def __enter__(self) -> "Worker":
         return self
@@ -108,4 +118,12 @@ def take_turns(workers: Sequence[Worker], rounds: int, seconds: float) -> None:
     """Measure each worker once a round, and begin each round with another one."""
     for start in range(rounds):
         for i in range(len(workers)):
-            workers[(start + i) % len(workers)].measure(seconds)
+            together([workers[(start + i) % len(workers)]], seconds)
+
+
+def together(workers: Sequence[Worker], seconds: float) -> None:
+    """Measure workers at the same time."""
+    for worker in workers:
+        worker.begin(seconds)
+    for worker in workers:
+        worker.finish()

@@ -1,4 +1,4 @@
-"""The tables: CSV for programs, Markdown for people."""
+"""Tables as files: CSV for programs, Markdown for people."""
 
 import os
 import platform
@@ -7,44 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from tables import Options, Table
 
-NBODY_COLUMNS = {
-    "particles": "particles",
-    "cores": "cores",
-    "code": "code",
-    "program": "program",
-    "forces": "forces",
-    "cpu": "CPU [s]",
-    "cpu_ratio": "CPU / lenscast",
-    "wall_ratio": "wall / lenscast",
-    "compilation": "compilation [s]",
-    "peak_memory": "peak memory [MB]",
-    "power": "P / P(lenscast) - 1",
-    "correlation": "correlation",
-}
-TANGENT_COLUMNS = {
-    "cores": "cores",
-    "program": "program",
-    "cpu": "CPU [s]",
-    "cpu_ratio": "CPU / without tangents",
-    "wall_ratio": "wall / without tangents",
-    "compilation": "compilation [s]",
-    "compilation_cpu": "its CPU [s]",
-    "cached": "from the cache [s]",
-    "cached_cpu": "its CPU [s]",
-    "peak_memory": "peak memory [MB]",
-}
-PAIR_COLUMNS = {
-    "particles": "particles",
-    "cores": "cores",
-    "program": "program",
-    "cpu": "CPU [s]",
-    "cpu_ratio": "CPU / plain",
-    "wall_ratio": "wall / plain",
-    "compilation": "compilation [s]",
-    "peak_memory": "peak memory [MB]",
-    "plain_peak_memory": "peak memory, plain [MB]",
-}
 BAR_COLUMNS = {"claim": "claim", "bar": "bar", "cores": "cores", "measured": "measured", "met": "met"}
 
 
@@ -64,43 +28,24 @@ def load() -> str:
 
 
 def write(
-    document: Path,
-    tables: Mapping[str, Sequence[Mapping[str, Any]]],
-    versions: Mapping[str, str],
-    notes: Sequence[str],
+    folder: Path, name: str, table: Table, rows: Sequence[Mapping[str, Any]], notes: Sequence[str], options: Options
 ) -> str:
-    """Write all tables that have rows as Markdown and each but the bars as CSV beside it; return the text."""
-    document.parent.mkdir(parents=True, exist_ok=True)
-    columns = {
-        "nbody": NBODY_COLUMNS,
-        "tangents": TANGENT_COLUMNS,
-        "corrections": PAIR_COLUMNS,
-        "adjoints": PAIR_COLUMNS,
-        "systematics": PAIR_COLUMNS,
-        "bars": BAR_COLUMNS,
-    }
-    titles = {
-        "nbody": "N-body: 2LPT and 10 steps from a = 0.1, one particle per mesh cell, to the density today",
-        "tangents": "Derivatives with respect to 6 parameters, 64^3 particles",
-        "corrections": "Corrections of small scales: the same N-body with and without (plain)",
-        "adjoints": "Gradient of the training loss by the weights, beside the loss (plain), 64^3 particles",
-        "systematics": "Maps of five tomographic bins with tangents, beside those with fewer (plain), 64^3 particles",
-        "bars": "Bars",
-    }
-    text = ["# Speed", "", *[f"- {note}" for note in notes], f"- Versions: {_listed(versions)}.", ""]
-    for name, rows in tables.items():
-        if not rows:
-            continue
-        if name != "bars":
-            pd.DataFrame(rows).to_csv(document.with_name(f"{name}.csv"), index=False, float_format="%.6g")
-        shown = columns[name]
-        text += [f"## {titles[name]}", "", _markdown([list(shown.values())] + [_cells(row, shown) for row in rows]), ""]
+    """Write a table as Markdown, with notes and the bars that it bears on, and as CSV; return the text."""
+    folder.mkdir(parents=True, exist_ok=True)
+    versions = {package: number for row in rows for package, number in row["versions"].items()}
+    values = [{key: value for key, value in row.items() if key != "versions"} for row in rows]
+    pd.DataFrame(values).to_csv(folder / f"{name}.csv", index=False, float_format="%.6g")
+    about = [*notes, *[f"{code} was not measured: {reason}" for code, reason in options.missing.items()]]
+    text = [f"# {table.title}", "", *[f"- {note}." for note in about]]
+    text += [f"- Versions: {', '.join(f'{package} {number}' for package, number in versions.items())}."] * bool(
+        versions
+    )
+    text += ["", _markdown(table.columns, rows), ""]
+    if claims := list(table.bars(rows)):
+        text += ["Bars:", "", _markdown(BAR_COLUMNS, claims), ""]
+    document = folder / f"{name}.md"
     document.write_text("\n".join(text))
     return document.read_text()
-
-
-def _listed(versions: Mapping[str, str]) -> str:
-    return ", ".join(f"{name} {number}" for name, number in versions.items())
 
 
 def _cells(row: Mapping[str, Any], columns: Mapping[str, str]) -> list[str]:
@@ -119,7 +64,6 @@ def _cells(row: Mapping[str, Any], columns: Mapping[str, str]) -> list[str]:
     return cells
 
 
-def _markdown(rows: Sequence[Sequence[str]]) -> str:
-    head, *body = rows
-    lines = [head, ["---"] * len(head), *body]
+def _markdown(columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> str:
+    lines = [list(columns.values()), ["---"] * len(columns), *[_cells(row, columns) for row in rows]]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -1,6 +1,6 @@
 """A process that holds one program of one code and runs it on request: JSON lines on standard input and output.
 
-    python worker.py CODE PROGRAM CORES WORKLOAD
+    python worker.py CODE PROGRAM FIRST_CORE CORES WORKLOAD
 
 It prints what it is ready to run. Then `measure SECONDS` runs it for about that long, and `save FILE` keeps the
 result of one run.
@@ -15,13 +15,13 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import Any
 
-DISTRIBUTIONS = {"lenscast": "lenscast", "pmwd": "pmwd", "pmpp": "pmpp", "jaxpm": "JaxPM"}
+DISTRIBUTIONS = {"lenscast": "lenscast", "pmwd": "pmwd", "pmpp": "pmpp", "jaxpm": "JaxPM", "compiled": "scipy"}
 
 
-def keep_to(cores: int) -> None:
-    """Run on the first of the cores that this process may use; to be called before XLA starts its threads."""
+def keep_to(first: int, cores: int) -> None:
+    """Run on some of the cores that this process may use; to be called before XLA starts its threads."""
     if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[first : first + cores])
     os.environ["NPROC"] = str(cores)
 
 
@@ -47,15 +47,15 @@ def peak_memory() -> float:
 def main() -> None:
     replies = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # what the code prints is no reply
-    code, name, cores, work = sys.argv[1], sys.argv[2], int(sys.argv[3]), json.loads(sys.argv[4])
-    keep_to(cores)
+    code, name, first, cores, work = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), sys.argv[5]
+    keep_to(first, cores)
     import jax
     import numpy as np
     from workload import Workload
 
-    program = import_module(f"codes.{code}").PROGRAMS[name](Workload(**work))
+    program = import_module(f"codes.{code}").PROGRAMS[name](Workload(**json.loads(work)))
     first = measure(program.run, 0)
-    versions = {code: version(DISTRIBUTIONS[code]), "jax": version("jax"), "jaxlib": version("jaxlib")}
+    versions = {name: version(name) for name in (DISTRIBUTIONS[code], "jax", "jaxlib")}
     ready = {"first": first, "versions": versions, "forces": program.forces, "tolerance": program.power_tolerance}
     print(json.dumps(ready), file=replies)
     for line in sys.stdin:
@@ -63,7 +63,7 @@ def main() -> None:
         if request == "measure":
             reply = measure(program.run, float(argument))
         else:
-            np.save(argument.strip(), np.asarray(jax.tree.leaves(program.run())[0]))
+            np.savez(argument.strip(), *map(np.asarray, jax.tree.leaves(program.run())))
             reply = {}
         print(json.dumps(reply), file=replies)
 

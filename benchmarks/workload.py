@@ -12,11 +12,13 @@ class Workload:
     Attributes
     ----------
     particles : per side, as many as mesh points.
-    field : path of the linear overdensity today on the lattice, the same for all codes (.npy, float32).
+    field : path of the linear overdensity today on the lattice, the same for all codes (.npz, float32).
+    positions : path of the particles that it makes today [Mpc/h], for kernels that care where these are.
     """
 
     particles: int
     field: str
+    positions: str = ""
     a_start: float = 0.1
     steps: int = 10
     spacing: float = 2.0  # of particles and of mesh points [Mpc/h]
@@ -37,6 +39,11 @@ COSMOLOGY = {
     "w0": -1.0,
     "wa": 0.0,
 }
+
+
+def mean_square(density: Any) -> Any:
+    """A number that depends on all of a density, the same for all codes: what their reverse mode differentiates."""
+    return ((density / density.mean()) ** 2).mean()
 
 
 class Program(NamedTuple):

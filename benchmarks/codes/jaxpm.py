@@ -6,6 +6,9 @@ without the solver, cheaper.
 """
 
 import warnings
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
 
 import diffrax
 import jax
@@ -18,7 +21,7 @@ with warnings.catch_warnings():
 from jaxpm.growth import E, Gf, dGfa, growth_factor
 from jaxpm.painting import cic_paint, cic_paint_dx
 from jaxpm.pm import lpt, make_diffrax_ode, pm_forces
-from workload import COSMOLOGY, Program, Workload
+from workload import COSMOLOGY, Program, Workload, mean_square
 
 
 def _factors(cosmology, work: Workload) -> jax.Array:
@@ -36,13 +39,20 @@ def _cosmology() -> jax_cosmo.Cosmology:
     return jax_cosmo.Cosmology(**COSMOLOGY, Omega_k=0.0)
 
 
-def as_documented(work: Workload) -> Program:
+class Simulation(NamedTuple):
+    """Density today of a linear field."""
+
+    density: Callable[[jax.Array], jax.Array]
+    field: jax.Array
+
+
+def _leapfrog(work: Workload) -> Simulation:
     """As in its notebook on solvers: displacements from the lattice, integrated by diffrax."""
     shape = (work.particles,) * 3
     width = (1 - work.a_start) / work.steps
+    cosmology = _cosmology()
 
-    @jax.jit
-    def run(field, cosmology):
+    def density(field):
         dx, p, _ = lpt(cosmology, field, a=work.a_start, order=2)
         final = diffrax.diffeqsolve(
             diffrax.ODETerm(make_diffrax_ode(shape, paint_absolute_pos=False)),
@@ -55,15 +65,13 @@ def as_documented(work: Workload) -> Program:
             saveat=diffrax.SaveAt(t1=True),
             stepsize_controller=diffrax.ConstantStepSize(),
         )
-        return cic_paint_dx(final.ys[0, 0]), final.stats["num_steps"]
+        return cic_paint_dx(final.ys[0, 0])
 
-    field, cosmology = jnp.asarray(np.load(work.field)), _cosmology()
-    assert run(field, cosmology)[1] == work.steps
-    run.clear_cache()
-    return Program(lambda: run(field, cosmology), forces=work.steps, power_tolerance=0.2)
+    return Simulation(density, jnp.asarray(np.load(work.field)["arr_0"]))
 
 
-def _fastpm(work: Workload, absolute: bool) -> Program:
+def _fastpm(work: Workload, absolute: bool) -> Simulation:
+    """Its forces in FastPM steps, of particles as displacements from the lattice or as positions."""
     shape = (work.particles,) * 3
     cosmology = _cosmology()
     factors = _factors(cosmology, work)  # and its tables, which it keeps
@@ -76,28 +84,35 @@ def _fastpm(work: Workload, absolute: bool) -> Program:
         p = p + factor[1] * pm_forces(x, mesh_shape=shape, paint_absolute_pos=absolute)
         return (x + factor[2] * p, p), None
 
-    @jax.jit
-    def run(field):
+    def density(field):
         dx, p, _ = lpt(cosmology, field, lattice, a=work.a_start, order=2)
         (x, _), _ = jax.lax.scan(step, (lattice + dx if absolute else dx, p), factors)
         return cic_paint(jnp.zeros(shape), x) if absolute else cic_paint_dx(x)
 
-    field = jnp.asarray(np.load(work.field))
-    return Program(lambda: run(field), forces=work.steps)
+    return Simulation(density, jnp.asarray(np.load(work.field)["arr_0"]))
 
 
-def displacements(work: Workload) -> Program:
-    """Particles as displacements from the lattice, FastPM steps."""
-    return _fastpm(work, absolute=False)
+SIMULATIONS = {
+    "": _leapfrog,
+    ", FastPM steps": partial(_fastpm, absolute=False),
+    ", FastPM steps, positions": partial(_fastpm, absolute=True),
+}
 
 
-def positions(work: Workload) -> Program:
-    """Particles as positions, FastPM steps."""
-    return _fastpm(work, absolute=True)
+def simulate(work: Workload, steps: str) -> Program:
+    density, field = SIMULATIONS[steps](work)
+    return Program(partial(jax.jit(density), field), forces=work.steps, power_tolerance=0.03 if steps else 0.2)
+
+
+def field_gradient(work: Workload, steps: str) -> Program:
+    """Gradient of the mean squared density today by the linear field."""
+    density, field = SIMULATIONS[steps](work)
+    run = jax.jit(jax.grad(lambda field: mean_square(density(field))))
+    return Program(partial(run, field), forces=work.steps)
 
 
 PROGRAMS = {
-    "N-body": as_documented,
-    "N-body, FastPM steps": displacements,
-    "N-body, FastPM steps, positions": positions,
+    f"{what}{steps}": partial(program, steps=steps)
+    for what, program in (("N-body", simulate), ("gradient by the field", field_gradient))
+    for steps in SIMULATIONS
 }

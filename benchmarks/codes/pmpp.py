@@ -8,12 +8,13 @@ from pmpp.core import Configuration
 from pmpp.cosmology import Cosmology, boltzmann, growth
 from pmpp.initial_conditions import lpt
 from pmpp.nbody import nbody
-from workload import COSMOLOGY, Program, Workload
+from workload import COSMOLOGY, Program, Workload, mean_square
 
 jax.config.update("jax_enable_x64", True)  # for its cosmology; meshes and particles are float32
 
 
-def simulate(work: Workload) -> Program:
+def _prepare(work: Workload):
+    """Configuration, and cosmology with its tables."""
     config = Configuration(
         work.spacing,
         (work.particles,) * 3,
@@ -25,10 +26,14 @@ def simulate(work: Workload) -> Program:
     assert tuple(config.mesh_shape) == tuple(config.ptcl_grid_shape)
     Omega_m = COSMOLOGY["Omega_c"] + COSMOLOGY["Omega_b"]
     cosmology = Cosmology(config, 2.0, COSMOLOGY["n_s"], Omega_m, COSMOLOGY["Omega_b"], COSMOLOGY["h"])
-    cosmology = boltzmann(cosmology, config)
+    return config, boltzmann(cosmology, config)
+
+
+def simulate(work: Workload) -> Program:
+    config, cosmology = _prepare(work)
     # its growth is normalised early, its modes carry a volume
     factor = config.ptcl_cell_vol / growth(1.0, cosmology, config)
-    modes = (jnp.fft.rfftn(np.load(work.field)) * factor).astype(jnp.complex64)
+    modes = (jnp.fft.rfftn(np.load(work.field)["arr_0"]) * factor).astype(jnp.complex64)
 
     @jax.jit
     def run(modes, cosmology):
@@ -37,4 +42,21 @@ def simulate(work: Workload) -> Program:
     return Program(lambda: run(modes, cosmology), forces=work.steps + 1)
 
 
-PROGRAMS = {"N-body": simulate}
+def field_gradient(work: Workload) -> Program:
+    """Gradient of the mean squared density today by the linear field."""
+    config, cosmology = _prepare(work)
+    factor = config.ptcl_cell_vol / growth(1.0, cosmology, config)
+
+    @jax.jit
+    def run(field, cosmology):
+        def value(field):
+            modes = (jnp.fft.rfftn(field) * factor).astype(jnp.complex64)
+            return mean_square(scatter(nbody(lpt(modes, cosmology, config), cosmology, config), config))
+
+        return jax.grad(value)(field)
+
+    field = jnp.asarray(np.load(work.field)["arr_0"])
+    return Program(lambda: run(field, cosmology), forces=work.steps + 1)
+
+
+PROGRAMS = {"N-body": simulate, "gradient by the field": field_gradient}

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from pmwd import Configuration, Cosmology, boltzmann, growth, lpt, nbody, scatter
-from workload import COSMOLOGY, Program, Workload
+from workload import COSMOLOGY, Program, Workload, mean_square
 
 
 def _prepare(work: Workload):
@@ -22,7 +22,7 @@ def _prepare(work: Workload):
     cosmology = boltzmann(cosmology, config)
     # its growth is normalised early, its modes carry a volume
     factor = config.ptcl_cell_vol / growth(1.0, cosmology, config)
-    modes = (jnp.fft.rfftn(np.load(work.field)) * factor).astype(jnp.complex64)
+    modes = (jnp.fft.rfftn(np.load(work.field)["arr_0"]) * factor).astype(jnp.complex64)
     return config, cosmology, modes
 
 
@@ -52,4 +52,27 @@ def one_program(work: Workload) -> Program:
     return Program(lambda: simulate(modes, cosmology), forces=work.steps + 1)
 
 
-PROGRAMS = {"N-body": as_documented, "N-body, one program": one_program}
+def field_gradient(work: Workload) -> Program:
+    """Gradient of the mean squared density today by the linear field, compiled as one, by its own adjoint."""
+    config, cosmology, _ = _prepare(work)
+    factor = config.ptcl_cell_vol / growth(1.0, cosmology, config)
+
+    @jax.jit
+    def run(field, cosmology):
+        def value(field):
+            modes = (jnp.fft.rfftn(field) * factor).astype(jnp.complex64)
+            particles, observables = lpt(modes, cosmology, config)
+            particles, _ = nbody(particles, observables, cosmology, config)
+            return mean_square(scatter(particles, config))
+
+        return jax.grad(value)(field)
+
+    field = jnp.asarray(np.load(work.field)["arr_0"])
+    return Program(lambda: run(field, cosmology), forces=work.steps + 1)
+
+
+PROGRAMS = {
+    "N-body": as_documented,
+    "N-body, one program": one_program,
+    "gradient by the field": field_gradient,
+}
