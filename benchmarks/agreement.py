@@ -1,4 +1,4 @@
-"""Whether two codes did the same work: their densities of today, mode by mode."""
+"""Whether two codes did the same work: their overdensities of today, or gradients by the field, mode by mode."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ CORRELATION = 0.995
 
 
 class Agreement(NamedTuple):
-    """How a density compares with a reference of the same initial field, at k < LOW_K.
+    """How a field compares with a reference that was made of the same initial field, at k < LOW_K.
 
     Attributes
     ----------
@@ -25,18 +25,18 @@ class Agreement(NamedTuple):
         return abs(self.power) < power_tolerance and self.correlation > CORRELATION
 
 
-def agreement(density: np.ndarray, reference: np.ndarray, box_size: float) -> Agreement:
-    """Compare two densities on one mesh.
+def agreement(field: np.ndarray, reference: np.ndarray, box_size: float) -> Agreement:
+    """Compare two fields on one mesh.
 
     Raises
     ------
     ValueError
         If the meshes differ.
     """
-    if density.shape != reference.shape:
-        raise ValueError(f"the densities lie on meshes of {density.shape} and {reference.shape}")
-    a, b = (np.fft.rfftn(x / x.mean(dtype=float)) for x in (density, reference))
-    bins, inside = _shells(density.shape[0], box_size)
+    if field.shape != reference.shape:
+        raise ValueError(f"the fields lie on meshes of {field.shape} and {reference.shape}")
+    a, b = (np.fft.rfftn(x) for x in (field, reference))
+    bins, inside = _shells(field.shape[0], box_size)
 
     def binned(values: np.ndarray) -> np.ndarray:
         return np.bincount(bins[inside], weights=values.real[inside])[1:]

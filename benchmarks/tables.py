@@ -164,30 +164,33 @@ def pairs(of: Mapping[Subject, Subject], title: str, bar: Mapping[str, Bar], siz
     return Table(title, columns, rows, bars)
 
 
-def peers(programs: Sequence[Subject], title: str, faster: Mapping[int, Mapping[Subject, float]], same: str) -> Table:
+def peers(
+    programs: Sequence[Subject], title: str, faster: Mapping[int, Mapping[Subject, float]], results: str
+) -> Table:
     """Programs of several codes that do the same work, relative to the first one; bars by size and program.
 
-    `same` says what the agreement of the results means.
+    Results are densities, which have to agree, or gradients.
     """
 
-    def rows(options: Options) -> list[dict[str, Any]]:
-        made = []
+    def measure(options: Options) -> list[dict[str, Any]]:
+        rows = []
         for size in options.sizes:
             subjects = options.present(programs)
             with workers(subjects, size, options) as processes, tempfile.TemporaryDirectory() as folder:
                 take_turns(processes, options.rounds, options.seconds)
-                results = []
+                fields = []
                 for number, worker in enumerate(processes):
                     worker.save(Path(folder, f"{number}.npz"))
                     with np.load(Path(folder, f"{number}.npz")) as file:
-                        results.append(file["arr_0"])
+                        made = file["arr_0"]
+                    fields.append(made / made.mean(dtype=float) if results == "densities" else made)
             timings = [worker.timing for worker in processes]
-            for timing, result in zip(timings, results, strict=True):
+            for timing, each in zip(timings, fields, strict=True):
                 beside = subjects.index(REFERENCE.get(timing.subject, programs[0]))
-                agreed = agreement(result, results[beside], Workload(size, "").box_size)
+                agreed = agreement(each, fields[beside], Workload(size, "").box_size)
                 row = measured(timing, timings[beside], size, options) | agreed._asdict()
-                made.append(row | {"agrees": agreed.holds(timing.tolerance)})
-        return made
+                rows.append(row | {"agrees": results != "densities" or agreed.holds(timing.tolerance)})
+        return rows
 
     def bars(rows: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
         for row in rows:
@@ -207,10 +210,10 @@ def peers(programs: Sequence[Subject], title: str, faster: Mapping[int, Mapping[
         "wall_ratio": "wall / lenscast",
         "compilation": "compilation [s]",
         "peak_memory": "peak memory [MB]",
-        "power": f"P / P(lenscast) - 1{same}",
-        "correlation": f"correlation{same}",
+        "power": f"P / P(lenscast) - 1 of {results}",
+        "correlation": f"correlation of {results}",
     }
-    return Table(title, columns, rows, bars)
+    return Table(title, columns, measure, bars)
 
 
 NBODY, FOUR_POINT = own("N-body"), own("N-body, 4-point gradient")
@@ -370,7 +373,7 @@ TABLES: dict[str, Table] = {
             SIZE: dict(zip(DOCUMENTED.values(), (4.0, 6.5, 12.0), strict=True)),
             LARGE: dict(zip(DOCUMENTED.values(), (3.0, 4.5, 8.5), strict=True)),
         },
-        "",
+        "densities",
     ),
     "gradients": peers(
         [
@@ -380,7 +383,7 @@ TABLES: dict[str, Table] = {
         ],
         "Reverse mode: the gradient of the mean squared density of the same N-body by its linear field",
         {SIZE: {Subject("pmwd", GRADIENT.program): 1.7, Subject("jaxpm", GRADIENT.program): 5.0}},
-        " of the gradients",
+        "gradients",
     ),
     "steps": pairs(
         {own(f"{GRADIENT.program}, {steps} steps"): GRADIENT for steps in (5, 20, 40)},

@@ -15,8 +15,11 @@ import numpy as np
 from workload import COSMOLOGY, Program, Workload, mean_square
 
 if os.environ.get("LENSCAST_BENCHMARK_DOUBLE"):  # the same draws in double precision, before the package is imported
-    normal = jax.random.normal
-    jax.random.normal = lambda key, shape, dtype=None: normal(key, shape, "float32").astype("float64")
+
+    def of_single(draw):
+        return lambda key, shape, dtype=None, *limits: draw(key, shape, "float32", *limits).astype("float64")
+
+    jax.random.normal, jax.random.uniform = map(of_single, (jax.random.normal, jax.random.uniform))
     jnp.float32, jnp.complex64 = jnp.float64, jnp.complex128
 
 from lenscast.config import read_config
