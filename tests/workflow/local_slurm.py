@@ -25,9 +25,7 @@ SlurmctldPort={ports[0]}
 SlurmdPort={ports[1]}
 CommunicationParameters=NoCtldInAddrAny,NoInAddrAny
 SlurmUser=root
-AuthType=auth/munge
 AuthInfo=socket={folder}/munge.socket
-CredType=cred/munge
 StateSaveLocation={folder}/state
 SlurmdSpoolDir={folder}/spool
 SlurmctldPidFile={folder}/slurmctld.pid
@@ -36,10 +34,7 @@ SlurmctldLogFile={folder}/slurmctld.log
 SlurmdLogFile={folder}/slurmd.log
 # without cgroups
 ProctrackType=proctrack/linuxproc
-TaskPlugin=task/none
-# without an accounting database: squeue knows finished jobs for an hour
-JobAcctGatherType=jobacct_gather/none
-AccountingStorageType=accounting_storage/none
+# without accounting: squeue knows finished jobs for an hour
 MinJobAge=3600
 SchedulerParameters=sched_interval=1,batch_sched_delay=0
 SelectType=select/cons_tres

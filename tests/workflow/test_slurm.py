@@ -141,3 +141,16 @@ def test_what_simulates_has_a_gpu_and_light_rules_are_no_jobs(submitted: Path, s
     assert group["TimeLimit"] == "08:00:00"  # two batches of four hours, one after the other
     rules = ("simulate", "differentiate", "measure", "measure_derivatives")
     assert len(jobs(slurm)) == sum(len(of(rule, slurm)) for rule in rules)
+
+
+def test_profiles_give_a_gpu_to_the_same_rules_and_to_nothing_else(tmp_path: Path) -> None:
+    files = (ROOT / f"profiles/{name}/profile.yaml" for name in ("slurm", "local-gpu"))
+    slurm, local = (yaml.safe_load(file.read_text()) for file in files)
+    given = {rule: resources["gpu"] for rule, resources in slurm["set-resources"].items()}
+    assert given == {rule: resources["gpu"] for rule, resources in local["set-resources"].items()}
+    assert set(given.values()) == {local["resources"]["gpu"]} == {1}
+    planned = run(campaign(tmp_path), "--dry-run", "--workflow-profile", str(ROOT / "profiles/local-gpu"))
+    jobs = re.findall(r"^(?:local)?rule (\w+):\n((?:    .*\n)*)", planned, re.MULTILINE)
+    with_gpu = {rule for rule, text in jobs if "gpu=1" in text}
+    assert with_gpu == {rule for rule, _ in jobs} & given.keys() > {"simulate", "differentiate"}
+    assert set(given) | set(slurm["set-threads"]) <= set(run(tmp_path, "--list-rules").split())
