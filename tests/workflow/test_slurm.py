@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,19 @@ def of(rule: str, slurm: dict[str, str]) -> list[dict[str, str]]:
     return [job for job in jobs(slurm) if re.match(rf"rule_(?:{rule}_)?{rule}(?:_wildcards|$)", job["Comment"])]
 
 
+@contextmanager
+def begun(words: list[str], env: dict[str, str], log: Path) -> Iterator[subprocess.Popen[str]]:
+    """A process that is killed, with its children, if it has not ended."""
+    with log.open("w") as stream:
+        process = subprocess.Popen(words, stdout=stream, stderr=stream, text=True, env=env, start_new_session=True)
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
 def wait_for(condition: Callable[[], Any], process: subprocess.Popen[str], log: Path) -> Any:
     deadline = time.monotonic() + 600
     while not (found := condition()):
@@ -90,7 +104,7 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def submitted(local: Path, slurm: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def submitted(slurm: dict[str, str], local: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The campaign with Slurm, its parent killed, begun again, and then a running job cancelled."""
     directory = campaign(tmp_path_factory.mktemp("submitted"))
     words = command(directory, *TABLES, *PROFILE, *GROUPS)
@@ -99,24 +113,20 @@ def submitted(local: Path, slurm: dict[str, str], tmp_path_factory: pytest.TempP
     def running(rule: str) -> list[str]:
         return [job["JobId"] for job in of(rule, slurm) if job["JobState"] == "RUNNING"]
 
-    with log.open("w") as stream:
-        process = subprocess.Popen(words, stdout=stream, stderr=stream, env=slurm, start_new_session=True)
-    wait_for(lambda: running("simulate") and running("differentiate"), process, log)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    with begun(words, slurm, log) as process:
+        wait_for(lambda: running("simulate") and running("differentiate"), process, log)
     (name,) = re.findall(r"SLURM run ID: (lenscast_\S+)", log.read_text())
     subprocess.run(["scancel", f"--name={name}"], check=True, env=slurm)
     run(directory, "--unlock", env=slurm)
 
-    with log.open("w") as stream:
-        process = subprocess.Popen(words, stdout=stream, stderr=stream, env=slurm, start_new_session=True)
-    (lost,) = wait_for(lambda: running("differentiate"), process, log)
-    subprocess.run(["scancel", lost], check=True, env=slurm)
-    assert process.wait(timeout=600) == 0, log.read_text()
+    with begun(words, slurm, log) as process:
+        (lost,) = wait_for(lambda: running("differentiate"), process, log)
+        subprocess.run(["scancel", lost], check=True, env=slurm)
+        assert process.wait(timeout=600) == 0, log.read_text()
     return directory
 
 
-def test_a_campaign_on_slurm_gives_the_tables_of_a_local_one(local: Path, submitted: Path) -> None:
+def test_a_campaign_on_slurm_gives_the_tables_of_a_local_one(submitted: Path, local: Path) -> None:
     for table in TABLES:
         assert (submitted / table).read_bytes() == (local / table).read_bytes()
 
