@@ -42,8 +42,9 @@ def _find_gpu(rule: str) -> None:
 
     if jax.default_backend() == "cpu":
         raise RuntimeError(
-            f"the profile gives rule {rule} a GPU (resources: gpu) but JAX finds none on {platform.node()}: install JAX's "
-            "plugin (pip install 'jax[cuda13]'), take the rule's `gpu` out of the profile, or set JAX_PLATFORMS=cpu"
+            f"the profile gives rule {rule} a GPU (resources: gpu) but JAX finds none on {platform.node()}: "
+            "install JAX for it (pip install 'jax[cuda13]'), take the rule's `gpu` out of the profile, or set "
+            "JAX_PLATFORMS=cpu"
         )
 
 
