@@ -17,6 +17,7 @@ os.environ.update(
     JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS="0",
     MPLBACKEND="Agg",
 )
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # jobs of the workflow start in half the time
 install_import_hook("lenscast", "beartype.beartype")
 
 

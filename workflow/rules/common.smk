@@ -1,6 +1,7 @@
 import ast
 import hashlib
 import sys
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -51,6 +52,7 @@ def sources(*parts):
     return digest.hexdigest()
 
 
+@cache
 def _without_docstrings(file):
     tree = ast.parse(file.read_text())
     for node in ast.walk(tree):
@@ -146,6 +148,11 @@ def theory_steps():
 def spectrum_settings():
     """The power spectrum alone, which theory knows."""
     return statistics_settings() | {"statistics": {"power_spectrum": SETTINGS["statistics"]["power_spectrum"]}}
+
+
+def growing(amount):
+    """A resource of which each attempt after a failure gets as much more as the first one got."""
+    return lambda wildcards, attempt: attempt * (amount(wildcards) if callable(amount) else amount)
 
 
 def simulation_memory(tangents):

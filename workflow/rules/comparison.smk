@@ -2,6 +2,9 @@ if OTHER_RUNS:  # snakemake compare_runs --config compare=<run>,<run>
     RUNS = [CONFIG.run, *OTHER_RUNS]
     COMPARISON = f"{RESULTS}/comparison/{'_'.join(OTHER_RUNS)}"
 
+    localrules:
+        compare_runs,
+
     rule compare_runs:
         input:
             forecasts=expand("results/{run}/fisher/{data_vector}.h5", data_vector=DATA_VECTORS, run=RUNS),

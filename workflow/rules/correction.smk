@@ -1,3 +1,7 @@
+localrules:
+    figure_loss,
+
+
 rule reference:
     input:
         snapshots=lambda wildcards: list(getattr(TRAINING.simulations[wildcards.reference], "files", [])),
@@ -10,8 +14,8 @@ rule reference:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=reference_memory,
-        runtime=120,
+        mem_mb=growing(reference_memory),
+        runtime=growing(120),
     params:
         settings=reference_settings,
         code=sources("numerics", "cosmology", "gravity", "io"),
@@ -33,8 +37,8 @@ rule train_hpn:
         "../../environment.yml"
     threads: 8
     resources:
-        mem_mb=8000,
-        runtime=480,
+        mem_mb=growing(8000),
+        runtime=growing(480),
     params:
         settings=TRAINING_SETTINGS,
         code=TRAINING_CODE,
@@ -54,8 +58,8 @@ rule fit_pgd:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=8000,
-        runtime=120,
+        mem_mb=growing(8000),
+        runtime=growing(120),
     params:
         settings=TRAINING_SETTINGS,
         code=TRAINING_CODE,

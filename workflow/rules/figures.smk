@@ -4,6 +4,18 @@ FIRST_DERIVATIVES = next(iter(CONFIG.batches["derivatives"]))
 FIRST_AND_LAST = list(dict.fromkeys([DATA_VECTORS[0], DATA_VECTORS[-1]]))
 
 
+localrules:
+    theory,
+    figure_maps,
+    figure_power_spectrum,
+    figure_peaks,
+    figure_derivatives,
+    figure_correlation,
+    figure_triangle,
+    figure_systematics,
+    figure_convergence,
+
+
 rule theory:
     input:
         sources=sources_file(),
@@ -33,6 +45,9 @@ rule matter_power:
         f"{RESULTS}/logs/matter_power.log",
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=growing(simulation_memory(tangents=0)),
+        runtime=growing(60),
     params:
         settings=lambda wildcards: simulation_settings("fiducial"),
         seeds=list(CONFIG.derivatives.seeds[:4]),

@@ -1,3 +1,7 @@
+localrules:
+    forecast,
+
+
 rule forecast:
     input:
         summaries=rules.gather.output.summaries,
@@ -14,9 +18,6 @@ rule forecast:
         f"{RESULTS}/benchmarks/forecast/{{data_vector}}.tsv"
     conda:
         "../../environment.yml"
-    resources:
-        mem_mb=4000,
-        runtime=30,
     params:
         statistics=lambda wildcards: CONFIG.forecast.data_vectors[wildcards.data_vector],
         parameters=CONFIG.parameters,

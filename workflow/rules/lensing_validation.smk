@@ -1,6 +1,11 @@
 include: "lensing_variants.smk"
 
 
+localrules:
+    figure_lensing_validation,
+    figure_projection,
+
+
 use rule simulate as simulate_validation with:
     input:
         weights=lambda wildcards: weights_file(variant_settings(wildcards.variant)["simulation"]["correction"]),
@@ -11,8 +16,8 @@ use rule simulate as simulate_validation with:
     benchmark:
         f"{RESULTS}/benchmarks/simulate_validation/{{variant}}/{{batch}}.tsv"
     resources:
-        mem_mb=variant_memory,
-        runtime=720,
+        mem_mb=growing(variant_memory),
+        runtime=growing(720),
     params:
         seeds=seeds_of,
         settings=lambda wildcards: variant_settings(wildcards.variant),
@@ -53,8 +58,8 @@ rule compare_lensing:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
         settings=validation_statistics(),
         maps=variant_settings("plain"),
@@ -104,8 +109,8 @@ rule compare_projection:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
         settings=validation_statistics(),
         projections=PROJECTIONS,

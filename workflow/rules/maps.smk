@@ -12,8 +12,8 @@ rule simulate:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=simulation_memory(tangents=0),
-        runtime=240,
+        mem_mb=growing(simulation_memory(tangents=0)),
+        runtime=growing(240),
     params:
         seeds=seeds_of,
         settings=lambda wildcards: simulation_settings(wildcards.cosmology),
@@ -36,8 +36,8 @@ rule differentiate:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=simulation_memory(tangents=sum(name in experiment.PARAMETERS for name in TANGENTS)),
-        runtime=480,
+        mem_mb=growing(simulation_memory(tangents=sum(name in experiment.PARAMETERS for name in TANGENTS))),
+        runtime=growing(480),
     params:
         seeds=seeds_of,
         settings=lambda wildcards: simulation_settings(wildcards.cosmology),

@@ -1,3 +1,9 @@
+localrules:
+    tabulate_matter,
+    figure_matter,
+    figure_slices,
+
+
 rule compare_matter:
     input:
         reference=rules.reference.output.reference,
@@ -13,8 +19,8 @@ rule compare_matter:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=matter_memory,
-        runtime=60,
+        mem_mb=growing(matter_memory),
+        runtime=growing(60),
     params:
         integrator=TRAINING_SETTINGS["simulation"]["integrator"],
         thickness=8,  # of the slab, in spacings of particles

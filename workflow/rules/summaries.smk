@@ -1,3 +1,7 @@
+localrules:
+    gather,
+
+
 rule measure:
     input:
         maps=rules.simulate.output.maps,
@@ -12,8 +16,8 @@ rule measure:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         settings=lambda wildcards: statistics_settings(wildcards.cosmology),
         draws=lambda wildcards: 1 if wildcards.cosmology == "fiducial" else CONFIG.derivatives.noise_realisations,
@@ -36,8 +40,8 @@ rule measure_derivatives:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=growing(8000),
+        runtime=growing(60),
     params:
         settings=statistics_settings(),
         parameters=CONFIG.forecast.parameters,
@@ -61,9 +65,6 @@ rule gather:
         f"{RESULTS}/benchmarks/gather.tsv"
     conda:
         "../../environment.yml"
-    resources:
-        mem_mb=4000,
-        runtime=30,
     params:
         code=FORECAST_CODE,
     script:

@@ -1,3 +1,7 @@
+localrules:
+    figure_tomography,
+
+
 rule measure_components:
     input:
         maps=rules.differentiate.output.maps,
@@ -11,8 +15,8 @@ rule measure_components:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         settings=spectrum_settings(),
         A_IA=CONFIG.systematics.A_IA,
@@ -37,8 +41,8 @@ rule compare_tomography:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         settings=spectrum_settings(),
         data_vector=statistics_settings(),

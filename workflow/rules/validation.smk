@@ -2,6 +2,10 @@ SHIFTED = [name for name in CONFIG.cosmologies if name != "fiducial"]
 SPECTRA_AND_COUNTS = [name for name in SETTINGS["statistics"] if SETTINGS["statistics"][name]]
 
 
+localrules:
+    figure_check,
+
+
 use rule measure_derivatives as measure_through_mask with:
     output:
         summaries=f"{RESULTS}/check_derivatives/through_mask/{{cosmology}}/{{batch}}.h5",
@@ -32,8 +36,8 @@ rule compare_derivatives:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=growing(8000),
+        runtime=growing(60),
     params:
         statistics=SPECTRA_AND_COUNTS,
         steps=CONFIG.steps,

@@ -15,6 +15,8 @@ from typing import Any
 def start(job: Any) -> logging.Logger:
     """Set up the process of a job, before JAX is imported."""
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(".cache/jax", machine()).absolute()))
+    gpus = job.resources.get("gpu", 0)
+    platforms = os.environ.setdefault("JAX_PLATFORMS", "" if gpus else "cpu")
     os.environ.update(
         JAX_ENABLE_X64="1",
         JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS="0",
@@ -29,7 +31,21 @@ def start(job: Any) -> logging.Logger:
     logging.basicConfig(level=logging.INFO, format=f"{name}: %(message)s", handlers=handlers, force=True)
     logging.captureWarnings(True)
     sys.excepthook = lambda kind, error, trace: logging.critical("failed", exc_info=(kind, error, trace))
+    if gpus and not platforms:
+        _find_gpu(job.rule)
     return logging.getLogger("lenscast")
+
+
+def _find_gpu(rule: str) -> None:
+    """Stop a job that the profile gives a GPU to where JAX finds none, and would take hours on a CPU."""
+    import jax
+
+    if jax.default_backend() == "cpu":
+        raise RuntimeError(
+            f"the profile gives rule {rule} a GPU (resources: gpu) but JAX finds none on {platform.node()}: "
+            "install JAX for it (pip install 'jax[cuda13]'), take the rule's `gpu` out of the profile, or set "
+            "JAX_PLATFORMS=cpu"
+        )
 
 
 def progress(seeds: Iterable[int], log: logging.Logger, what: str) -> Iterator[int]:
