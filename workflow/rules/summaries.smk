@@ -8,6 +8,7 @@ rule measure:
         f"{RESULTS}/logs/measure/{{cosmology}}/{{batch}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/measure/{{cosmology}}/{{batch}}.tsv"
+    priority: 1  # before more maps are made: temporary ones go
     conda:
         "../../environment.yml"
     threads: 1
@@ -32,6 +33,7 @@ rule measure_derivatives:
         f"{RESULTS}/logs/measure_derivatives/{{cosmology}}/{{batch}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/measure_derivatives/{{cosmology}}/{{batch}}.tsv"
+    priority: 1  # before more maps are made: temporary ones go
     conda:
         "../../environment.yml"
     threads: 1
@@ -62,9 +64,10 @@ rule gather:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=4000,
+        mem_mb=gather_memory,
         runtime=30,
     params:
+        made_by=MADE_BY,
         code=FORECAST_CODE,
     script:
         "../scripts/gather.py"
