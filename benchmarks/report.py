@@ -45,6 +45,23 @@ PAIR_COLUMNS = {
     "peak_memory": "peak memory [MB]",
     "plain_peak_memory": "peak memory, plain [MB]",
 }
+OVERHEAD_COLUMNS = {
+    "run": "run",
+    "cores": "cores",
+    "jobs": "jobs",
+    "wall": "wall [s]",
+    "loop_wall": "wall, bare loop [s]",
+    "wall_ratio": "wall / bare loop",
+    "cpu_ratio": "CPU / bare loop",
+}
+SCALE_COLUMNS = {
+    "batches": "batches",
+    "call": "call of Snakemake",
+    "cores": "cores",
+    "wall": "wall [s]",
+    "cpu": "CPU [s]",
+    "peak_memory": "peak memory [MB]",
+}
 BAR_COLUMNS = {"claim": "claim", "bar": "bar", "cores": "cores", "measured": "measured", "met": "met"}
 
 
@@ -78,6 +95,8 @@ def write(
         "adjoints": PAIR_COLUMNS,
         "systematics": PAIR_COLUMNS,
         "bars": BAR_COLUMNS,
+        "workflow_overhead": OVERHEAD_COLUMNS,
+        "workflow_scale": SCALE_COLUMNS,
     }
     titles = {
         "nbody": "N-body: 2LPT and 10 steps from a = 0.1, one particle per mesh cell, to the density today",
@@ -86,6 +105,8 @@ def write(
         "adjoints": "Gradient of the training loss by the weights, beside the loss (plain), 64^3 particles",
         "systematics": "Maps of five tomographic bins with tangents, beside those with fewer (plain), 64^3 particles",
         "bars": "Bars",
+        "workflow_overhead": "A campaign by the workflow, beside a bare loop over its batches",
+        "workflow_scale": "Campaigns of many batches, two jobs each, on scripts that only touch their outputs",
     }
     text = ["# Speed", "", *[f"- {note}" for note in notes], f"- Versions: {_listed(versions)}.", ""]
     for name, rows in tables.items():

@@ -1,3 +1,5 @@
+GATHERED = rules.gather.output  # what a forecast starts from
+
 if MERGED:  # snakemake merge --config run=<name> merge=<run>,<run>
 
     ruleorder: merge_runs > gather
@@ -24,6 +26,8 @@ if MERGED:  # snakemake merge --config run=<name> merge=<run>,<run>
             code=FORECAST_CODE,
         script:
             "../scripts/merge_runs.py"
+
+    GATHERED = rules.merge_runs.output
 
     rule merge:
         input:

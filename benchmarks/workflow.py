@@ -1,0 +1,166 @@
+"""What Snakemake costs: a campaign beside a bare loop over the same batches, and plans of thousands of batches.
+
+    python benchmarks/workflow.py                          both tables, of config.yaml; hours of CPU time
+    python benchmarks/workflow.py --only scale --batches 1000 10000
+    python benchmarks/workflow.py --only overhead --config tests/workflow/config.yaml --rounds 1
+
+Tables go to benchmarks/results/workflow.md, rows to CSV files beside it.
+
+Overhead: from nothing to the gathered summaries and Jacobians, by the rules of the workflow and by one process a core
+that compiles once and goes through its share of the batches with the same functions, files included. Compiled programs
+come from JAX's cache in both; the first round fills it and is not counted. Scale: the rules as they are, on scripts
+that only touch their outputs: the dry run, the run, and the dry run after it, which has nothing to do.
+"""
+
+import argparse
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import report
+import yaml
+from measurement import HERE, spread
+
+ROOT = HERE.parent
+GATHERED = ("covariance/summaries.h5", "derivatives/jacobians.h5")
+TOUCH = """from pathlib import Path
+
+for path in snakemake.output:
+    Path(path).touch()
+"""
+TABLES = ["overhead", "scale"]
+
+
+class Cost(NamedTuple):
+    """What a command took, its children included."""
+
+    wall: float  # [s]
+    cpu: float  # [s]
+    peak_memory: float  # of the largest process [MB]
+
+
+def cost(commands: Sequence[Sequence[str]], folder: Path, environment: Mapping[str, str]) -> Cost:
+    """Run commands side by side and wait for all of them."""
+    before, begin = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+    with open(folder / "output.txt", "w") as output:
+        running = [
+            subprocess.Popen(command, cwd=folder, env=environment, stdout=output, stderr=output) for command in commands
+        ]
+        failed = [process.args for process in running if process.wait()]
+    if failed:
+        raise SystemExit(f"{failed[0]} failed:\n{(folder / 'output.txt').read_text()[-5000:]}")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Cost(time.monotonic() - begin, cpu, after.ru_maxrss / 1000)
+
+
+def snakemake(snakefile: Path, cores: int, *arguments: str) -> list[str]:
+    """A call of the workflow on `config.yaml` of the working directory."""
+    command = [
+        sys.executable,
+        "-m",
+        "snakemake",
+        "--snakefile",
+        str(snakefile),
+        "--cores",
+        str(cores),
+        "--quiet",
+        "all",
+    ]
+    return [*command, "--configfile", "config.yaml", "--", *arguments]
+
+
+def sized(config: Mapping[str, Any], batches: int) -> dict[str, Any]:
+    """The config with so many batches, half of them of derivatives."""
+    boxes = batches // 2 * config["boxes_per_batch"]
+    first = {"covariance": config["covariance"]["first_seed"] + boxes, "derivatives": 0}
+    return {**config, **{name: config[name] | {"first_seed": seed, "boxes": boxes} for name, seed in first.items()}}
+
+
+def scale(config: Mapping[str, Any], batches: int, cores: int, run: bool) -> list[dict]:
+    """One row a call of Snakemake."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        shutil.copytree(ROOT / "workflow", folder / "workflow")
+        for file in ("environment.yml", "configs"):
+            (folder / file).symlink_to(ROOT / file)
+        for script in (folder / "workflow/scripts").glob("*.py"):
+            script.write_text(TOUCH)
+        (folder / "config.yaml").write_text(yaml.safe_dump(sized(config, batches)))
+        all_of_it = snakemake(folder / "workflow/Snakefile", cores)
+        dry = [*all_of_it[:-1], "--dry-run"]
+        calls = {"dry run": dry} | ({"run": all_of_it[:-1], "nothing to do": dry} if run else {})
+        rows = []
+        for call, command in calls.items():
+            taken = cost([command], folder, dict(os.environ))
+            rows.append({"batches": batches, "call": call, "cores": cores, **taken._asdict()})
+            print(rows[-1], flush=True)
+    return rows
+
+
+def overhead(config: Mapping[str, Any], cores: int, rounds: int) -> list[dict]:
+    """One row: the campaign by the workflow, in units of the bare loop."""
+    pairs: list[tuple[Cost, Cost]] = []
+    with tempfile.TemporaryDirectory() as name:
+        environment = os.environ | {"JAX_COMPILATION_CACHE_DIR": f"{name}/cache"}
+        made = [f"results/{config['run']}/{file}" for file in GATHERED]
+        workflow = [snakemake(ROOT / "Snakefile", cores, *made)]
+        loop = [
+            [sys.executable, str(HERE / "campaign_loop.py"), "config.yaml", str(part), str(cores)]
+            for part in range(cores)
+        ]
+        for number in range(rounds + 1):
+            costs = []
+            for label, commands in (("workflow", workflow), ("loop", loop)):
+                folder = Path(name, f"{label}_{number}")
+                folder.mkdir()
+                (folder / "config.yaml").write_text(yaml.safe_dump(dict(config)))
+                costs.append(cost(commands, folder, environment))
+                print(label, "to fill the cache" if number == 0 else f"round {number}", costs[-1], flush=True)
+                shutil.rmtree(folder)
+            pairs += [tuple(costs)] if number else []
+    batches = [config[name]["boxes"] // config["boxes_per_batch"] for name in ("covariance", "derivatives")]
+    row = {"run": config["run"], "cores": cores, "jobs": 2 * sum(batches) + 1}
+    for clock in ("wall", "cpu"):
+        workflow_times, loop_times = ([getattr(each, clock) for each in column] for column in zip(*pairs, strict=True))
+        ratio = spread([a / b for a, b in zip(workflow_times, loop_times, strict=True)])
+        row |= {clock: spread(workflow_times).median, f"loop_{clock}": spread(loop_times).median}
+        row |= {f"{clock}_ratio": ratio.median, f"{clock}_ratio_low": ratio.low, f"{clock}_ratio_high": ratio.high}
+    return [row]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--config", type=Path, default=ROOT / "config.yaml", help="experiment (config.yaml)")
+    parser.add_argument("--cores", type=int, default=2, help="number of cores (2)")
+    parser.add_argument("--rounds", type=int, default=3, help="measurements of the overhead (3)")
+    parser.add_argument("--batches", type=int, nargs="+", default=[1000, 10000], help="sizes of plans (1000 10000)")
+    parser.add_argument("--run-up-to", type=int, default=1000, help="largest of them to run, 0.2 s a batch (1000)")
+    parser.add_argument("--only", choices=TABLES, help="one table")
+    parser.add_argument("--output", type=Path, default=HERE / "results", help="folder of the tables")
+    options = parser.parse_args()
+
+    config = yaml.safe_load(options.config.read_text())
+    notes = [f"{report.machine()}; load average at the start: {report.load()}.", f"Experiment: {options.config.name}."]
+    wanted = [options.only] if options.only else TABLES
+    tables: dict[str, list[dict]] = {f"workflow_{name}": [] for name in wanted}
+    if "overhead" in wanted:
+        tables["workflow_overhead"] = overhead(config, options.cores, options.rounds)
+    if "scale" in wanted:
+        for batches in options.batches:
+            tables["workflow_scale"] += scale(config, batches, options.cores, batches <= options.run_up_to)
+    versions = {name: version(name) for name in ("snakemake", "jax", "lenscast")}
+    document = options.output / (f"workflow_{options.only}.md" if options.only else "workflow.md")
+    print(report.write(document, tables, versions, notes))
+
+
+if __name__ == "__main__":
+    main()
