@@ -14,7 +14,6 @@ that only touch their outputs: the dry run, the run, and the dry run after it, w
 
 import argparse
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -49,33 +48,25 @@ class Cost(NamedTuple):
 
 def cost(commands: Sequence[Sequence[str]], folder: Path, environment: Mapping[str, str]) -> Cost:
     """Run commands side by side and wait for all of them."""
-    before, begin = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+    begin, usages = time.monotonic(), []
     with open(folder / "output.txt", "w") as output:
         running = [
             subprocess.Popen(command, cwd=folder, env=environment, stdout=output, stderr=output) for command in commands
         ]
-        failed = [process.args for process in running if process.wait()]
-    if failed:
+        for process in running:
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+            usages.append(usage)
+    if failed := [process.args for process in running if process.returncode]:
         raise SystemExit(f"{failed[0]} failed:\n{(folder / 'output.txt').read_text()[-5000:]}")
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Cost(time.monotonic() - begin, cpu, after.ru_maxrss / 1000)
+    cpu = sum(usage.ru_utime + usage.ru_stime for usage in usages)
+    return Cost(time.monotonic() - begin, cpu, max(usage.ru_maxrss for usage in usages) / 1000)
 
 
 def snakemake(snakefile: Path, cores: int, *arguments: str) -> list[str]:
     """A call of the workflow on `config.yaml` of the working directory."""
-    command = [
-        sys.executable,
-        "-m",
-        "snakemake",
-        "--snakefile",
-        str(snakefile),
-        "--cores",
-        str(cores),
-        "--quiet",
-        "all",
-    ]
-    return [*command, "--configfile", "config.yaml", "--", *arguments]
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(snakefile), "--cores", str(cores)]
+    return [*command, "--quiet", "all", *arguments, "--configfile", "config.yaml"]
 
 
 def sized(config: Mapping[str, Any], batches: int) -> dict[str, Any]:
@@ -90,17 +81,15 @@ def scale(config: Mapping[str, Any], batches: int, cores: int, run: bool) -> lis
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         shutil.copytree(ROOT / "workflow", folder / "workflow")
-        for file in ("environment.yml", "configs"):
+        for file in ("environment.yml", "configs", "profiles"):
             (folder / file).symlink_to(ROOT / file)
         for script in (folder / "workflow/scripts").glob("*.py"):
             script.write_text(TOUCH)
         (folder / "config.yaml").write_text(yaml.safe_dump(sized(config, batches)))
-        all_of_it = snakemake(folder / "workflow/Snakefile", cores)
-        dry = [*all_of_it[:-1], "--dry-run"]
-        calls = {"dry run": dry} | ({"run": all_of_it[:-1], "nothing to do": dry} if run else {})
+        calls = {"dry run": ["--dry-run"]} | ({"run": [], "nothing to do": ["--dry-run"]} if run else {})
         rows = []
-        for call, command in calls.items():
-            taken = cost([command], folder, dict(os.environ))
+        for call, arguments in calls.items():
+            taken = cost([snakemake(folder / "workflow/Snakefile", cores, *arguments)], folder, os.environ)
             rows.append({"batches": batches, "call": call, "cores": cores, **taken._asdict()})
             print(rows[-1], flush=True)
     return rows
@@ -110,7 +99,7 @@ def overhead(config: Mapping[str, Any], cores: int, rounds: int) -> list[dict]:
     """One row: the campaign by the workflow, in units of the bare loop."""
     pairs: list[tuple[Cost, Cost]] = []
     with tempfile.TemporaryDirectory() as name:
-        environment = os.environ | {"JAX_COMPILATION_CACHE_DIR": f"{name}/cache"}
+        environment = {"JAX_COMPILATION_CACHE_DIR": f"{name}/cache"} | os.environ
         made = [f"results/{config['run']}/{file}" for file in GATHERED]
         workflow = [snakemake(ROOT / "Snakefile", cores, *made)]
         loop = [
