@@ -233,7 +233,7 @@ def test_two_halves_merge_to_the_whole(finished: Path, tmp_path: Path) -> None:
         words = command(tmp_path, "merge", "--dry-run", **changes)
         done = subprocess.run(words, capture_output=True, text=True, check=False)
         assert done.returncode == 1
-        assert expected in done.stderr
+        assert expected in done.stdout + done.stderr
 
 
 def test_workflow_refuses_a_bad_config_before_anything_runs(tmp_path: Path) -> None:

@@ -210,8 +210,10 @@ def check_merge():
         if absent := [path for path in paths.values() if not Path(path).exists()]:
             problems.append(Problem("merge", f"run {run} has no {absent[0]}; finish it first"))
             continue
-        seeds = {section: recorded(path, "seeds") for section, path in paths.items()}
-        runs[run] = campaigns.Run(recorded(paths["covariance"], "made_with"), seeds)
+        made_with, other = (recorded(path, "made_with") for path in paths.values())
+        if made_with != other:
+            problems.append(Problem("merge", f"the two files of run {run} are of different runs; finish it again"))
+        runs[run] = campaigns.Run(made_with, {section: recorded(path, "seeds") for section, path in paths.items()})
     problems += campaigns.check_merge(campaigns.made_with(CONFIG, MADE_BY), runs)
     if problems:
         raise WorkflowError(str(experiment.ConfigError(problems, "merge")))
