@@ -66,7 +66,7 @@ def cost(commands: Sequence[Sequence[str]], folder: Path, environment: Mapping[s
 def snakemake(snakefile: Path, cores: int, *arguments: str) -> list[str]:
     """A call of the workflow on `config.yaml` of the working directory."""
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(snakefile), "--cores", str(cores)]
-    return [*command, "--quiet", "all", *arguments, "--configfile", "config.yaml"]
+    return [*command, *arguments, "--quiet", "all", "--configfile", "config.yaml"]
 
 
 def sized(config: Mapping[str, Any], batches: int) -> dict[str, Any]:

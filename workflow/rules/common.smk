@@ -156,24 +156,26 @@ def stored(maps):
     return temp(maps) if CONFIG.maps == "temporary" else maps
 
 
+def made(batch, *folders):
+    """Whether a batch has a file in one of the folders: maps that were measured are not made again."""
+    return any(Path(f"{RESULTS}/{folder}/fiducial/{batch}.h5").exists() for folder in folders)
+
+
 @cache
 def say_disk_use():
     """Say what the files of the run that are still to be made take, and warn where there is no room for them."""
     if MERGED:
         return
-    folders = {name: disk.MEASURED.get(name, name) if CONFIG.maps == "temporary" else name for name in disk.SECTIONS}
     missing = {
-        name: sum(
-            not Path(f"{RESULTS}/{folder}/fiducial/{batch}.h5").exists()
-            for batch in CONFIG.batches[disk.SECTIONS[name]]
-        )
-        for name, folder in folders.items()
+        name: sum(not made(batch, name, disk.MEASURED.get(name, name)) for batch in CONFIG.batches[section])
+        for name, section in disk.SECTIONS.items()
     }
     if not any(missing.values()):
         return
     limits = [workflow.global_resources[name].value for name in ("_nodes", "_cores")]
     sizes = disk.disk_use(CONFIG, missing, at_once=next((limit for limit in limits if limit), 1))
-    there = next(folder for folder in Path(RESULTS).absolute().parents if folder.exists())
+    results = Path(RESULTS).absolute()
+    there = next(folder for folder in (results, *results.parents) if folder.exists())
     needed, free = sum(sizes.values()), shutil.disk_usage(there).free
     parts = ", ".join(f"{name} {format_size(size)}" for name, size in sizes.items())
     logger.info(f"Disk: {format_size(needed)} more for {RESULTS} ({parts}); {format_size(free)} are free.")
