@@ -24,9 +24,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="measurements of each program (5)")
     parser.add_argument("--seconds", type=float, default=0.5, help="time of one measurement, at least (0.5)")
     parser.add_argument("--device", default="cpu", help="platform of JAX: cpu, or cuda, where wall time counts (cpu)")
+    config = HERE.parent / "config.yaml"
+    parser.add_argument(
+        "--config", type=Path, default=config, help="experiment whose workflow is measured (config.yaml)"
+    )
     parser.add_argument("--output", type=Path, default=HERE.parent / "docs" / "benchmarks", help="folder of the tables")
     given = parser.parse_args()
-    options = Options(tuple(given.sizes), given.cores, given.rounds, given.seconds, given.device)
+    options = Options(tuple(given.sizes), given.cores, given.rounds, given.seconds, given.config, given.device)
     wrong = []
     for name in given.only:
         table, load = TABLES[name], report.load()

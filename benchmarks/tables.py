@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import yaml
 from agreement import agreement
 from environments import UnavailableError, python_of
 from measurement import Spread, Subject, Timing, Worker, spread, take_turns, together
+from workflow import overhead, scale
 from workload import Workload
 
 ALL_CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
@@ -34,6 +36,7 @@ class Options:
     sizes : particles per side, where a table has several.
     cores : size of XLA's thread pool and of the process's affinity.
     rounds, seconds : measurements of each program, and the time of one, at least.
+    config : experiment whose workflow is measured.
     device : platform of JAX; on others than the CPU wall time counts.
     missing : codes that are left out, and why.
     """
@@ -42,6 +45,7 @@ class Options:
     cores: int
     rounds: int
     seconds: float
+    config: Path
     device: str = "cpu"
     missing: dict[str, str] = field(default_factory=dict)
 
@@ -315,8 +319,8 @@ def precision_rows(options: Options) -> list[dict[str, Any]]:
             with np.load(Path(folder, f"{name}.npz")) as file:
                 found.append([file[each].astype(float) for each in file.files])
     made = []
-    for name, scale, single, double in zip(RESULTS, SCALES, *found, strict=True):
-        error = scale(single - double) / scale(double)
+    for name, size, single, double in zip(RESULTS, SCALES, *found, strict=True):
+        error = size(single - double) / size(double)
         made.append({"result": name, "error": float(np.max(error)), "cores": options.cores, "versions": {}})
     return made
 
@@ -340,6 +344,28 @@ def campaign_rows(options: Options) -> list[dict[str, Any]]:
             take_turns([worker], options.rounds, options.seconds)
         made.append(measured(worker.timing, worker.timing, SIZE, options))
     return made
+
+
+def overhead_rows(options: Options) -> list[dict[str, Any]]:
+    """Of the experiment of the options."""
+    return overhead(yaml.safe_load(options.config.read_text()), ALL_CORES, options.rounds)
+
+
+def scale_rows(options: Options) -> list[dict[str, Any]]:
+    """Small plans are run too."""
+    config, sizes = yaml.safe_load(options.config.read_text()), {1000: True, 10000: False}
+    return [row for batches, run in sizes.items() for row in scale(config, batches, ALL_CORES, run)]
+
+
+def overhead_bars(rows: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Of the whole workflow."""
+    for row in rows:
+        yield Bar("wall_ratio", at_most=1.1).row(f"{row['run']}: workflow / bare loop, wall", row)
+
+
+def scale_bars(rows: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Of the largest plan."""
+    yield Bar("wall", at_most=60.0).row(f"dry run of {rows[-1]['batches']} batches [s]", rows[-1])
 
 
 ADJOINTS = {
@@ -467,5 +493,32 @@ TABLES: dict[str, Table] = {
             "peak_memory": "peak memory [MB]",
         },
         campaign_rows,
+    ),
+    "overhead": Table(
+        "A campaign by the workflow, beside a bare loop over its batches",
+        {
+            "run": "run",
+            "cores": "cores",
+            "jobs": "jobs",
+            "wall": "wall [s]",
+            "loop_wall": "wall, bare loop [s]",
+            "wall_ratio": "wall / bare loop",
+            "cpu_ratio": "CPU / bare loop",
+        },
+        overhead_rows,
+        overhead_bars,
+    ),
+    "scale": Table(
+        "Campaigns of many batches, two jobs each, on scripts that only touch their outputs",
+        {
+            "batches": "batches",
+            "call": "call of Snakemake",
+            "cores": "cores",
+            "wall": "wall [s]",
+            "cpu": "CPU [s]",
+            "peak_memory": "peak memory [MB]",
+        },
+        scale_rows,
+        scale_bars,
     ),
 }

@@ -1,5 +1,6 @@
 """The whole workflow on a small experiment: what it makes, what it runs again, and what survives a crash."""
 
+import json
 import os
 import re
 import shlex
@@ -18,7 +19,8 @@ import pytest
 import yaml
 
 from lenscast import io
-from lenscast.config import of_sources
+from lenscast.config import load_config, of_sources
+from lenscast.config.disk import batch_bytes, gathered_bytes
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = yaml.safe_load((ROOT / "tests/workflow/config.yaml").read_text())
@@ -156,11 +158,82 @@ def test_workflow_measures_and_forecasts_again_after_a_change_of_the_mask(finish
     assert not jobs.keys() & {"simulate", "differentiate"}
 
 
-def test_workflow_with_more_boxes_runs_the_new_batches_only(finished: Path) -> None:
-    jobs = planned(finished, covariance__boxes=12)
-    assert jobs["simulate"] == 2
-    assert jobs["measure"] == 2
-    assert not jobs.keys() & {"differentiate", "measure_derivatives"}
+def test_workflow_with_ten_times_the_boxes_runs_the_new_batches_only(finished: Path) -> None:
+    jobs = planned(finished, covariance__boxes=80, derivatives__boxes=40)
+    assert (jobs["simulate"], jobs["measure"]) == (36, 36)
+    assert (jobs["differentiate"], jobs["measure_derivatives"]) == (18, 18)
+    assert (jobs["gather"], jobs["forecast"]) == (1, 3)
+    assert not jobs.keys() & {"theory", "matter_power", "figure_maps"}
+
+
+def test_workflow_plans_a_thousand_batches(tmp_path: Path) -> None:
+    jobs = planned(tmp_path, covariance__boxes=1000, derivatives__boxes=1000)
+    names = ("simulate", "measure", "differentiate", "measure_derivatives")
+    assert [jobs[name] for name in names] == [500] * 4
+    assert (jobs["gather"], jobs["forecast"]) == (1, 3)
+
+
+def test_workflow_says_what_it_will_take_on_disk(finished: Path) -> None:
+    config, results = load_config(TINY), finished / "results/tiny"
+    for folder, size in batch_bytes(config).items():
+        for file in (results / folder / "fiducial").iterdir():
+            assert file.stat().st_size == pytest.approx(size, rel=0.05)
+    gathered = [results / "covariance/summaries.h5", results / "derivatives/jacobians.h5"]
+    assert sum(file.stat().st_size for file in gathered) == pytest.approx(gathered_bytes(config), rel=0.1)
+    said = run(finished, "--dry-run", covariance__boxes=16)
+    assert re.search(r"Disk: 1.\d+ MB more for results/tiny \(maps 1.1\d MB, summaries .*, tangents 0 bytes, ", said)
+    assert "does not fit" not in said
+    said = run(finished, "--dry-run", covariance__boxes=16, lightcone__realisations_per_box=10**9)
+    assert "Disk: results/tiny does not fit: it takes" in said
+    assert "set maps: temporary, make results a link" in said
+    assert "Disk" not in run(finished, "--dry-run")
+
+
+def test_temporary_maps_give_the_same_summaries_and_go(finished: Path, tmp_path: Path) -> None:
+    summaries = COVARIANCE[0]
+    run(tmp_path, summaries, maps="temporary")
+    found, expected = (io.load(folder / summaries).variables for folder in (tmp_path, finished))
+    for name, variable in expected.items():
+        np.testing.assert_array_equal(found[name].values, variable.values)
+    assert not list(tmp_path.glob("results/tiny/maps/fiducial/*"))
+    assert "Nothing to be done" in run(tmp_path, summaries, maps="temporary")
+    changed_maps = run(tmp_path, "--dry-run", summaries, maps="temporary", simulation__a_start=0.15)
+    assert "rule simulate" in changed_maps
+    assert "Would remove temporary output results/tiny/tangents" in run(tmp_path, "--dry-run", maps="temporary")
+
+
+HALVES = {
+    "one": {"covariance__boxes": 4, "derivatives__boxes": 2, "finite_differences__boxes": 2},
+    "two": {
+        "covariance": {"first_seed": 100004, "boxes": 4},
+        "derivatives": TINY["derivatives"] | {"first_seed": 2, "boxes": 2},
+        "finite_differences__boxes": 2,
+    },
+}
+
+
+def test_two_halves_merge_to_the_whole(finished: Path, tmp_path: Path) -> None:
+    table = "fisher/combined_parameters.csv"
+    for name, changes in HALVES.items():
+        for folder in ("summaries", "derivatives/fiducial"):
+            shutil.copytree(finished / "results/tiny" / folder, tmp_path / "results" / name / folder)
+        run(tmp_path, f"results/{name}/covariance/summaries.h5", run=name, **changes)
+    merge = {"run": "both", "merge": "two,one"}
+    assert not planned(tmp_path, **merge).keys() & {"simulate", "differentiate", "gather", "figure_maps"}
+    run(tmp_path, "merge", "--until", "forecast", **merge)
+    assert (tmp_path / "results/both" / table).read_bytes() == (finished / "results/tiny" / table).read_bytes()
+    merged = io.load(tmp_path / "results/both/covariance/summaries.h5").provenance
+    assert json.loads(merged["seeds"]) == list(range(100000, 100008))
+    assert yaml.safe_load(merged["config"])["merge"] == "two,one"
+    for changes, expected in (
+        ({"merge": "one,two,three"}, "merge: run three has no results/three/covariance/summaries.h5; finish it first"),
+        ({"merge": "one,two", "run": "one"}, "run: one is to be merged; give the merged run a name of its own"),
+        (merge | {"simulation__lpt_order": 1}, "simulation.lpt_order: 2 in run two, but 1 here; only runs of"),
+    ):
+        words = command(tmp_path, "merge", "--dry-run", **changes)
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        assert done.returncode == 1
+        assert expected in done.stdout + done.stderr
 
 
 def test_workflow_refuses_a_bad_config_before_anything_runs(tmp_path: Path) -> None:

@@ -1,31 +1,41 @@
 import ast
 import hashlib
+import json
+import shutil
 import sys
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
+import h5py
+from humanfriendly import format_size
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 from lenscast import config as experiment
 from lenscast import weights
+from lenscast.config import campaigns, disk
+from lenscast.config.errors import Problem
 
 training = config.pop("training", workflow.source_path("../../configs/training.yaml"))
 others = config.pop("compare", "")
+merged = config.pop("merge", "")
 try:
     CONFIG = experiment.load_config(config, ", ".join(map(str, workflow.configfiles)) or "config")
     TRAINING = experiment.read_training(training)
 except experiment.ConfigError as error:
     raise WorkflowError(str(error)) from None
+if merged:
+    config["merge"] = merged  # in the provenance: it takes it to make a merged run again
 
 SETTINGS = CONFIG.model_dump(mode="json")
 RESULTS = f"results/{CONFIG.run}"
 DATA_VECTORS = list(CONFIG.forecast.data_vectors)
-BATCHES = {name: seeds for batches in CONFIG.batches.values() for name, seeds in batches.items()}
 ROLES = {name: "trained on" if name in TRAINING.references else "held out" for name in TRAINING.simulations}
 TRAINED = f"results/training/{TRAINING.run}"
 TRAINING_SETTINGS = TRAINING.model_dump(mode="json")
 OTHER_RUNS = [name for name in str(others).split(",") if name]
+MERGED = [name for name in str(merged).split(",") if name]
 BIASES = experiment.of_sources("m", CONFIG.survey.sources.number)
 TANGENTS = [name for name in CONFIG.forecast.parameters if name != "m"]
 NUISANCE = [name for name in CONFIG.parameters if name not in experiment.PARAMETERS]
@@ -36,7 +46,7 @@ CORRECTION = SETTINGS["simulation"]["correction"]
 
 wildcard_constraints:
     cosmology="|".join(CONFIG.cosmologies),
-    batch="|".join(BATCHES),
+    batch=r"seeds_\d+_\d+",  # not all names, which would be tried one by one for every job
     data_vector="|".join(DATA_VECTORS),
     reference="|".join(TRAINING.simulations),
 
@@ -79,6 +89,7 @@ SUMMARY_CODE = sources("numerics", "statistics", "summarise", "forecast/derivati
 FORECAST_CODE = sources("forecast")
 PLOT_CODE = sources("plotting")
 TRAINING_CODE = sources("numerics", "cosmology", "gravity", "io/corrections")
+MADE_BY = {"maps": MAP_CODE, "statistics": SUMMARY_CODE}
 
 for missing in weights_file(CORRECTION):
     if missing not in (f"{TRAINED}/hpn.json", f"{TRAINED}/pgd.json"):  # which this workflow makes
@@ -94,8 +105,9 @@ def depth_file():
 
 
 def seeds_of(wildcards):
-    """Seeds of a batch; all batches of all sections have distinct names."""
-    return list(BATCHES[wildcards.batch])
+    """Seeds of a batch, which its name says."""
+    first, last = map(int, wildcards.batch.split("_")[1:])
+    return list(range(first, last + 1))
 
 
 def batches(pattern, section, **wildcards):
@@ -110,6 +122,7 @@ def weights_hash(correction):
     return hashlib.sha1(weights.content(correction["weights"])).hexdigest()
 
 
+@cache
 def simulation_settings(cosmology):
     """What the maps of a cosmology depend on."""
     values = CONFIG.cosmologies[cosmology]
@@ -124,6 +137,7 @@ def simulation_settings(cosmology):
     }
 
 
+@cache
 def statistics_settings(cosmology="fiducial"):
     """What the summaries of given maps depend on."""
     return {
@@ -135,6 +149,80 @@ def statistics_settings(cosmology="fiducial"):
         "n_gal": CONFIG.survey.n_gal,
         "depth": SETTINGS["survey"]["depth"],
     }
+
+
+def stored(maps):
+    """A file of maps, which is deleted after the last job that reads it where the config says so."""
+    return temp(maps) if CONFIG.maps == "temporary" else maps
+
+
+def made(batch, *folders):
+    """Whether a batch has a file in one of the folders: maps that were measured are not made again."""
+    return any(Path(f"{RESULTS}/{folder}/fiducial/{batch}.h5").exists() for folder in folders)
+
+
+@cache
+def say_disk_use():
+    """Say what the files of the run that are still to be made take, and warn where there is no room for them."""
+    if MERGED:
+        return
+    missing = {
+        name: sum(not made(batch, name, disk.MEASURED.get(name, name)) for batch in CONFIG.batches[section])
+        for name, section in disk.SECTIONS.items()
+    }
+    if not any(missing.values()):
+        return
+    limits = [workflow.global_resources[name].value for name in ("_nodes", "_cores")]
+    sizes = disk.disk_use(CONFIG, missing, at_once=next((limit for limit in limits if limit), 1))
+    results = Path(RESULTS).absolute()
+    there = next(folder for folder in (results, *results.parents) if folder.exists())
+    needed, free = sum(sizes.values()), shutil.disk_usage(there).free
+    parts = ", ".join(f"{name} {format_size(size)}" for name, size in sizes.items())
+    logger.info(f"Disk: {format_size(needed)} more for {RESULTS} ({parts}); {format_size(free)} are free.")
+    if needed > free:
+        remedy = "set maps: temporary, " if CONFIG.maps == "kept" else ""
+        logger.warning(
+            f"Disk: {RESULTS} does not fit: it takes {format_size(needed)}, and {format_size(free)} are free in {there}. "
+            f"For room, {remedy}make results a link to another disk, or lower covariance.boxes or derivatives.boxes."
+        )
+
+
+def gather_memory(wildcards):
+    """Megabytes: three copies of what is gathered, and what imports take."""
+    return 2000 + round(3 * disk.gathered_bytes(CONFIG) / 1e6)
+
+
+def recorded(path, key):
+    """What a file's provenance has of a key, from JSON."""
+    with h5py.File(path, "r", locking=False) as file:
+        return json.loads(file["provenance"][key][()]) if key in file["provenance"] else {}
+
+
+def check_merge():
+    """Refuse runs that are not there, and those that do not belong together."""
+    problems = []
+    if len(set(MERGED)) < max(len(MERGED), 2):
+        problems.append(Problem("merge", f"{merged} given; give two or more runs, each once, with commas between them"))
+    if CONFIG.run in MERGED:
+        problems.append(Problem("run", f"{CONFIG.run} is to be merged; give the merged run a name of its own"))
+    files = {"covariance": "covariance/summaries.h5", "derivatives": "derivatives/jacobians.h5"}
+    runs = {}
+    for run in MERGED:
+        paths = {section: f"results/{run}/{file}" for section, file in files.items()}
+        if absent := [path for path in paths.values() if not Path(path).exists()]:
+            problems.append(Problem("merge", f"run {run} has no {absent[0]}; finish it first"))
+            continue
+        made_with, other = (recorded(path, "made_with") for path in paths.values())
+        if made_with != other:
+            problems.append(Problem("merge", f"the two files of run {run} are of different runs; finish it again"))
+        runs[run] = campaigns.Run(made_with, {section: recorded(path, "seeds") for section, path in paths.items()})
+    problems += campaigns.check_merge(campaigns.made_with(CONFIG, MADE_BY), runs)
+    if problems:
+        raise WorkflowError(str(experiment.ConfigError(problems, "merge")))
+
+
+if MERGED:
+    check_merge()
 
 
 def theory_steps():
@@ -185,7 +273,8 @@ def forecast_tables():
 
 def forecast_figures():
     """Figures of the forecast; the matter power spectrum shows theory, so it needs CAMB."""
-    names = ["maps", "power_spectrum", "peaks", "derivatives", "correlation", "triangle", "convergence"]
+    names = ["power_spectrum", "peaks", "derivatives", "correlation", "triangle", "convergence"]
+    names += (not MERGED) * ["maps"]
     names += THEORY * ["matter_power"] + bool(NUISANCE) * ["systematics"]
     return [f"{RESULTS}/figures/{name}.png" for name in names]
 

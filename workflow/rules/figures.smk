@@ -75,8 +75,8 @@ rule figure_maps:
 
 rule figure_power_spectrum:
     input:
-        summaries=rules.gather.output.summaries,
-        jacobians=rules.gather.output.jacobians,
+        summaries=GATHERED.summaries,
+        jacobians=GATHERED.jacobians,
         theory=rules.theory.output.table if THEORY else [],
         depth=depth_file(),
     output:
@@ -97,8 +97,8 @@ rule figure_power_spectrum:
 
 rule figure_peaks:
     input:
-        summaries=rules.gather.output.summaries,
-        jacobians=rules.gather.output.jacobians,
+        summaries=GATHERED.summaries,
+        jacobians=GATHERED.jacobians,
     output:
         figure=f"{RESULTS}/figures/peaks.png",
     log:
@@ -113,7 +113,7 @@ rule figure_peaks:
 
 rule figure_derivatives:
     input:
-        jacobians=rules.gather.output.jacobians,
+        jacobians=GATHERED.jacobians,
         theory=rules.theory.output.table if THEORY else [],
         depth=depth_file(),
     output:

@@ -4,8 +4,8 @@ localrules:
 
 rule forecast:
     input:
-        summaries=rules.gather.output.summaries,
-        jacobians=rules.gather.output.jacobians,
+        summaries=GATHERED.summaries,
+        jacobians=GATHERED.jacobians,
         depth=depth_file(),
     output:
         forecast=f"{RESULTS}/fisher/{{data_vector}}.h5",

@@ -3,7 +3,7 @@ rule simulate:
         weights=weights_file(CORRECTION),
         sources=sources_file(),
     output:
-        maps=f"{RESULTS}/maps/{{cosmology}}/{{batch}}.h5",
+        maps=stored(f"{RESULTS}/maps/{{cosmology}}/{{batch}}.h5"),
     log:
         f"{RESULTS}/logs/simulate/{{cosmology}}/{{batch}}.log",
     benchmark:
@@ -27,7 +27,7 @@ rule differentiate:
         weights=weights_file(CORRECTION),
         sources=sources_file(),
     output:
-        maps=f"{RESULTS}/tangents/{{cosmology}}/{{batch}}.h5",
+        maps=stored(f"{RESULTS}/tangents/{{cosmology}}/{{batch}}.h5"),
     log:
         f"{RESULTS}/logs/differentiate/{{cosmology}}/{{batch}}.log",
     benchmark:

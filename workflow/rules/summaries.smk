@@ -12,6 +12,7 @@ rule measure:
         f"{RESULTS}/logs/measure/{{cosmology}}/{{batch}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/measure/{{cosmology}}/{{batch}}.tsv"
+    priority: 1  # before more maps are made: temporary ones go
     conda:
         "../../environment.yml"
     threads: 1
@@ -36,6 +37,7 @@ rule measure_derivatives:
         f"{RESULTS}/logs/measure_derivatives/{{cosmology}}/{{batch}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/measure_derivatives/{{cosmology}}/{{batch}}.tsv"
+    priority: 1  # before more maps are made: temporary ones go
     conda:
         "../../environment.yml"
     threads: 1
@@ -65,7 +67,10 @@ rule gather:
         f"{RESULTS}/benchmarks/gather.tsv"
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=gather_memory,
     params:
+        made_by=MADE_BY,
         code=FORECAST_CODE,
     script:
         "../scripts/gather.py"

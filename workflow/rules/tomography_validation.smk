@@ -28,7 +28,7 @@ rule measure_components:
 rule compare_tomography:
     input:
         spectra=batches(rules.measure_components.output.spectra, "derivatives", cosmology="fiducial"),
-        jacobians=rules.gather.output.jacobians,
+        jacobians=GATHERED.jacobians,
         sources=sources_file(),
         depth=depth_file(),
     output:

@@ -1,35 +1,25 @@
 """All batches' summaries and Jacobians, each in one file."""
 
-from _job import provenance, start
+from _job import start
 
 log = start(snakemake)
 
-import numpy as np
-import pandas as pd
-
+import _gathered as gathered
 from lenscast import io
 from lenscast.forecast.boxes import box_means
 
-summaries = [io.load(path) for path in snakemake.input.summaries]
-derivatives = [io.load(path) for path in snakemake.input.derivatives]
-
-
-def joined(files, name):
-    return np.concatenate([file.variables[name].values for file in files])
-
-
-first = summaries[0].coordinates
-index = pd.concat([file.coordinates["map"] for file in summaries], ignore_index=True)
-origin = provenance(snakemake, index["seed"].unique())
-measured = io.Variable(joined(summaries, "measured"), ("map", "bin"), "see bins", "statistics of the noisy maps")
-io.save(snakemake.output.summaries, {"measured": measured}, {"map": index, "bin": first["bin"]}, origin)
-
-seeds = np.concatenate([file.coordinates["map"]["seed"] for file in derivatives])
-jacobian, expected = (box_means(joined(derivatives, name), seeds) for name in ("jacobian", "expected"))
-variables = {
-    "jacobian": io.Variable(jacobian.mean, ("box", "param", "bin"), "see bins", "mean Jacobian of a box's maps"),
-    "expected": io.Variable(expected.mean, ("box", "bin"), "see bins", "mean data vector of a box's maps"),
-}
-coordinates = {"box": {"seed": jacobian.box}, **{a: derivatives[0].coordinates[a] for a in ("param", "bin")}}
-io.save(snakemake.output.jacobians, variables, coordinates, provenance(snakemake, jacobian.box))
-log.info("%d maps of the covariance, %d boxes of derivatives", len(index), len(jacobian.box))
+summaries = [io.load(path, ["measured"]) for path in snakemake.input.summaries]
+means = {"jacobian": [], "expected": []}
+for path in snakemake.input.derivatives:  # a box is never in two batches; its maps are many more than its mean
+    batch = io.load(path)
+    for name, pieces in means.items():
+        pieces.append(box_means(batch.variables[name].values, batch.coordinates["map"]["seed"].to_numpy()))
+maps, boxes = gathered.save(
+    snakemake,
+    [batch.coordinates["map"] for batch in summaries],
+    [batch.variables["measured"].values for batch in summaries],
+    means["jacobian"],
+    means["expected"],
+    {axis: batch.coordinates[axis] for axis in ("param", "bin")},
+)
+log.info("%d maps of the covariance, %d boxes of derivatives", maps, boxes)

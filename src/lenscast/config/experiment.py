@@ -1,5 +1,7 @@
 """The complete config of an experiment, and what follows from several of its sections at once."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from .analysis import FiniteDifferencesConfig, ForecastConfig, StatisticsConfig, shifted
@@ -27,6 +29,9 @@ class Config(Section):
     covariance: SeedsConfig
     derivatives: DerivativesConfig
     boxes_per_batch: int = Field(ge=1, description="boxes that one job simulates")
+    maps: Literal["kept", "temporary"] = Field(
+        description="maps and tangents: kept, so that new statistics need no simulation, or temporary, until measured"
+    )
     statistics: StatisticsConfig
     forecast: ForecastConfig
     finite_differences: FiniteDifferencesConfig

@@ -1,0 +1,88 @@
+"""Runs that can be merged: the same in all that their summaries and Jacobians depend on, of seeds of their own."""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from lenscast import weights
+
+from .errors import Problem
+from .experiment import Config
+
+SECTIONS = ("cosmology", "simulation", "lightcone", "survey", "systematics", "statistics")
+AREA = "survey.area_deg2"  # which scales the forecast, and changes no summary
+
+
+class Run(NamedTuple):
+    """A finished run, as its files tell: what it was made with, and its seeds by section of the config."""
+
+    made_with: Mapping[str, Any]
+    seeds: Mapping[str, Sequence[int]]
+
+
+def made_with(config: Config, code: Mapping[str, str]) -> dict[str, Any]:
+    """What summaries and Jacobians depend on but for their seeds: values by dotted key, and hashes of code and files.
+
+    Parameters
+    ----------
+    config : of the run.
+    code : hash of the code by what it makes.
+
+    Raises
+    ------
+    ValueError, OSError
+        if a file that the config names cannot be read.
+    """
+    values = config.model_dump(mode="json")
+    found = dict(_dotted({name: values[name] for name in SECTIONS}))
+    found |= {f"code.{name}": value for name, value in code.items()}
+    found["derivatives.noise_realisations"] = config.derivatives.noise_realisations
+    found["forecast.parameters"] = list(config.forecast.parameters)
+    del found[AREA]
+    for key in ("survey.sources.file", "survey.depth.file"):
+        if key in found:
+            found[key] = _hash(Path(found[key]).read_bytes())
+    if "simulation.correction.weights" in found:
+        found["simulation.correction.weights"] = _hash(weights.content(found["simulation.correction.weights"]))
+    return found
+
+
+def check_merge(here: Mapping[str, Any], runs: Mapping[str, Run]) -> Iterator[Problem]:
+    """Runs are made with what the config here says, and no seed comes twice.
+
+    Parameters
+    ----------
+    here : what a run of this config and this code is made with.
+    runs : what is to be merged, by name.
+    """
+    for name, run in runs.items():
+        for key in dict.fromkeys([*here, *run.made_with]):
+            there, given = (values.get(key, "missing") for values in (run.made_with, here))
+            if there != given:
+                what = "finish it with this code" if key.startswith("code.") else "only runs of one experiment merge"
+                yield Problem(key, f"{there} in run {name}, but {given} here; {what}")
+    for (one, first), (other, second) in combinations(runs.items(), 2):
+        for section, seeds in first.seeds.items():
+            for elsewhere, others in second.seeds.items():
+                if common := sorted(set(seeds) & set(others)):
+                    yield Problem(
+                        f"{elsewhere}.first_seed",
+                        f"{len(common)} seeds ({common[0]} to {common[-1]}) are of the {section} in run {one} and of "
+                        f"the {elsewhere} in run {other}; give one of them other seeds",
+                    )
+
+
+def _dotted(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted keys and values of nested sections."""
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _dotted(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _hash(content: bytes) -> str:
+    """What tells files apart, whatever their names."""
+    return f"sha1 {hashlib.sha1(content).hexdigest()}"
