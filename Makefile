@@ -62,7 +62,7 @@ $(shell test -x $(VENV)/bin/python || rm -f $(STAMP))
 $(STAMP): pyproject.toml requirements.lock | $(VENV)/bin/python
 	@echo "Installing the packages of requirements.lock into $(VENV): 1 GB, a minute or two"
 	@if command -v uv >/dev/null; then \
-	    uv pip install --quiet --python $(VENV)/bin/python --no-deps -r requirements.lock -e .; \
+	    uv pip install --quiet --compile-bytecode --python $(VENV)/bin/python --no-deps -r requirements.lock -e .; \
 	else \
 	    $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --use-pep517 \
 	        --no-deps -r requirements.lock -e .; \

@@ -242,7 +242,7 @@ def plain_box(work: Workload, of: Path) -> Program:
         start = lpt(field, simulation.a_start, universe, simulation.mesh)
         return nbody(start, a, universe, simulation.mesh, simulation.integrator, correction)
 
-    return Program(partial(run, universe), forces=simulation.integrator.steps)
+    return Program(partial(run, universe))
 
 
 PROGRAMS = {
