@@ -20,7 +20,7 @@ TABLES = [f"results/tiny/fisher/C_ell_{name}.csv" for name in ("parameters", "di
 # what a test has other than a cluster: no accounting, no patience, no GPU behind what Slurm calls one
 PROFILE = ["--workflow-profile", str(ROOT / "profiles/slurm"), "--slurm-status-command", "squeue"]
 PROFILE += ["--slurm-init-seconds-before-status-checks", "1", "--latency-wait", "10"]
-GROUPS = ["--groups", "simulate=simulate", "measure=measure", "--group-components", "simulate=2", "measure=2"]
+GROUPS = ["--groups", "simulate=maps", "measure=summaries", "--group-components", "maps=10", "summaries=20"]
 
 
 def campaign(directory: Path) -> Path:
@@ -70,7 +70,9 @@ def jobs(slurm: dict[str, str]) -> list[dict[str, str]]:
 
 
 def of(rule: str, slurm: dict[str, str]) -> list[dict[str, str]]:
-    return [job for job in jobs(slurm) if re.match(rf"rule_(?:{rule}_)?{rule}(?:_wildcards|$)", job["Comment"])]
+    return [
+        job for job in jobs(slurm) if re.match(rf"rule_(?:maps_|summaries_)?{rule}(?:_wildcards|$)", job["Comment"])
+    ]
 
 
 @contextmanager
