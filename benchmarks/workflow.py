@@ -138,7 +138,7 @@ def main() -> None:
     options = parser.parse_args()
 
     config = yaml.safe_load(options.config.read_text())
-    notes = [f"{report.machine()}; load average at the start: {report.load()}.", f"Experiment: {options.config.name}."]
+    notes = [f"{report.machine()}; load average at the start: {report.load()}.", f"Experiment: {config['run']}."]
     wanted = [options.only] if options.only else TABLES
     tables: dict[str, list[dict]] = {f"workflow_{name}": [] for name in wanted}
     if "overhead" in wanted:
