@@ -71,6 +71,12 @@ def test_a_run_with_keys_of_its_own_does_not_merge() -> None:
     ]
 
 
+def test_a_run_that_does_not_say_what_it_was_made_with_does_not_merge() -> None:
+    assert problems(a=Run(HERE, seeds(0, 4)), b=Run({}, seeds(4, 4))) == [
+        "merge: run b does not say what it was made with; finish it with this code"
+    ]
+
+
 def test_seeds_that_come_twice_are_named_also_between_covariance_and_derivatives() -> None:
     shared, crossed = seeds(3, 4), seeds(50, 4) | {"derivatives": range(10**5, 10**5 + 2)}
     assert problems(a=Run(HERE, seeds(0, 4)), b=Run(HERE, shared)) == [

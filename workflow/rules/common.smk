@@ -1,21 +1,15 @@
 import ast
 import hashlib
-import json
-import shutil
 import sys
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-import h5py
-from humanfriendly import format_size
 from snakemake.exceptions import WorkflowError
-from snakemake.logging import logger
 
 from lenscast import config as experiment
 from lenscast import weights
-from lenscast.config import campaigns, disk
-from lenscast.config.errors import Problem
+from lenscast.config import disk
 
 training = config.pop("training", workflow.source_path("../../configs/training.yaml"))
 others = config.pop("compare", "")
@@ -156,73 +150,9 @@ def stored(maps):
     return temp(maps) if CONFIG.maps == "temporary" else maps
 
 
-def made(batch, *folders):
-    """Whether a batch has a file in one of the folders: maps that were measured are not made again."""
-    return any(Path(f"{RESULTS}/{folder}/fiducial/{batch}.h5").exists() for folder in folders)
-
-
-@cache
-def say_disk_use():
-    """Say what the files of the run that are still to be made take, and warn where there is no room for them."""
-    if MERGED:
-        return
-    missing = {
-        name: sum(not made(batch, name, disk.MEASURED.get(name, name)) for batch in CONFIG.batches[section])
-        for name, section in disk.SECTIONS.items()
-    }
-    if not any(missing.values()):
-        return
-    limits = [workflow.global_resources[name].value for name in ("_nodes", "_cores")]
-    sizes = disk.disk_use(CONFIG, missing, at_once=next((limit for limit in limits if limit), 1))
-    results = Path(RESULTS).absolute()
-    there = next(folder for folder in (results, *results.parents) if folder.exists())
-    needed, free = sum(sizes.values()), shutil.disk_usage(there).free
-    parts = ", ".join(f"{name} {format_size(size)}" for name, size in sizes.items())
-    logger.info(f"Disk: {format_size(needed)} more for {RESULTS} ({parts}); {format_size(free)} are free.")
-    if needed > free:
-        remedy = "set maps: temporary, " if CONFIG.maps == "kept" else ""
-        logger.warning(
-            f"Disk: {RESULTS} does not fit: it takes {format_size(needed)}, and {format_size(free)} are free in {there}. "
-            f"For room, {remedy}make results a link to another disk, or lower covariance.boxes or derivatives.boxes."
-        )
-
-
 def gather_memory(wildcards):
     """Megabytes: three copies of what is gathered, and what imports take."""
     return 2000 + round(3 * disk.gathered_bytes(CONFIG) / 1e6)
-
-
-def recorded(path, key):
-    """What a file's provenance has of a key, from JSON."""
-    with h5py.File(path, "r", locking=False) as file:
-        return json.loads(file["provenance"][key][()]) if key in file["provenance"] else {}
-
-
-def check_merge():
-    """Refuse runs that are not there, and those that do not belong together."""
-    problems = []
-    if len(set(MERGED)) < max(len(MERGED), 2):
-        problems.append(Problem("merge", f"{merged} given; give two or more runs, each once, with commas between them"))
-    if CONFIG.run in MERGED:
-        problems.append(Problem("run", f"{CONFIG.run} is to be merged; give the merged run a name of its own"))
-    files = {"covariance": "covariance/summaries.h5", "derivatives": "derivatives/jacobians.h5"}
-    runs = {}
-    for run in MERGED:
-        paths = {section: f"results/{run}/{file}" for section, file in files.items()}
-        if absent := [path for path in paths.values() if not Path(path).exists()]:
-            problems.append(Problem("merge", f"run {run} has no {absent[0]}; finish it first"))
-            continue
-        made_with, other = (recorded(path, "made_with") for path in paths.values())
-        if made_with != other:
-            problems.append(Problem("merge", f"the two files of run {run} are of different runs; finish it again"))
-        runs[run] = campaigns.Run(made_with, {section: recorded(path, "seeds") for section, path in paths.items()})
-    problems += campaigns.check_merge(campaigns.made_with(CONFIG, MADE_BY), runs)
-    if problems:
-        raise WorkflowError(str(experiment.ConfigError(problems, "merge")))
-
-
-if MERGED:
-    check_merge()
 
 
 def theory_steps():

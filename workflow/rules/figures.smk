@@ -64,6 +64,7 @@ rule figure_maps:
         figure=f"{RESULTS}/figures/maps.png",
     log:
         figure_log("maps"),
+    priority: 1  # it reads maps, as what measures does
     conda:
         "../../environment.yml"
     params:

@@ -1,6 +1,11 @@
+include: "merge_checks.smk"
+
+
 GATHERED = rules.gather.output  # what a forecast starts from
 
 if MERGED:  # snakemake merge --config run=<name> merge=<run>,<run>
+
+    check_merge()
 
     ruleorder: merge_runs > gather
 

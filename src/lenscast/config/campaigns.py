@@ -58,6 +58,9 @@ def check_merge(here: Mapping[str, Any], runs: Mapping[str, Run]) -> Iterator[Pr
     runs : what is to be merged, by name.
     """
     for name, run in runs.items():
+        if not run.made_with:
+            yield Problem("merge", f"run {name} does not say what it was made with; finish it with this code")
+            continue
         for key in dict.fromkeys([*here, *run.made_with]):
             there, given = (values.get(key, "missing") for values in (run.made_with, here))
             if there != given:

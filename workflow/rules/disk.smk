@@ -1,0 +1,35 @@
+import shutil
+
+from humanfriendly import format_size
+from snakemake.logging import logger
+
+
+def made(batch, *folders):
+    """Whether a batch has a file in one of the folders: maps that were measured are not made again."""
+    return any(Path(f"{RESULTS}/{folder}/fiducial/{batch}.h5").exists() for folder in folders)
+
+
+@cache
+def say_disk_use():
+    """Say what the files of the run that are still to be made take, and warn where there is no room for them."""
+    if MERGED:
+        return
+    missing = {
+        name: sum(not made(batch, name, disk.MEASURED.get(name, name)) for batch in CONFIG.batches[section])
+        for name, section in disk.SECTIONS.items()
+    }
+    if not any(missing.values()):
+        return
+    limits = [workflow.global_resources[name].value for name in ("_nodes", "_cores")]
+    sizes = disk.disk_use(CONFIG, missing, at_once=next((limit for limit in limits if limit), 1))
+    results = Path(RESULTS).absolute()
+    there = next(folder for folder in (results, *results.parents) if folder.exists())
+    needed, free = sum(sizes.values()), shutil.disk_usage(there).free
+    parts = ", ".join(f"{name} {format_size(size)}" for name, size in sizes.items())
+    logger.info(f"Disk: {format_size(needed)} more for {RESULTS} ({parts}); {format_size(free)} are free.")
+    if needed > free:
+        remedy = "set maps: temporary, " if CONFIG.maps == "kept" else ""
+        logger.warning(
+            f"Disk: {RESULTS} does not fit: it takes {format_size(needed)}, and {format_size(free)} are free in {there}. "
+            f"For room, {remedy}make results a link to another disk, or lower covariance.boxes or derivatives.boxes."
+        )
