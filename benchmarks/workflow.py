@@ -117,35 +117,3 @@ def overhead(config: Mapping[str, Any], cores: int, rounds: int) -> list[dict]:
         row |= {clock: spread(workflow_times).median, f"loop_{clock}": spread(loop_times).median}
         row |= {f"{clock}_ratio": ratio.median, f"{clock}_ratio_low": ratio.low, f"{clock}_ratio_high": ratio.high}
     return [row]
-<<<<<<< HEAD
-=======
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--config", type=Path, default=ROOT / "config.yaml", help="experiment (config.yaml)")
-    parser.add_argument("--cores", type=int, default=2, help="number of cores (2)")
-    parser.add_argument("--rounds", type=int, default=3, help="measurements of the overhead (3)")
-    parser.add_argument("--batches", type=int, nargs="+", default=[1000, 10000], help="sizes of plans (1000 10000)")
-    parser.add_argument("--run-up-to", type=int, default=1000, help="largest of them to run, 0.2 s a batch (1000)")
-    parser.add_argument("--only", choices=TABLES, help="one table")
-    parser.add_argument("--output", type=Path, default=HERE / "results", help="folder of the tables")
-    options = parser.parse_args()
-
-    config = yaml.safe_load(options.config.read_text())
-    notes = [f"{report.machine()}; load average at the start: {report.load()}.", f"Experiment: {config['run']}."]
-    wanted = [options.only] if options.only else TABLES
-    tables: dict[str, list[dict]] = {f"workflow_{name}": [] for name in wanted}
-    if "overhead" in wanted:
-        tables["workflow_overhead"] = overhead(config, options.cores, options.rounds)
-    if "scale" in wanted:
-        for batches in options.batches:
-            tables["workflow_scale"] += scale(config, batches, options.cores, batches <= options.run_up_to)
-    versions = {name: version(name) for name in ("snakemake", "jax", "lenscast")}
-    document = options.output / (f"workflow_{options.only}.md" if options.only else "workflow.md")
-    print(report.write(document, tables, versions, notes))
-
-
-if __name__ == "__main__":
-    main()
->>>>>>> i5-campaigns
