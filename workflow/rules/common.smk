@@ -3,6 +3,7 @@ import hashlib
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 from snakemake.exceptions import WorkflowError
 
@@ -99,6 +100,25 @@ def seeds_of(wildcards):
 def batches(pattern, section, **wildcards):
     """The pattern's files of all batches of a section of the config."""
     return expand(pattern, batch=CONFIG.batches[section], **wildcards)
+
+
+def kept_seeds(section):
+    """Seeds that are not left out, by batch."""
+    left_out = CONFIG.left_out_seeds
+    return {batch: [seed for seed in seeds if seed not in left_out] for batch, seeds in CONFIG.batches[section].items()}
+
+
+def made_by(*made, cosmology="fiducial"):
+    """Parameters of the rules that a file went through, as its provenance has them."""
+    wildcards = SimpleNamespace(cosmology=cosmology)
+    return {
+        each.rule.name: {
+            name: value(wildcards) if callable(value) else value
+            for name, value in each.params.items()
+            if name not in ("code", "seeds")
+        }
+        for each in made
+    }
 
 
 def weights_hash(correction):

@@ -65,6 +65,11 @@ rule gather:
         mem_mb=4000,
         runtime=30,
     params:
+        seeds={"summaries": kept_seeds("covariance"), "derivatives": kept_seeds("derivatives")},
+        made_by={
+            "summaries": made_by(rules.simulate, rules.measure),
+            "derivatives": made_by(rules.differentiate, rules.measure_derivatives),
+        },
         code=FORECAST_CODE,
     script:
         "../scripts/gather.py"

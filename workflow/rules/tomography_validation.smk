@@ -40,6 +40,8 @@ rule compare_tomography:
         mem_mb=4000,
         runtime=60,
     params:
+        seeds=kept_seeds("derivatives"),
+        made_by=made_by(rules.differentiate, rules.measure_components),
         settings=validation_components(),
         maps=simulation_settings("fiducial"),
         steps={name: step for name, step in theory_steps().items() if name in NUISANCE and name != "log10_T_AGN"},

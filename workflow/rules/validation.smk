@@ -35,6 +35,12 @@ rule compare_derivatives:
         mem_mb=8000,
         runtime=60,
     params:
+        seeds=kept_seeds("finite_differences"),
+        made_by={
+            "derivatives": made_by(rules.differentiate, rules.measure_derivatives),
+            "masked": made_by(rules.differentiate, rules.measure_through_mask),
+            "shifted": {name: made_by(rules.simulate, rules.measure, cosmology=name) for name in SHIFTED},
+        },
         statistics=SPECTRA_AND_COUNTS,
         steps=CONFIG.steps,
         code=FORECAST_CODE,

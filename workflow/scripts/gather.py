@@ -7,11 +7,14 @@ log = start(snakemake)
 import numpy as np
 import pandas as pd
 
+from _build import gathered
 from lenscast import io
 from lenscast.forecast.boxes import box_means
 
-summaries = [io.load(path) for path in snakemake.input.summaries]
-derivatives = [io.load(path) for path in snakemake.input.derivatives]
+seeds, made_by = snakemake.params.seeds, snakemake.params.made_by
+summaries, derivatives = (
+    gathered(snakemake.input[name], seeds[name], made_by[name]) for name in ("summaries", "derivatives")
+)
 
 
 def joined(files, name):
