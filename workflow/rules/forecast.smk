@@ -18,6 +18,7 @@ rule forecast:
         mem_mb=4000,
         runtime=30,
     params:
+        made_by=made_by(rules.gather),
         statistics=lambda wildcards: CONFIG.forecast.data_vectors[wildcards.data_vector],
         parameters=CONFIG.parameters,
         systematics=NUISANCE,

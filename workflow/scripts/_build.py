@@ -138,8 +138,11 @@ def gathered(
     """
     contents, problems = [], []
     for path in map(Path, paths):
+        again = f"remove the files of this batch (rm {path.parents[2]}/*/{path.parent.name}/{path.name})"
         try:
-            contents.append(_chosen(path, io.load(path), seeds[path.stem], settings))
+            each = io.load(path)
+            require_made_by(settings, path, each, again)
+            contents.append(_chosen(path, each, seeds[path.stem], again))
         except ValueError as error:
             problems.append(str(error))
     if problems:
@@ -147,21 +150,24 @@ def gathered(
     return contents
 
 
-def _chosen(
-    path: Path, contents: io.Contents, seeds: Sequence[int], settings: Mapping[str, Mapping[str, Any]]
-) -> io.Contents:
-    """The maps of these seeds."""
-    index = contents.coordinates["map"]
-    lost = sorted({*seeds} - {*index["seed"]})
-    again = f"remove the files of this batch (rm {path.parents[2]}/*/{path.parent.name}/{path.name}) and run the same"
+def require_made_by(
+    settings: Mapping[str, Mapping[str, Any]], path: str | Path, contents: io.Contents, again: str = ""
+) -> None:
+    """Refuse a file that was made with other settings; `again` says what to remove, if not the file."""
     if difference := io.disagreement(contents.provenance, settings):
-        raise ValueError(f"{path}: {difference}; {again} command again")
-    if not {*seeds} <= {*asked(contents.provenance)}:
-        raise ValueError(f"{path}: made for seeds {asked(contents.provenance)}, not {[*seeds]}; {again} command again")
-    if lost:
+        again = again or f"remove it (rm {path})"
+        raise ValueError(f"{path}: {difference}; {again} and run the same command again")
+
+
+def _chosen(path: Path, contents: io.Contents, seeds: Sequence[int], again: str) -> io.Contents:
+    """The maps of these seeds."""
+    index, made_for = contents.coordinates["map"], asked(contents.provenance)
+    if not {*seeds} <= {*made_for}:
+        raise ValueError(f"{path}: made for seeds {made_for}, not {[*seeds]}; {again} and run the same command again")
+    if lost := sorted({*seeds} - {*index["seed"]}):
         raise ValueError(
             f"{path}: seed {', '.join(map(str, lost))} is missing, since it was not finite (the logs of this batch say "
-            f"where); to go on without it, add it to left_out_seeds; to try again, {again} command"
+            f"where); to go on without it, add it to left_out_seeds; to try again, {again} and run the same command"
         )
     rows = np.flatnonzero(index["seed"].isin(seeds))
     variables = {
