@@ -224,9 +224,14 @@ def test_full_disk_is_an_error_that_names_the_file_and_leaves_nothing(tmp_path: 
 @pytest.mark.usefixtures("full_disk")
 def test_full_disk_ends_a_long_job_at_its_next_piece(tmp_path: Path) -> None:
     wide = io.Variable(np.random.default_rng(0).normal(size=(1, 512, 512)), ("map", "y", "x"), "1", "")
-    with pytest.raises(OSError, match="File too large"), io.writer(tmp_path / "file.h5", {}, {}) as pieces:
-        pieces.append({"kappa": wide})
-        pytest.fail("went on")
+
+    def go_on() -> None:
+        with io.writer(tmp_path / "file.h5", {}, {}) as pieces:
+            pieces.append({"kappa": wide})
+            pytest.fail("went on")
+
+    with pytest.raises(OSError, match="File too large"):
+        go_on()
 
 
 def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pytest
 import yaml
 
@@ -74,10 +75,11 @@ class Run(NamedTuple):
 
 
 def command(directory: Path, *arguments: str, **changes: Any) -> list[str]:
-    (directory / "config.yaml").write_text(yaml.safe_dump({**CONFIG, **changes}))
+    config = directory / "config.yaml"
+    config.write_text(yaml.safe_dump({**CONFIG, **changes}))
     snakemake = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
     tables = [str(RESULTS / "fisher/combined_parameters.csv")] if "--unlock" not in arguments else []
-    return [*snakemake, "--directory", str(directory), *tables, *arguments, "--configfile", str(directory / "config.yaml")]
+    return [*snakemake, "--directory", str(directory), *tables, *arguments, "--configfile", str(config)]
 
 
 def run(directory: Path, *arguments: str, faults: dict[Path, Any] | None = None, **changes: Any) -> Run:
@@ -288,3 +290,61 @@ def test_a_seed_that_is_not_finite_is_named_and_the_others_are_kept(finished: Pa
     assert tables(campaign) == tables(finished)
     rerun(campaign, left_out_seeds=[100001])
     assert tables(campaign) == without
+
+
+SETTINGS = {"simulate": {"settings": {"cosmology": {"h": 0.7}}}}
+
+
+def box(seed: int, value: float = 1.0) -> dict[str, io.Variable]:
+    """Two maps and a number of each, by which they are known."""
+    return {"measured": io.Variable(np.array([seed, seed + 0.5]) * value, ("map",), "1", "")}
+
+
+def written(path: Path, seeds: range, settings: dict[str, Any] = SETTINGS, **values: float) -> str:
+    import _build as build
+
+    origin = {"seeds": json.dumps([*seeds]), "settings": json.dumps(settings)}
+    with build.batch(path, {}, origin) as batch:
+        for seed in seeds:
+            batch.append(seed, box(seed, values.get(f"times_{seed}", 1.0)))
+    return str(path)
+
+
+def test_batches_are_joined_of_the_wanted_seeds(tmp_path: Path) -> None:
+    import _build as build
+
+    folder = tmp_path / "tiny/summaries/fiducial"
+    paths = [written(folder / f"seeds_{a}_{a + 1}.h5", range(a, a + 2), times_3=np.nan) for a in (0, 2)]
+    contents = build.gathered(paths, {"seeds_0_1": [1], "seeds_2_3": [2]}, SETTINGS)
+    assert [list(each.coordinates["map"]["seed"]) for each in contents] == [[1, 1], [2, 2]]
+    assert [list(each.variables["measured"].values) for each in contents] == [[1, 1.5], [2, 2.5]]
+    with pytest.raises(
+        ValueError, match=r"1 of 2 files cannot be used\n.*seeds_2_3.h5: seed 3 is missing, since it was not"
+    ):
+        build.gathered(paths, {"seeds_0_1": [0, 1], "seeds_2_3": [2, 3]}, SETTINGS)
+
+
+def test_all_files_of_other_seeds_settings_and_makers_are_named(tmp_path: Path) -> None:
+    import _build as build
+
+    folder = tmp_path / "tiny/summaries/fiducial"
+    first, copied, old, damaged = (folder / f"seeds_{seed}_{seed}.h5" for seed in range(4))
+    written(first, range(1))
+    shutil.copy(first, copied)
+    written(old, range(2, 3), {"simulate": {"settings": {"cosmology": {"h": 0.6}}}})
+    damaged.write_text("")
+    seeds = {path.stem: [number] for number, path in enumerate((first, copied, old, damaged))}
+    with pytest.raises(ValueError, match="3 of 4 files cannot be used") as caught:
+        build.gathered([str(folder / f"{name}.h5") for name in seeds], seeds, SETTINGS)
+    text = str(caught.value)
+    remove = f"remove the files of this batch (rm {tmp_path}/tiny/*/fiducial/"
+    assert f"{copied}: made for seeds [0], not [1]; {remove}{copied.name})" in text
+    assert f"{old}: made by simulate with cosmology.h = 0.6, but the config asks for 0.7; {remove}{old.name})" in text
+    assert f"{damaged} is truncated" in text
+    assert f"{first}:" not in text
+
+
+def test_a_batch_without_a_finite_box_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"no box of seeds \[5\] is finite .*left_out_seeds"):
+        written(tmp_path / "seeds_5_5.h5", range(5, 6), times_5=np.inf)
+    assert list(tmp_path.iterdir()) == []

@@ -96,9 +96,7 @@ class Batch:
 
 
 @contextmanager
-def batch(
-    path: str | Path, coordinates: Mapping[str, io.Columns], provenance: Mapping[str, str]
-) -> Iterator[Batch]:
+def batch(path: str | Path, coordinates: Mapping[str, io.Columns], provenance: Mapping[str, str]) -> Iterator[Batch]:
     """Write the file of a batch box by box.
 
     Raises

@@ -45,7 +45,7 @@ def start(job: Any) -> logging.Logger:
 def _failed(rule: str, error: BaseException) -> None:
     """Log what ended a job, and what to do about a lack of memory."""
     logging.critical("failed", exc_info=error)
-    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "Out of memory" in str(error)):
+    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "out of memory" in str(error).lower()):
         keys = LARGE.get(rule, "the sizes in the config of what is simulated")
         advice = "run fewer jobs at once (snakemake --resources mem_mb=<megabytes there are>)"
         logging.critical("out of memory: lower %s, or take a larger machine, or %s", keys, advice)

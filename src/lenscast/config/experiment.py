@@ -82,8 +82,9 @@ class Config(Section):
         """Seeds by section (`covariance`, `derivatives`, `finite_differences`, `validation`) and batch.
 
         A batch is a fixed range of seeds, named by the first and the last one: more boxes are more batches
-        and change none. Seeds that are left out stay in their batch, but a batch of nothing else is left out too. Those of the finite differences are the first of the derivatives. Those of the
-        validation are one box each, for the finer simulations take long.
+        and change none. Seeds that are left out stay in their batch, but a batch of nothing else is left
+        out too. Those of the finite differences are the first of the derivatives. Those of the validation
+        are one box each, for the finer simulations take long.
         """
         seeds = {
             "covariance": self.covariance.seeds,
