@@ -78,7 +78,8 @@ def command(directory: Path, *arguments: str, **changes: Any) -> list[str]:
     config = directory / "config.yaml"
     config.write_text(yaml.safe_dump({**CONFIG, **changes}))
     snakemake = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
-    tables = [str(RESULTS / "fisher/combined_parameters.csv")] if "--unlock" not in arguments else []
+    alone = {"--unlock", "--cleanup-metadata"} & {*arguments}
+    tables = [] if alone else [str(RESULTS / "fisher/combined_parameters.csv")]
     return [*snakemake, "--directory", str(directory), *tables, *arguments, "--configfile", str(config)]
 
 
@@ -176,14 +177,12 @@ def test_a_night_of_failures_leaves_the_tables_of_an_undisturbed_run(finished: P
     assert night.noon.code == 0, night.noon.text
     assert tables(night.directory) == tables(finished)
     assert temporary(night.directory) == []
-    for path in (MAPS, OTHER_MAPS, TANGENTS, OTHER_TANGENTS):
-        assert (night.directory / path).read_bytes() == (finished / path).read_bytes()
 
 
 def test_a_worker_killed_while_it_simulates_leaves_no_file(night: Night) -> None:
     assert "failed" not in night.logs[MAPS.stem]
-    assert "died by a signal" in night.morning.text
-    assert f"{MAPS.parent.name}/{MAPS.name}" not in night.files
+    assert night.morning.text.count("died with <Signals.SIGKILL: 9>") == 2  # the other one wrote
+    assert MAPS.name not in night.files
 
 
 def test_a_worker_killed_while_it_writes_leaves_half_a_file_under_another_name(night: Night) -> None:
@@ -223,10 +222,10 @@ def test_a_second_snakemake_is_refused_and_after_a_kill_the_folder_is_unlocked(f
     rerun(campaign, "--unlock")
     rerun(campaign)
     assert tables(campaign) == tables(finished)
-    assert (campaign / MAPS).read_bytes() == (finished / MAPS).read_bytes()
 
 
 def test_truncated_and_foreign_files_are_named_with_what_makes_them_again(finished: Path, campaign: Path) -> None:
+    unfinished(campaign)
     for path, damage in ((SUMMARIES, b""), (DERIVATIVES, b"not HDF5")):
         content = (campaign / path).read_bytes()
         (campaign / path).write_bytes(damage or content[: len(content) // 2])
@@ -257,6 +256,16 @@ def test_a_damaged_compilation_cache_costs_time_only(
     rerun(campaign)
     assert "Error reading persistent compilation cache entry" in said(campaign, "measure", SUMMARIES)
     assert tables(campaign) == tables(finished)
+
+
+def test_a_failure_after_a_change_of_config_does_not_leave_old_results_in_the_middle(campaign: Path) -> None:
+    # as a failed simulation leaves them
+    rerun(campaign, "--cleanup-metadata", str(MAPS))
+    (campaign / MAPS).unlink()
+    assert "Nothing to be done" in rerun(campaign, "--dry-run").text
+    planned = rerun(campaign, "--dry-run", cosmology=CONFIG["cosmology"] | {"sigma8": 0.83}).text
+    for path in (MAPS, SUMMARIES):
+        assert f"output: {path}" in planned
 
 
 def test_results_of_two_configs_are_not_mixed(finished: Path, campaign: Path) -> None:

@@ -191,6 +191,11 @@ def reference_memory(wildcards):
     return 3000 + round(15 * fine**3 * 4e-6)
 
 
+def gathered_files():
+    """What lies between maps and tables: a target, since snakemake does not miss what nothing asks for."""
+    return [*rules.gather.input, *rules.gather.output]
+
+
 def forecast_tables():
     """Tables of all data vectors."""
     return expand(rules.forecast.output.parameters, data_vector=DATA_VECTORS)

@@ -18,6 +18,7 @@ rule forecast:
         mem_mb=4000,
         runtime=30,
     params:
+        seeds=rules.gather.params.seeds,
         made_by=made_by(rules.gather),
         statistics=lambda wildcards: CONFIG.forecast.data_vectors[wildcards.data_vector],
         parameters=CONFIG.parameters,
@@ -26,6 +27,6 @@ rule forecast:
         fiducial=CONFIG.fiducial,
         area_deg2=CONFIG.survey.area_deg2,
         region=statistics_settings(),
-        code=FORECAST_CODE,
+        code=[MAP_CODE, SUMMARY_CODE, FORECAST_CODE],
     script:
         "../scripts/forecast.py"

@@ -15,9 +15,10 @@ rule measure:
         mem_mb=4000,
         runtime=60,
     params:
+        maps=lambda wildcards: simulation_settings(wildcards.cosmology),
         settings=lambda wildcards: statistics_settings(wildcards.cosmology),
         draws=lambda wildcards: 1 if wildcards.cosmology == "fiducial" else CONFIG.derivatives.noise_realisations,
-        code=SUMMARY_CODE,
+        code=[MAP_CODE, SUMMARY_CODE],
     script:
         "../scripts/measure.py"
 
@@ -39,11 +40,12 @@ rule measure_derivatives:
         mem_mb=8000,
         runtime=60,
     params:
+        maps=lambda wildcards: simulation_settings(wildcards.cosmology),
         settings=statistics_settings(),
         parameters=CONFIG.forecast.parameters,
         draws=CONFIG.derivatives.noise_realisations,
         quantity="expected",
-        code=SUMMARY_CODE,
+        code=[MAP_CODE, SUMMARY_CODE],
     script:
         "../scripts/measure_derivatives.py"
 
@@ -70,6 +72,6 @@ rule gather:
             "summaries": made_by(rules.simulate, rules.measure),
             "derivatives": made_by(rules.differentiate, rules.measure_derivatives),
         },
-        code=FORECAST_CODE,
+        code=[MAP_CODE, SUMMARY_CODE, FORECAST_CODE],
     script:
         "../scripts/gather.py"

@@ -14,9 +14,10 @@ rule measure_components:
         mem_mb=4000,
         runtime=60,
     params:
+        maps=lambda wildcards: simulation_settings(wildcards.cosmology),
         settings=validation_components(),
         A_IA=CONFIG.systematics.A_IA,
-        code=[SUMMARY_CODE, sources("tomography_validation")],
+        code=[MAP_CODE, SUMMARY_CODE, sources("tomography_validation")],
     script:
         "../scripts/measure_components.py"
 

@@ -10,11 +10,12 @@ use rule measure_derivatives as measure_through_mask with:
     benchmark:
         f"{RESULTS}/benchmarks/measure_through_mask/{{cosmology}}/{{batch}}.tsv"
     params:
+        maps=lambda wildcards: simulation_settings(wildcards.cosmology),
         settings=statistics_settings() | {"statistics": {"peaks": SETTINGS["statistics"]["peaks"]}},
         parameters=CONFIG.forecast.parameters,
         draws=CONFIG.derivatives.noise_realisations,
         quantity="through_mask",
-        code=SUMMARY_CODE,
+        code=[MAP_CODE, SUMMARY_CODE],
 
 
 rule compare_derivatives:
@@ -43,7 +44,7 @@ rule compare_derivatives:
         },
         statistics=SPECTRA_AND_COUNTS,
         steps=CONFIG.steps,
-        code=FORECAST_CODE,
+        code=[MAP_CODE, SUMMARY_CODE, FORECAST_CODE],
     script:
         "../scripts/compare_derivatives.py"
 
