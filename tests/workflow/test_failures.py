@@ -78,7 +78,7 @@ def command(directory: Path, *arguments: str, **changes: Any) -> list[str]:
     config = directory / "config.yaml"
     config.write_text(yaml.safe_dump({**CONFIG, **changes}))
     snakemake = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
-    alone = {"--unlock", "--cleanup-metadata"} & {*arguments}
+    alone = {"--unlock", "--cleanup-metadata", "all"} & {*arguments}
     tables = [] if alone else [str(RESULTS / "fisher/combined_parameters.csv")]
     return [*snakemake, "--directory", str(directory), *tables, *arguments, "--configfile", str(config)]
 
@@ -265,6 +265,10 @@ def test_a_failure_after_a_change_of_config_does_not_leave_old_results_in_the_mi
     assert "Nothing to be done" in rerun(campaign, "--dry-run").text
     planned = rerun(campaign, "--dry-run", cosmology=CONFIG["cosmology"] | {"sigma8": 0.83}).text
     for path in (MAPS, SUMMARIES):
+        assert f"output: {path}" in planned
+    (campaign / SUMMARIES).unlink()
+    planned = rerun(campaign, "all", "--dry-run").text
+    for path in (MAPS, SUMMARIES, RESULTS / "covariance/summaries.h5"):
         assert f"output: {path}" in planned
 
 
