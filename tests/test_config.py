@@ -173,6 +173,8 @@ def test_config_batches_are_fixed_ranges_of_seeds(config: Config) -> None:
     assert config.batches["finite_differences"].items() <= derivatives
     more = load_config(changed({"derivatives.boxes": 56})).batches["derivatives"].items()
     assert derivatives < more
+    fewer = load_config(changed({"left_out_seeds": [0, *range(8, 16)]})).batches["derivatives"].items()
+    assert derivatives - fewer == {("seeds_8_15", range(8, 16))}
 
 
 def test_config_validation_has_a_box_per_batch_and_planes_behind_its_sources(config: Config) -> None:
@@ -389,6 +391,19 @@ REFUSALS = {
         {"covariance.first_seed": 40},
         "covariance.first_seed: seeds 40 to 103 overlap the derivatives' seeds 0 to 47; "
         "set covariance.first_seed to 48 or more",
+    ),
+    "left out seed that is none": (
+        {"left_out_seeds": [3, 99]},
+        "left_out_seeds: 99 is no seed of this run; give one of 100000 to 100063 or 0 to 47, or remove it",
+    ),
+    "too few boxes left": (
+        {"left_out_seeds": [*range(7)], "finite_differences.boxes": 8},
+        "finite_differences.boxes: left_out_seeds leave 1 of 8 boxes; raise it",
+    ),
+    "fewer maps left than data": (
+        {"covariance.boxes": 16, "lightcone.realisations_per_box": 2, "left_out_seeds": [100000, 100001, 100005]},
+        "covariance.boxes: 13 boxes of 2 maps make 26 maps, too few for the covariance of the 23 data of combined, "
+        "which needs 28 or more; raise covariance.boxes to 24",
     ),
     "fewer maps than data": (
         {"covariance.boxes": 8, "lightcone.realisations_per_box": 3},

@@ -1,8 +1,10 @@
 """Files: round trips, wholeness, equal bytes, refusals."""
 
 import json
+import resource
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
@@ -165,7 +167,7 @@ def test_truncated_damaged_and_foreign_files_are_refused_with_advice(tmp_path: P
     values = np.arange(10000.0)
     io.save(path, {"a": io.Variable(values, ("map",), "1", "")}, {}, {})
     good = path.read_bytes()
-    advice = "delete it and run the command"
+    advice = rf"remove it \(rm {path}\) and run the same command again"
     path.write_bytes(good[: len(good) // 2])
     with pytest.raises(ValueError, match=rf"file\.h5 is truncated.*{advice}"):
         io.load(path)
@@ -182,6 +184,77 @@ def test_truncated_damaged_and_foreign_files_are_refused_with_advice(tmp_path: P
         io.load(path)
     with pytest.raises(FileNotFoundError, match="absent"):
         io.load(tmp_path / "absent.h5")
+
+
+def test_files_cut_at_any_length_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "file.h5"
+    io.save(path, variables(), COORDINATES, ORIGIN)
+    good = path.read_bytes()
+    for length in np.linspace(0, len(good) - 1, 40, dtype=int):
+        path.write_bytes(good[:length])
+        with pytest.raises(ValueError, match="truncated"):
+            io.load(path)
+
+
+@pytest.fixture
+def full_disk() -> Iterator[None]:
+    """No file grows beyond 100 kB."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+@pytest.mark.usefixtures("full_disk")
+@pytest.mark.parametrize("size", [13_000, 10**6])  # which HDF5 writes in the end, and at once
+def test_full_disk_is_an_error_that_names_the_file_and_leaves_nothing(tmp_path: Path, size: int) -> None:
+    path = tmp_path / "file.h5"
+    io.save(path, variables(), COORDINATES, ORIGIN)
+    before = path.read_bytes()
+    large = io.Variable(np.random.default_rng(0).normal(size=size), ("map",), "1", "")
+    with pytest.raises(OSError, match=rf"File too large while {path} was written: nothing is left of it; make room"):
+        io.save(path, {"a": large}, {}, {})
+    with pytest.raises(OSError, match=rf"File too large while {tmp_path}/table.csv was written"):
+        io.save_table(tmp_path / "table.csv", pd.DataFrame({"a": np.arange(30_000)}))
+    assert list(tmp_path.iterdir()) == [path]
+    assert path.read_bytes() == before
+    io.save(path, variables(), {}, ORIGIN)
+
+
+@pytest.mark.usefixtures("full_disk")
+def test_full_disk_ends_a_long_job_at_its_next_piece(tmp_path: Path) -> None:
+    wide = io.Variable(np.random.default_rng(0).normal(size=(1, 512, 512)), ("map", "y", "x"), "1", "")
+
+    def go_on() -> None:
+        with io.writer(tmp_path / "file.h5", {}, {}) as pieces:
+            pieces.append({"kappa": wide})
+            pytest.fail("went on")
+
+    with pytest.raises(OSError, match="File too large"):
+        go_on()
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
+    for name in (".file.h5.0123abcd.tmp", ".other.h5.0123abcd.tmp"):
+        (tmp_path / name).write_text("half")
+    io.save(tmp_path / "file.h5", variables(), COORDINATES, ORIGIN)
+    assert {path.name for path in tmp_path.iterdir()} == {"file.h5", ".other.h5.0123abcd.tmp"}
+
+
+def test_piece_that_is_not_finite_is_refused_and_others_bring_their_coordinates(tmp_path: Path) -> None:
+    good = {"a": io.Variable(np.arange(2.0), ("map",), "1", ""), "b": io.Variable(np.ones(2), ("map",), "1", "")}
+    bad = good | {"b": io.Variable(np.array([1.0, np.inf]), ("map",), "1", "")}
+    with io.writer(tmp_path / "file.h5", {}, {}) as pieces:
+        for seed, piece in enumerate([good, bad, good]):
+            index = {"map": {"seed": [seed, seed]}}
+            if piece is bad:
+                with pytest.raises(io.NotFiniteError, match=r"'b' is inf at map 1 \(1 of 2 entries"):
+                    pieces.append(piece, index)
+            else:
+                pieces.append(piece, index)
+    contents = io.load(tmp_path / "file.h5")
+    assert list(contents.coordinates["map"]["seed"]) == [0, 0, 2, 2]
+    assert len(contents.variables["a"].values) == len(contents.variables["b"].values) == 4
 
 
 def test_table_is_written_whole_with_all_digits(tmp_path: Path) -> None:
@@ -203,6 +276,19 @@ def test_provenance_is_plain_and_repeatable() -> None:
     assert {"lenscast", "jax", "jaxlib", "diffrax", "numpy", "h5py", "python"} == set(json.loads(origin["versions"]))
     reordered = {"run": "default", "survey": {"z_source": [0.914]}}
     assert io.provenance(reordered, [8, 9, 10], "snakemake results/default/maps/8.h5") == origin
+
+
+def test_disagreement_names_the_first_setting_that_differs() -> None:
+    settings = {"simulate": {"settings": {"cosmology": {"sigma8": 0.8}, "z": (0.5, 1.0)}}, "measure": {"draws": 1}}
+    origin = {"settings": json.dumps(settings)}
+    assert io.disagreement(origin, settings) == ""
+    other = settings | {"measure": {"draws": 2}}
+    assert io.disagreement(origin, other) == "made by measure with draws = 1, but the config asks for 2"
+    other = settings | {"simulate": {"settings": {"cosmology": {"sigma8": 0.9}, "z": (0.5, 1.0)}}}
+    assert "simulate with cosmology.sigma8 = 0.8, but the config asks for 0.9" in io.disagreement(origin, other)
+    assert "draws = nothing" in io.disagreement({"settings": "{}"}, {"measure": {"draws": 1}})
+    assert "asks for nothing" in io.disagreement(origin, {"simulate": settings["simulate"]})
+    assert "simulate" in io.disagreement({}, settings)
 
 
 def test_git_commit_says_dirty_and_unknown(tmp_path: Path) -> None:

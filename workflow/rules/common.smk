@@ -4,6 +4,7 @@ import sys
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 from snakemake.exceptions import WorkflowError
 
@@ -83,7 +84,7 @@ SUMMARY_CODE = sources("numerics", "statistics", "summarise", "forecast/derivati
 FORECAST_CODE = sources("forecast")
 PLOT_CODE = sources("plotting")
 TRAINING_CODE = sources("numerics", "cosmology", "gravity", "io/corrections")
-MADE_BY = {"maps": MAP_CODE, "statistics": SUMMARY_CODE}
+HASHES = {"maps": MAP_CODE, "statistics": SUMMARY_CODE}
 
 for missing in weights_file(CORRECTION):
     if missing not in (f"{TRAINED}/hpn.json", f"{TRAINED}/pgd.json"):  # which this workflow makes
@@ -107,6 +108,25 @@ def seeds_of(wildcards):
 def batches(pattern, section, **wildcards):
     """The pattern's files of all batches of a section of the config."""
     return expand(pattern, batch=CONFIG.batches[section], **wildcards)
+
+
+def kept_seeds(section):
+    """Seeds that are not left out, by batch."""
+    left_out = CONFIG.left_out_seeds
+    return {batch: [seed for seed in seeds if seed not in left_out] for batch, seeds in CONFIG.batches[section].items()}
+
+
+def made_by(*made, cosmology="fiducial"):
+    """Parameters of the rules that a file went through, as its provenance has them."""
+    wildcards = SimpleNamespace(cosmology=cosmology)
+    return {
+        each.rule.name: {
+            name: value(wildcards) if callable(value) else value
+            for name, value in each.params.items()
+            if name not in ("code", "hashes", "seeds")
+        }
+        for each in made
+    }
 
 
 def weights_hash(correction):
@@ -194,6 +214,11 @@ def reference_memory(wildcards):
     wanted = TRAINING.simulations[wildcards.reference]
     fine = wanted.particles * wanted.mesh_factor if wanted.kind == "particle_mesh" else 0
     return 3000 + round(15 * fine**3 * 4e-6)
+
+
+def gathered_files():
+    """What lies between maps and tables: a target, since snakemake does not miss what nothing asks for."""
+    return [] if MERGED else [*rules.gather.input, *rules.gather.output]
 
 
 def forecast_tables():

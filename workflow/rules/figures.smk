@@ -76,8 +76,8 @@ rule figure_maps:
 
 rule figure_power_spectrum:
     input:
-        summaries=GATHERED.summaries,
-        jacobians=GATHERED.jacobians,
+        summaries=GATHERED.output.summaries,
+        jacobians=GATHERED.output.jacobians,
         theory=rules.theory.output.table if THEORY else [],
         depth=depth_file(),
     output:
@@ -98,8 +98,8 @@ rule figure_power_spectrum:
 
 rule figure_peaks:
     input:
-        summaries=GATHERED.summaries,
-        jacobians=GATHERED.jacobians,
+        summaries=GATHERED.output.summaries,
+        jacobians=GATHERED.output.jacobians,
     output:
         figure=f"{RESULTS}/figures/peaks.png",
     log:
@@ -114,7 +114,7 @@ rule figure_peaks:
 
 rule figure_derivatives:
     input:
-        jacobians=GATHERED.jacobians,
+        jacobians=GATHERED.output.jacobians,
         theory=rules.theory.output.table if THEORY else [],
         depth=depth_file(),
     output:

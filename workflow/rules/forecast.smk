@@ -4,8 +4,8 @@ localrules:
 
 rule forecast:
     input:
-        summaries=GATHERED.summaries,
-        jacobians=GATHERED.jacobians,
+        summaries=GATHERED.output.summaries,
+        jacobians=GATHERED.output.jacobians,
         depth=depth_file(),
     output:
         forecast=f"{RESULTS}/fisher/{{data_vector}}.h5",
@@ -19,6 +19,8 @@ rule forecast:
     conda:
         "../../environment.yml"
     params:
+        seeds=GATHERED.params.seeds,
+        made_by=made_by(GATHERED),
         statistics=lambda wildcards: CONFIG.forecast.data_vectors[wildcards.data_vector],
         parameters=CONFIG.parameters,
         systematics=NUISANCE,
@@ -26,6 +28,6 @@ rule forecast:
         fiducial=CONFIG.fiducial,
         area_deg2=CONFIG.survey.area_deg2,
         region=statistics_settings(),
-        code=FORECAST_CODE,
+        code=[MAP_CODE, SUMMARY_CODE, FORECAST_CODE],
     script:
         "../scripts/forecast.py"

@@ -35,9 +35,10 @@ use rule measure as measure_validation with:
     benchmark:
         f"{RESULTS}/benchmarks/measure_validation/{{variant}}/{{batch}}.tsv"
     params:
+        maps=lambda wildcards: variant_settings(wildcards.variant),
         settings=validation_statistics(),
         draws=CONFIG.derivatives.noise_realisations,
-        code=SUMMARY_CODE,
+        code=[MAP_CODE, SUMMARY_CODE],
 
 
 rule compare_lensing:

@@ -1,7 +1,7 @@
 include: "merge_checks.smk"
 
 
-GATHERED = rules.gather.output  # what a forecast starts from
+GATHERED = rules.gather  # what a forecast starts from
 
 if MERGED:  # snakemake merge --config run=<name> merge=<run>,<run>
 
@@ -26,13 +26,13 @@ if MERGED:  # snakemake merge --config run=<name> merge=<run>,<run>
             mem_mb=gather_memory,
             runtime=30,
         params:
-            runs=MERGED,
-            made_by=MADE_BY,
+            seeds=MERGED,
+            hashes=HASHES,
             code=FORECAST_CODE,
         script:
             "../scripts/merge_runs.py"
 
-    GATHERED = rules.merge_runs.output
+    GATHERED = rules.merge_runs
 
     rule merge:
         input:

@@ -33,6 +33,6 @@ def check_merge():
         if made_with != other:
             problems.append(Problem("merge", f"the two files of run {run} are of different runs; finish it again"))
         runs[run] = campaigns.Run(made_with, {section: recorded(path, "seeds") for section, path in paths.items()})
-    problems += campaigns.check_merge(campaigns.made_with(CONFIG, MADE_BY), runs)
+    problems += campaigns.check_merge(campaigns.made_with(CONFIG, HASHES), runs)
     if problems:
         raise WorkflowError(str(experiment.ConfigError(problems, "merge")))

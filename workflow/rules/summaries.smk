@@ -20,9 +20,10 @@ rule measure:
         mem_mb=growing(4000),
         runtime=growing(60),
     params:
+        maps=lambda wildcards: simulation_settings(wildcards.cosmology),
         settings=lambda wildcards: statistics_settings(wildcards.cosmology),
         draws=lambda wildcards: 1 if wildcards.cosmology == "fiducial" else CONFIG.derivatives.noise_realisations,
-        code=SUMMARY_CODE,
+        code=[MAP_CODE, SUMMARY_CODE],
     script:
         "../scripts/measure.py"
 
@@ -45,11 +46,12 @@ rule measure_derivatives:
         mem_mb=growing(8000),
         runtime=growing(60),
     params:
+        maps=lambda wildcards: simulation_settings(wildcards.cosmology),
         settings=statistics_settings(),
         parameters=CONFIG.forecast.parameters,
         draws=CONFIG.derivatives.noise_realisations,
         quantity="expected",
-        code=SUMMARY_CODE,
+        code=[MAP_CODE, SUMMARY_CODE],
     script:
         "../scripts/measure_derivatives.py"
 
@@ -70,7 +72,12 @@ rule gather:
     resources:
         mem_mb=gather_memory,
     params:
-        made_by=MADE_BY,
-        code=FORECAST_CODE,
+        hashes=HASHES,
+        seeds={"summaries": kept_seeds("covariance"), "derivatives": kept_seeds("derivatives")},
+        made_by={
+            "summaries": made_by(rules.simulate, rules.measure),
+            "derivatives": made_by(rules.differentiate, rules.measure_derivatives),
+        },
+        code=[MAP_CODE, SUMMARY_CODE, FORECAST_CODE],
     script:
         "../scripts/gather.py"

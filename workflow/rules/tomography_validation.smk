@@ -18,9 +18,10 @@ rule measure_components:
         mem_mb=growing(4000),
         runtime=growing(60),
     params:
+        maps=lambda wildcards: simulation_settings(wildcards.cosmology),
         settings=spectrum_settings(),
         A_IA=CONFIG.systematics.A_IA,
-        code=[SUMMARY_CODE, sources("tomography_validation")],
+        code=[MAP_CODE, SUMMARY_CODE, sources("tomography_validation")],
     script:
         "../scripts/measure_components.py"
 
@@ -28,7 +29,7 @@ rule measure_components:
 rule compare_tomography:
     input:
         spectra=batches(rules.measure_components.output.spectra, "derivatives", cosmology="fiducial"),
-        jacobians=GATHERED.jacobians,
+        jacobians=GATHERED.output.jacobians,
         sources=sources_file(),
         depth=depth_file(),
     output:
@@ -44,6 +45,8 @@ rule compare_tomography:
         mem_mb=growing(4000),
         runtime=growing(60),
     params:
+        seeds=kept_seeds("derivatives"),
+        made_by=made_by(rules.differentiate, rules.measure_components),
         settings=spectrum_settings(),
         data_vector=statistics_settings(),
         maps=simulation_settings("fiducial"),

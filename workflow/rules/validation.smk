@@ -14,11 +14,12 @@ use rule measure_derivatives as measure_through_mask with:
     benchmark:
         f"{RESULTS}/benchmarks/measure_through_mask/{{cosmology}}/{{batch}}.tsv"
     params:
+        maps=lambda wildcards: simulation_settings(wildcards.cosmology),
         settings=statistics_settings() | {"statistics": {"peaks": SETTINGS["statistics"]["peaks"]}},
         parameters=CONFIG.forecast.parameters,
         draws=CONFIG.derivatives.noise_realisations,
         quantity="through_mask",
-        code=SUMMARY_CODE,
+        code=[MAP_CODE, SUMMARY_CODE],
 
 
 rule compare_derivatives:
@@ -39,9 +40,15 @@ rule compare_derivatives:
         mem_mb=growing(8000),
         runtime=growing(60),
     params:
+        seeds=kept_seeds("finite_differences"),
+        made_by={
+            "derivatives": made_by(rules.differentiate, rules.measure_derivatives),
+            "masked": made_by(rules.differentiate, rules.measure_through_mask),
+            "shifted": {name: made_by(rules.simulate, rules.measure, cosmology=name) for name in SHIFTED},
+        },
         statistics=SPECTRA_AND_COUNTS,
         steps=CONFIG.steps,
-        code=FORECAST_CODE,
+        code=[MAP_CODE, SUMMARY_CODE, FORECAST_CODE],
     script:
         "../scripts/compare_derivatives.py"
 

@@ -1,6 +1,9 @@
 """Objects of the package from the settings that rules pass to their scripts; imported after `_job.start`."""
 
-from collections.abc import Mapping, Sequence
+import json
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -76,11 +79,101 @@ def reference(path: str | Path, weight: float = 1.0) -> Reference:
     )
 
 
-def map_coordinates(simulation: Simulation, seeds: Sequence[int]) -> dict[str, dict[str, Any]]:
-    """Axes of the maps of some boxes, in the order in which they are made."""
-    numbers = np.arange(simulation.realisations)
-    index = {"seed": np.repeat(seeds, numbers.size), "realisation": np.tile(numbers, len(seeds))}
-    return {"map": index, "source": {"z": simulation.sources.mean}}
+class Batch:
+    """Appends boxes to a file that `batch` opened."""
+
+    def __init__(self, file: io.Writer) -> None:
+        self._file, self.boxes = file, 0
+
+    def append(self, seed: int, variables: Mapping[str, io.Variable]) -> None:
+        """Add the maps of a box; a box that is not finite is left out, and the log says why."""
+        number = len(next(iter(variables.values())).values)
+        try:
+            self._file.append(variables, {"map": {"seed": number * [seed], "realisation": range(number)}})
+            self.boxes += 1
+        except io.NotFiniteError as error:
+            logging.getLogger("lenscast").error("seed %d is left out of the file: %s", seed, error)
+
+
+@contextmanager
+def batch(path: str | Path, coordinates: Mapping[str, io.Columns], provenance: Mapping[str, str]) -> Iterator[Batch]:
+    """Write the file of a batch box by box.
+
+    Raises
+    ------
+    ValueError : if none of the boxes is finite.
+    """
+    with io.writer(path, coordinates, provenance) as file:
+        boxes = Batch(file)
+        yield boxes
+        if not boxes.boxes:
+            raise ValueError(
+                f"{path}: no box of seeds {provenance['seeds']} is finite (see above); if other batches are, go on "
+                "without these by naming them in left_out_seeds; if not, look at cosmology and simulation.integrator"
+            )
+
+
+def asked(provenance: Mapping[str, str]) -> list[int]:
+    """Seeds that a file was made for, with those that it left out."""
+    return json.loads(provenance["seeds"])
+
+
+def gathered(
+    paths: Sequence[str], seeds: Mapping[str, Sequence[int]], settings: Mapping[str, Mapping[str, Any]]
+) -> list[io.Contents]:
+    """What the files of some batches hold of these seeds.
+
+    Parameters
+    ----------
+    paths : one for each batch.
+    seeds : by the name of the batch.
+    settings : with which the files were made, by the name of the rule.
+
+    Raises
+    ------
+    ValueError : for files that are damaged, were made for other seeds or with other settings, or lack a seed; it
+        names all of them, and what to do.
+    """
+    contents, problems = [], []
+    for path in map(Path, paths):
+        again = f"remove the files of this batch (rm {path.parents[2]}/*/{path.parent.name}/{path.name})"
+        try:
+            each = io.load(path)
+            require_made_by(settings, path, each, again)
+            contents.append(_chosen(path, each, seeds[path.stem], again))
+        except ValueError as error:
+            problems.append(str(error))
+    if problems:
+        raise ValueError("\n".join([f"{len(problems)} of {len(paths)} files cannot be used", *problems]))
+    return contents
+
+
+def require_made_by(
+    settings: Mapping[str, Mapping[str, Any]], path: str | Path, contents: io.Contents, again: str = ""
+) -> None:
+    """Refuse a file that was made with other settings; `again` says what to remove, if not the file."""
+    if difference := io.disagreement(contents.provenance, settings):
+        again = again or f"remove it (rm {path})"
+        raise ValueError(f"{path}: {difference}; {again} and run the same command again")
+
+
+def _chosen(path: Path, contents: io.Contents, seeds: Sequence[int], again: str) -> io.Contents:
+    """The maps of these seeds."""
+    index, made_for = contents.coordinates["map"], asked(contents.provenance)
+    if not {*seeds} <= {*made_for}:
+        raise ValueError(f"{path}: made for seeds {made_for}, not {[*seeds]}; {again} and run the same command again")
+    if lost := sorted({*seeds} - {*index["seed"]}):
+        raise ValueError(
+            f"{path}: seed {', '.join(map(str, lost))} is missing, since it was not finite (the logs of this batch say "
+            f"where); to go on without it, add it to left_out_seeds; to try again, {again} and run the same command"
+        )
+    rows = np.flatnonzero(index["seed"].isin(seeds))
+    variables = {
+        name: replace(each, values=each.values[rows]) if each.axes[0] == "map" else each
+        for name, each in contents.variables.items()
+    }
+    coordinates = {**contents.coordinates, "map": index.iloc[rows]}
+    return io.Contents(variables, coordinates, contents.provenance)
 
 
 def shape_noise(settings: Mapping[str, Any]) -> ShapeNoise:

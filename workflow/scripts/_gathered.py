@@ -25,7 +25,7 @@ def save(
 
     Parameters
     ----------
-    job : of a rule whose outputs are `summaries` and `jacobians`, with the hashes of the code before it, `made_by`.
+    job : of a rule whose outputs are `summaries` and `jacobians`, with the hashes of the code before it, `hashes`.
     maps, measured : seed and realisation of the maps of each piece, and their summaries.
     jacobians, expected : means over the maps of a box, of each piece.
     axes : coordinates of ``param`` and ``bin``.
@@ -35,7 +35,7 @@ def save(
     numbers : of maps and of boxes of derivatives.
     """
     config = load_config({key: value for key, value in job.config.items() if key != "merge"})
-    made_with = {"made_with": json.dumps(campaigns.made_with(config, job.params.made_by), sort_keys=True)}
+    made_with = {"made_with": json.dumps(campaigns.made_with(config, job.params.hashes), sort_keys=True)}
     index = pd.concat(maps, ignore_index=True)
     order = np.argsort(index["seed"], kind="stable")
     index = index.iloc[order].reset_index(drop=True)

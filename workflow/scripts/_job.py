@@ -1,15 +1,25 @@
 """What every job does first: log, precision, threads, compilation cache; the only global settings of the workflow."""
 
 import hashlib
+import json
 import logging
 import os
 import platform
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+MAPS = "lightcone.realisations_per_box or lightcone.pixels"
+LARGE = {  # keys of the config that decide how much memory a job takes
+    "simulate": f"lightcone.plane_mesh, simulation.particles, {MAPS}",
+    "differentiate": f"lightcone.plane_mesh, simulation.particles, the number of forecast.parameters, {MAPS}",
+    "measure": MAPS,
+    "measure_derivatives": f"the number of forecast.parameters, {MAPS}",
+    "gather": "covariance.boxes, derivatives.boxes or the number of bins of statistics",
+}
 
 
 def start(job: Any) -> logging.Logger:
@@ -30,7 +40,7 @@ def start(job: Any) -> logging.Logger:
     logging.getLogger("jax._src.xla_bridge").setLevel(logging.WARNING)  # which accelerators are not there
     logging.basicConfig(level=logging.INFO, format=f"{name}: %(message)s", handlers=handlers, force=True)
     logging.captureWarnings(True)
-    sys.excepthook = lambda kind, error, trace: logging.critical("failed", exc_info=(kind, error, trace))
+    sys.excepthook = lambda kind, error, trace: _failed(job.rule, error)
     if gpus and not platforms:
         _find_gpu(job.rule)
     return logging.getLogger("lenscast")
@@ -48,6 +58,15 @@ def _find_gpu(rule: str) -> None:
         )
 
 
+def _failed(rule: str, error: BaseException) -> None:
+    """Log what ended a job, and what to do about a lack of memory."""
+    logging.critical("failed", exc_info=error)
+    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "out of memory" in str(error).lower()):
+        keys = LARGE.get(rule, "the sizes in the config of what is simulated")
+        advice = "run fewer jobs at once (snakemake --resources mem_mb=<megabytes there are>)"
+        logging.critical("out of memory: lower %s, or take a larger machine, or %s", keys, advice)
+
+
 def progress(seeds: Iterable[int], log: logging.Logger, what: str) -> Iterator[int]:
     """Go through the seeds of a batch and say what is done and how long the rest will take."""
     seeds, begin = list(seeds), time.monotonic()
@@ -58,11 +77,18 @@ def progress(seeds: Iterable[int], log: logging.Logger, what: str) -> Iterator[i
         log.info("box %d of %d (seed %d, %s), %.0f s spent, %.0f s left", done, len(seeds), seed, what, spent, left)
 
 
-def provenance(job: Any, seeds: Sequence[int]) -> dict[str, str]:
-    """What makes the outputs of a job again: its whole config, to be saved as config.yaml, and a command."""
+def provenance(job: Any, seeds: Sequence[int], source: Mapping[str, str] | None = None) -> dict[str, str]:
+    """What makes the outputs of a job again: its whole config, to be saved as config.yaml, and a command.
+
+    ``settings`` are the parameters of the rule that decide what it makes, by the name of the rule, beside
+    those in the provenance of the source, the file that it reads.
+    """
     from lenscast import io  # after `start`: numpy reads the number of threads when it is imported
 
-    return io.provenance(job.config, seeds, f"snakemake --configfile config.yaml -- {job.output[0]}")
+    own = {name: value for name, value in job.params.items() if name not in ("code", "hashes", "seeds")}
+    settings = {**json.loads((source or {}).get("settings", "{}")), job.rule: own}
+    made = io.provenance(job.config, seeds, f"snakemake --configfile config.yaml -- {job.output[0]}")
+    return {**made, "settings": json.dumps(settings, sort_keys=True)}
 
 
 def machine() -> str:

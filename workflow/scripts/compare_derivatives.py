@@ -9,15 +9,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from _build import gathered
 from lenscast import io
 from lenscast.forecast.comparison import central_difference, comparison_summary, comparison_table
 from lenscast.forecast.derivatives import DerivativeSample
 
 p = snakemake.params
-automatic = [io.load(path) for path in snakemake.input.derivatives]
+automatic, masked = (gathered(snakemake.input[name], p.seeds, p.made_by[name]) for name in ("derivatives", "masked"))
 shifted = {}
-for path in map(Path, snakemake.input.shifted):
-    shifted.setdefault(path.parent.name, []).append(io.load(path))
+for name, made_by in p.made_by["shifted"].items():
+    paths = [path for path in snakemake.input.shifted if Path(path).parent.name == name]
+    shifted[name] = gathered(paths, p.seeds, made_by)
 index = pd.concat([file.coordinates["map"] for file in automatic])
 bins, param = (automatic[0].coordinates[axis] for axis in ("bin", "param"))
 names = param[param["name"].isin(p.steps)]
@@ -36,7 +38,6 @@ def difference(quantity, step, suffix):
 
 
 jacobian = np.concatenate([file.variables["jacobian"].values[:, names.index] for file in automatic])
-masked = [io.load(path) for path in snakemake.input.masked]
 through_mask = np.concatenate([file.variables["jacobian"].values[:, names.index] for file in masked]).mean(axis=0)
 through_mask = pd.Series(
     np.column_stack([through_mask, through_mask.sum(axis=1)]).ravel(),

@@ -15,9 +15,9 @@ simulation, correction = build.simulation(settings), build.correction(settings)
 parameters = build.parameters(settings)
 maps = jax.jit(lambda seed, parameters: maps_and_tangents(seed, *parameters, simulation, names, correction))
 shared = [name for name in names if name != "delta_z"]
-coordinates = {**build.map_coordinates(simulation, seeds), "param": {"name": shared}}
+coordinates = {"source": {"z": simulation.sources.mean}, "param": {"name": shared}}
 what = f"{simulation.lightcone.planes} planes, {simulation.realisations} maps, {len(names)} tangents"
-with io.writer(snakemake.output.maps, coordinates, provenance(snakemake, seeds)) as file:
+with build.batch(snakemake.output.maps, coordinates, provenance(snakemake, seeds)) as batch:
     for seed in progress(seeds, log, what):
         kappa, tangents, shifts = maps(seed, parameters)
         axes, unit = ("map", "source", "y", "x"), "1 per unit of the parameter"
@@ -27,4 +27,4 @@ with io.writer(snakemake.output.maps, coordinates, provenance(snakemake, seeds))
         }
         if shifts is not None:
             variables["shifts"] = io.Variable(shifts, axes, "1", "derivative of each source's map by its own delta_z")
-        file.append(variables)
+        batch.append(seed, variables)

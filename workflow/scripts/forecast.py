@@ -7,7 +7,7 @@ log = start(snakemake)
 import numpy as np
 import pandas as pd
 
-from _build import shape_noise
+from _build import require_made_by, shape_noise
 from lenscast import io
 from lenscast.forecast.convergence import convergence_curve, direction_table
 from lenscast.forecast.covariance import sample_covariance
@@ -19,6 +19,8 @@ from lenscast.statistics.registry import analysis_region
 
 p = snakemake.params
 summaries, jacobians = io.load(snakemake.input.summaries), io.load(snakemake.input.jacobians)
+require_made_by(p.made_by, snakemake.input.summaries, summaries)
+require_made_by(p.made_by, snakemake.input.jacobians, jacobians)
 bins, box = summaries.coordinates["bin"], summaries.coordinates["map"]["seed"].to_numpy()
 chosen = bins["statistic"].isin(p.statistics).to_numpy()
 data = tuple(bins["name"][chosen])

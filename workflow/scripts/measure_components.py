@@ -7,7 +7,7 @@ log = start(snakemake)
 import jax
 import numpy as np
 
-from _build import measurement
+from _build import asked, batch, measurement
 from lenscast import io
 from lenscast.summarise import bin_table
 from lenscast.tomography_validation import COMPONENTS, measured_components
@@ -16,14 +16,16 @@ p = snakemake.params
 spectra = measurement(p.settings)
 A_IA = p.A_IA or 1.0  # maps without alignments are given some: they are linear in A_IA
 split = jax.jit(lambda k, dk: measured_components(k + (A_IA - p.A_IA) * dk, A_IA * dk, spectra[0]))
-index, param = (io.load(snakemake.input.maps, names=[]).coordinates[axis] for axis in ("map", "param"))
+maps = io.load(snakemake.input.maps, names=[])
+index, param = (maps.coordinates[axis] for axis in ("map", "param"))
 row = list(param["name"]).index("A_IA")
-coordinates = {"map": index, "component": {"name": COMPONENTS}, "bin": bin_table(spectra)}
-seeds = sorted(set(index["seed"]))
-with io.writer(snakemake.output.spectra, coordinates, provenance(snakemake, seeds)) as file:
-    for seed in progress(seeds, log, "lensing and alignments"):
+coordinates = {"component": {"name": COMPONENTS}, "bin": bin_table(spectra)}
+origin = provenance(snakemake, asked(maps.provenance), maps.provenance)
+with batch(snakemake.output.spectra, coordinates, origin) as file:
+    for seed in progress(index["seed"].unique().tolist(), log, "lensing and alignments"):
         rows = np.flatnonzero(index["seed"] == seed)
-        maps = io.load(snakemake.input.maps, select={"map": slice(rows[0], rows[-1] + 1)}).variables
-        pairs = zip(maps["kappa"].values, maps["tangents"].values[:, row], strict=True)
+        box = io.load(snakemake.input.maps, select={"map": slice(rows[0], rows[-1] + 1)}).variables
+        pairs = zip(box["kappa"].values, box["tangents"].values[:, row], strict=True)
         values = np.stack([split(*each) for each in pairs])
-        file.append({"spectra": io.Variable(values, ("map", "component", "bin"), "sr", "spectra of noise-free maps")})
+        variable = io.Variable(values, ("map", "component", "bin"), "sr", "spectra of noise-free maps")
+        file.append(seed, {"spectra": variable})

@@ -7,7 +7,7 @@ log = start(snakemake)
 import jax
 import numpy as np
 
-from _build import measurement
+from _build import asked, batch, measurement
 from lenscast import io
 from lenscast.config import of_sources
 from lenscast.summarise import bin_table, expected_and_jacobian
@@ -15,7 +15,8 @@ from lenscast.summarise import bin_table, expected_and_jacobian
 statistics, draws = measurement(snakemake.params.settings), snakemake.params.draws
 quantity = snakemake.params.quantity
 derive = jax.jit(lambda *maps: expected_and_jacobian(*maps, statistics, draws, quantity))
-index, shared = (io.load(snakemake.input.maps, names=[]).coordinates[axis] for axis in ("map", "param"))
+maps = io.load(snakemake.input.maps, names=[])
+index, shared = (maps.coordinates[axis] for axis in ("map", "param"))
 kinds = {
     "delta_z": "shifts",
     "m": "kappa",
@@ -23,21 +24,22 @@ kinds = {
 kinds = {name: kinds[name] for name in snakemake.params.parameters if name in kinds}
 m = snakemake.params.settings["m"]
 names = [*shared["name"], *(each for name in kinds for each in of_sources(name, len(m)))]
-coordinates = {"map": index, "param": {"name": names}, "bin": bin_table(statistics)}
-seeds = sorted(set(index["seed"]))
-with io.writer(snakemake.output.summaries, coordinates, provenance(snakemake, seeds)) as file:
-    for seed in progress(seeds, log, f"{len(statistics)} statistics, {draws} noise draws"):
+coordinates = {"param": {"name": names}, "bin": bin_table(statistics)}
+origin = provenance(snakemake, asked(maps.provenance), maps.provenance)
+with batch(snakemake.output.summaries, coordinates, origin) as file:
+    for seed in progress(index["seed"].unique().tolist(), log, f"{len(statistics)} statistics, {draws} noise draws"):
         rows = np.flatnonzero(index["seed"] == seed)
-        maps = io.load(snakemake.input.maps, select={"map": slice(rows[0], rows[-1] + 1)}).variables
-        kappas, tangents = maps["kappa"].values, maps["tangents"].values
-        own = np.stack([maps[each].values for each in kinds.values()] or [kappas], axis=1)[:, : len(kinds)]
+        box = io.load(snakemake.input.maps, select={"map": slice(rows[0], rows[-1] + 1)}).variables
+        kappas, tangents = box["kappa"].values, box["tangents"].values
+        own = np.stack([box[each].values for each in kinds.values()] or [kappas], axis=1)[:, : len(kinds)]
         numbers = index["realisation"][rows]
         values = [derive(k, t, o, seed, r) for k, t, o, r in zip(kappas, tangents, own, numbers, strict=True)]
         expected, jacobian = (np.stack(column) for column in zip(*values, strict=True))
         unit = "see bins, per unit of the parameter"
         file.append(
+            seed,
             {
                 "expected": io.Variable(expected, ("map", "bin"), "see bins", "mean statistics over the noise"),
                 "jacobian": io.Variable(jacobian, ("map", "param", "bin"), unit, "their derivative"),
-            }
+            },
         )

@@ -14,9 +14,9 @@ settings, seeds = snakemake.params.settings, snakemake.params.seeds
 simulation, correction = build.simulation(settings), build.correction(settings)
 parameters = build.parameters(settings)
 maps = jax.jit(lambda seed, parameters: convergence_maps(seed, *parameters, simulation, correction))
-coordinates = build.map_coordinates(simulation, seeds)
+coordinates = {"source": {"z": simulation.sources.mean}}
 what = f"{simulation.lightcone.planes} planes, {simulation.realisations} maps"
-with io.writer(snakemake.output.maps, coordinates, provenance(snakemake, seeds)) as file:
+with build.batch(snakemake.output.maps, coordinates, provenance(snakemake, seeds)) as batch:
     for seed in progress(seeds, log, what):
         kappa = io.Variable(maps(seed, parameters), ("map", "source", "y", "x"), "1", "convergence, noise-free")
-        file.append({"kappa": kappa})
+        batch.append(seed, {"kappa": kappa})

@@ -19,7 +19,7 @@ from .analysis import STATISTICS
 from .errors import ConfigError, Problem, problems
 from .experiment import Config
 from .geometry import check_depth, check_field, check_galaxies, check_multipoles, check_planes, check_scales
-from .sampling import check_batches, check_covariance, check_parameters, check_seeds, check_steps
+from .sampling import check_batches, check_covariance, check_left_out_seeds, check_parameters, check_seeds, check_steps
 from .section import Section
 from .simulation import PARAMETERS
 from .survey import of_sources
@@ -48,6 +48,7 @@ CHECKS: tuple[Callable[..., Iterator[Problem]], ...] = (
     check_depth,
     check_batches,
     check_seeds,
+    check_left_out_seeds,
     check_covariance,
     check_parameters,
     check_steps,

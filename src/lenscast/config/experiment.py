@@ -32,6 +32,7 @@ class Config(Section):
     maps: Literal["kept", "temporary"] = Field(
         description="maps and tangents: kept, so that new statistics need no simulation, or temporary, until measured"
     )
+    left_out_seeds: tuple[int, ...] = Field(description="seeds that covariance and derivatives go without")
     statistics: StatisticsConfig
     forecast: ForecastConfig
     finite_differences: FiniteDifferencesConfig
@@ -86,15 +87,23 @@ class Config(Section):
         """Seeds by section (`covariance`, `derivatives`, `finite_differences`, `validation`) and batch.
 
         A batch is a fixed range of seeds, named by the first and the last one: more boxes are more batches
-        and change none. Those of the finite differences are the first of the derivatives. Those of the
-        validation are one box each, for the finer simulations take long.
+        and change none. Seeds that are left out stay in their batch, but a batch of nothing else is left
+        out too. Those of the finite differences are the first of the derivatives. Those of the validation
+        are one box each, for the finer simulations take long.
         """
         seeds = {
             "covariance": self.covariance.seeds,
             "derivatives": self.derivatives.seeds,
             "finite_differences": self.derivatives.seeds[: self.finite_differences.boxes],
         }
-        batches = {section: _split(seeds[section], self.boxes_per_batch) for section in seeds}
+        batches = {
+            section: {
+                name: batch
+                for name, batch in _split(seeds[section], self.boxes_per_batch).items()
+                if not {*batch} <= {*self.left_out_seeds}
+            }
+            for section in seeds
+        }
         return batches | {"validation": _split(self.validation.seeds, 1)}
 
 

@@ -55,6 +55,25 @@ def check_seeds(covariance: SeedsConfig, derivatives: DerivativesConfig) -> Iter
         )
 
 
+def check_left_out_seeds(
+    covariance: SeedsConfig,
+    derivatives: DerivativesConfig,
+    finite_differences: FiniteDifferencesConfig,
+    left_out_seeds: tuple[int, ...],
+) -> Iterator[Problem]:
+    """Seeds that are left out are there, and leave boxes to take errors between."""
+    known = [*covariance.seeds, *derivatives.seeds]
+    for seed in left_out_seeds:
+        if seed not in known:
+            ranges = " or ".join(f"{each.seeds[0]} to {each.seeds[-1]}" for each in (covariance, derivatives))
+            yield Problem("left_out_seeds", f"{seed} is no seed of this run; give one of {ranges}, or remove it")
+    compared = derivatives.seeds[: finite_differences.boxes]
+    for name, seeds in {"derivatives": derivatives.seeds, "finite_differences": compared}.items():
+        left = len({*seeds} - {*left_out_seeds})
+        if left < 2:
+            yield Problem(f"{name}.boxes", f"left_out_seeds leave {left} of {len(seeds)} boxes; raise it")
+
+
 def check_covariance(
     lightcone: LightconeConfig,
     survey: SurveyConfig,
@@ -62,6 +81,7 @@ def check_covariance(
     statistics: StatisticsConfig,
     forecast: ForecastConfig,
     boxes_per_batch: int,
+    left_out_seeds: tuple[int, ...],
 ) -> Iterator[Problem]:
     """Maps outnumber the data by what the factor of Dodelson & Schneider (2013, arXiv:1304.2593) needs."""
     sources = survey.sources.number
@@ -76,12 +96,15 @@ def check_covariance(
             )
     longest = max(lengths, key=lambda name: lengths[name])
     per_box, needed = lightcone.realisations_per_box, lengths[longest] + DODELSON_SCHNEIDER_MARGIN
-    if covariance.boxes * per_box < needed:
+    left_out = len({*left_out_seeds} & {*covariance.seeds})
+    boxes = covariance.boxes - left_out
+    if boxes * per_box < needed:
+        least = math.ceil(needed / per_box) + left_out
         yield Problem(
             "covariance.boxes",
-            f"{covariance.boxes} boxes of {per_box} maps make {covariance.boxes * per_box} maps, too few for "
+            f"{boxes} boxes of {per_box} maps make {boxes * per_box} maps, too few for "
             f"the covariance of the {lengths[longest]} data of {longest}, which needs {needed} or more; "
-            f"raise covariance.boxes to {boxes_per_batch * math.ceil(needed / (per_box * boxes_per_batch))}",
+            f"raise covariance.boxes to {boxes_per_batch * math.ceil(least / boxes_per_batch)}",
         )
 
 

@@ -8,17 +8,21 @@ business.
 """
 
 from lenscast.io.atomic import save_table
+from lenscast.io.coordinates import Columns
 from lenscast.io.corrections import Weights, load_correction, save_correction, warn_of_mismatch
-from lenscast.io.files import Contents, Variable, Writer, load, save, writer
-from lenscast.io.origin import provenance
+from lenscast.io.files import Contents, NotFiniteError, Variable, Writer, load, save, writer
+from lenscast.io.origin import disagreement, provenance
 from lenscast.io.snapshots import Snapshot, read_snapshot
 
 __all__ = [
+    "Columns",
     "Contents",
+    "NotFiniteError",
     "Snapshot",
     "Variable",
     "Weights",
     "Writer",
+    "disagreement",
     "load",
     "load_correction",
     "provenance",

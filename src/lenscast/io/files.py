@@ -15,7 +15,7 @@ import h5py
 import numpy as np
 import pandas as pd
 
-from lenscast.io.atomic import appearing
+from lenscast.io.atomic import Sink, appearing
 from lenscast.io.coordinates import Columns, frame, records, text_dtype
 
 FORMAT = "lenscast 1"
@@ -62,22 +62,39 @@ class Contents(NamedTuple):
     provenance: dict[str, str]
 
 
+class NotFiniteError(ValueError):
+    """A variable holds NaN or infinity."""
+
+
 class Writer:
     """Appends to a file that `writer` opened."""
 
-    def __init__(self, file: h5py.File) -> None:
-        self._group = file.create_group("variables")
+    def __init__(self, file: h5py.File, sink: Sink) -> None:
+        self._file, self._group, self._sink = file, file.create_group("variables"), sink
 
-    def append(self, variables: Mapping[str, Variable]) -> None:
+    def append(self, variables: Mapping[str, Variable], coordinates: Mapping[str, Columns] | None = None) -> None:
         """Add entries along the first axis of each variable; the first call creates them.
+
+        Parameters
+        ----------
+        variables : by name.
+        coordinates : of the entries, along the axes that grow.
 
         Raises
         ------
-        ValueError : for non-finite numbers (naming variable and index), names that are not identifiers, and
-            entries whose dtype, axes, unit, description or other lengths differ from those before.
+        NotFiniteError : for non-finite numbers (naming variable and index); nothing was added.
+        ValueError : for names that are not identifiers, and entries whose dtype, axes, unit, description or
+            other lengths differ from those before.
+        OSError : where the disk is full.
         """
         for name, variable in variables.items():
             _require_finite(name, variable)
+        for axis, columns in (coordinates or {}).items():
+            rows, name = records(axis, columns), f"coordinates/{axis}"
+            dataset = self._file.require_dataset(name, (0,), rows.dtype, chunks=True, maxshape=(None,), fletcher32=True)
+            dataset.resize(len(dataset) + len(rows), axis=0)
+            dataset[-len(rows) :] = rows
+        for name, variable in variables.items():
             if name not in self._group:
                 self._create(name, variable)
                 continue
@@ -90,6 +107,7 @@ class Writer:
                 )
             dataset.resize(len(dataset) + len(values), axis=0)
             dataset[-len(values) :] = values
+        self._sink.check()
 
     def _create(self, name: str, variable: Variable) -> None:
         """Create a dataset that grows along its first axis."""
@@ -114,23 +132,34 @@ def writer(
     Parameters
     ----------
     path : file to make or replace.
-    coordinates : for each axis, columns with one entry per index; text, or numbers where None and NaN mean
-        none.
+    coordinates : for each axis that does not grow, columns with one entry per index; text, or numbers where
+        None and NaN mean none.
     provenance : see `provenance`.
 
     Raises
     ------
     ValueError : if in the end variables and coordinates disagree on the length of an axis; or as
         `Writer.append`.
+    OSError : where the disk is full, naming the file.
     """
-    with appearing(Path(path)) as temporary, h5py.File(temporary, "w", locking=False) as file:
+    with appearing(Path(path)) as temporary, _sink(temporary) as sink, h5py.File(sink, "w") as file:
         file.attrs["format"] = FORMAT
         for axis, columns in coordinates.items():
             file.create_dataset(f"coordinates/{axis}", data=records(axis, columns))
         for key, text in provenance.items():
             file.create_dataset(f"provenance/{key}", data=text.encode(), dtype=text_dtype([text.encode()]))
-        yield Writer(file)
+        yield Writer(file, sink)
         _require_one_length_per_axis(file)
+
+
+@contextmanager
+def _sink(path: Path) -> Iterator[Sink]:
+    """A file for HDF5 to write through; what the system refused comes before what HDF5 makes of it."""
+    with Sink(path, "w+") as sink:
+        try:
+            yield sink
+        finally:
+            sink.check()
 
 
 def save(
@@ -189,7 +218,7 @@ def load(
 @contextmanager
 def _opened(path: Path) -> Iterator[h5py.File]:
     """A file of this format, open for reading."""
-    again = "delete it and run the command that makes it again"
+    again = f"remove it (rm {path}) and run the same command again, which makes it anew"
     try:
         with h5py.File(path, "r", locking=False) as file:
             if file.attrs.get("format") != FORMAT:
@@ -197,8 +226,8 @@ def _opened(path: Path) -> Iterator[h5py.File]:
                     f"{path} is HDF5, but not of format '{FORMAT}': it was made by other software; {again}"
                 )
             yield file
-    except OSError as error:
-        if type(error) is not OSError:
+    except (OSError, KeyError, RuntimeError) as error:  # what h5py makes of damage
+        if isinstance(error, OSError) and type(error) is not OSError:
             raise
         raise ValueError(f"{path} is truncated, damaged or not HDF5 ({error}): {again}") from error
 
@@ -230,10 +259,9 @@ def _require_finite(name: str, variable: Variable) -> None:
     if len(bad):
         index = tuple(int(i) for i in bad[0])
         where = ", ".join(f"{axis} {i}" for axis, i in zip(variable.axes, index, strict=True))
-        raise ValueError(
+        raise NotFiniteError(
             f"'{name}' is {variable.values[index]} at {where or 'its only entry'} ({len(bad)} of "
-            f"{variable.values.size} entries not finite): nothing was written; find the cause, since results "
-            "that use it would be wrong"
+            f"{variable.values.size} entries not finite)"
         )
 
 

@@ -37,6 +37,35 @@ def provenance(config: Mapping[str, Any], seeds: Sequence[int], command: str) ->
     }
 
 
+def disagreement(provenance: Mapping[str, str], settings: Mapping[str, Mapping[str, Any]]) -> str:
+    """The first setting in which a file differs from what is asked for, as part of a sentence; empty if none.
+
+    Parameters
+    ----------
+    provenance : of the file; its ``settings`` are JSON.
+    settings : by the name of the rule that they belong to.
+    """
+    found = _leaves(json.loads(provenance.get("settings", "{}")))
+    asked = _leaves(json.loads(json.dumps(settings)))
+    for key in [*asked, *found]:
+        if found.get(key, "nothing") != asked.get(key, "nothing"):
+            rule, _, name = key.partition(".")
+            was, wanted = (values.get(key, "nothing") for values in (found, asked))
+            return f"made by {rule} with {name.removeprefix('settings.')} = {was}, but the config asks for {wanted}"
+    return ""
+
+
+def _leaves(value: Any, key: str = "") -> dict[str, Any]:
+    """Values of nested mappings by dotted key."""
+    if not isinstance(value, Mapping):
+        return {key: value}
+    return {
+        name: leaf
+        for part, item in value.items()
+        for name, leaf in _leaves(item, f"{key}.{part}" if key else str(part)).items()
+    }
+
+
 def git_commit(source: Path) -> str:
     """Commit of the repository that tracks a source file; ``-dirty`` and ``unknown`` as in `provenance`."""
     git = ["git", "-C", str(source.parent)]

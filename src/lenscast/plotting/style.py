@@ -74,8 +74,11 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> None:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.tmp")
-    figure.savefig(temporary, format="png", metadata={"Software": None}, bbox_inches="tight")
-    os.replace(temporary, path)
+    try:
+        figure.savefig(temporary, format="png", metadata={"Software": None}, bbox_inches="tight")
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def label(parameter: str) -> str:
