@@ -68,31 +68,32 @@ def main(path: str, part: int, parts: int) -> None:
     shared = [name for name in names if name != "delta_z"]
     rows = [*shared, *(each for kind in kinds for each in of_sources(kind, len(m)))]
     bins, folder = bin_table(statistics), Path("results", config.run)
+    source = {"source": {"z": simulation.sources.mean}}
 
     for name, seeds in list(config.batches["covariance"].items())[part::parts]:
-        axes = build.map_coordinates(simulation, seeds)
+        origin = {"seeds": str(seeds)}
         with (
-            io.writer(folder / f"maps/{name}.h5", axes, {}) as file,
-            io.writer(folder / f"summaries/{name}.h5", {"map": axes["map"], "bin": bins}, {}) as table,
+            build.batch(folder / f"maps/{name}.h5", source, origin) as file,
+            build.batch(folder / f"summaries/{name}.h5", {"bin": bins}, origin) as table,
         ):
             for seed in seeds:
                 kappas = np.asarray(maps(seed, parameters))
-                file.append({"kappa": variable(kappas, MAPS)})
+                file.append(seed, {"kappa": variable(kappas, MAPS)})
                 values = [measured(kappa, seed, number) for number, kappa in enumerate(kappas)]
                 columns = zip(("measured", "expected"), zip(*values, strict=True), strict=True)
-                table.append({key: variable(np.stack(column), ("map", "bin")) for key, column in columns})
+                table.append(seed, {key: variable(np.stack(column), ("map", "bin")) for key, column in columns})
     for name, seeds in list(config.batches["derivatives"].items())[part::parts]:
-        axes = build.map_coordinates(simulation, seeds) | {"param": {"name": shared}}
-        index = {"map": axes["map"], "param": {"name": rows}, "bin": bins}
+        axes, index = source | {"param": {"name": shared}}, {"param": {"name": rows}, "bin": bins}
+        origin = {"seeds": str(seeds)}
         with (
-            io.writer(folder / f"tangents/{name}.h5", axes, {}) as file,
-            io.writer(folder / f"derivatives/{name}.h5", index, {}) as table,
+            build.batch(folder / f"tangents/{name}.h5", axes, origin) as file,
+            build.batch(folder / f"derivatives/{name}.h5", index, origin) as table,
         ):
             for seed in seeds:
                 kappas, dots, shifts = tangents(seed, parameters)
                 contents = {"kappa": variable(kappas, MAPS), "tangents": variable(dots, ("map", "param", *MAPS[1:]))}
                 contents |= {} if shifts is None else {"shifts": variable(shifts, MAPS)}
-                file.append(contents)
+                file.append(seed, contents)
                 kappas, dots = np.asarray(kappas), np.asarray(dots)
                 of_kind = {"delta_z": shifts, "m": kappas}
                 own = np.stack([of_kind[kind] for kind in kinds] or [kappas], axis=1)[:, : len(kinds)]
@@ -100,7 +101,7 @@ def main(path: str, part: int, parts: int) -> None:
                 values = [derive(*each, seed, number) for number, each in enumerate(given)]
                 expected, jacobian = (np.stack(column) for column in zip(*values, strict=True))
                 columns = {"expected": variable(expected, ("map", "bin"))}
-                table.append(columns | {"jacobian": variable(jacobian, ("map", "param", "bin"))})
+                table.append(seed, columns | {"jacobian": variable(jacobian, ("map", "param", "bin"))})
 
 
 if __name__ == "__main__":
