@@ -328,7 +328,7 @@ def test_batches_are_joined_of_the_wanted_seeds(tmp_path: Path) -> None:
 
     folder = tmp_path / "tiny/summaries/fiducial"
     paths = [written(folder / f"seeds_{a}_{a + 1}.h5", range(a, a + 2), times_3=np.nan) for a in (0, 2)]
-    contents = build.gathered(paths, {"seeds_0_1": [1], "seeds_2_3": [2]}, SETTINGS)
+    contents = list(build.gathered(paths, {"seeds_0_1": [1], "seeds_2_3": [2]}, SETTINGS))
     assert [list(each.coordinates["map"]["seed"]) for each in contents] == [[1, 1], [2, 2]]
     assert [list(each.variables["measured"].values) for each in contents] == [[1, 1.5], [2, 2.5]]
     with pytest.raises(

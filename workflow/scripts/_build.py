@@ -119,33 +119,34 @@ def asked(provenance: Mapping[str, str]) -> list[int]:
 
 
 def gathered(
-    paths: Sequence[str], seeds: Mapping[str, Sequence[int]], settings: Mapping[str, Mapping[str, Any]]
-) -> list[io.Contents]:
-    """What the files of some batches hold of these seeds.
+    paths: Sequence[str],
+    seeds: Mapping[str, Sequence[int]],
+    settings: Mapping[str, Mapping[str, Any]],
+    names: Sequence[str] | None = None,
+) -> Iterator[io.Contents]:
+    """What the files of some batches hold of these seeds, one after another; all files are checked first.
 
     Parameters
     ----------
     paths : one for each batch.
     seeds : by the name of the batch.
     settings : with which the files were made, by the name of the rule.
+    names : variables to read; None for all.
 
     Raises
     ------
     ValueError : for files that are damaged, were made for other seeds or with other settings, or lack a seed; it
         names all of them, and what to do.
     """
-    contents, problems = [], []
+    problems = []
     for path in map(Path, paths):
-        again = f"remove the files of this batch (rm {path.parents[2]}/*/{path.parent.name}/{path.name})"
         try:
-            each = io.load(path)
-            require_made_by(settings, path, each, again)
-            contents.append(_chosen(path, each, seeds[path.stem], again))
+            _require_batch(path, seeds[path.stem], settings)
         except ValueError as error:
             problems.append(str(error))
     if problems:
         raise ValueError("\n".join([f"{len(problems)} of {len(paths)} files cannot be used", *problems]))
-    return contents
+    return (_chosen(io.load(path, names), seeds[Path(path).stem]) for path in paths)
 
 
 def require_made_by(
@@ -157,16 +158,24 @@ def require_made_by(
         raise ValueError(f"{path}: {difference}; {again} and run the same command again")
 
 
-def _chosen(path: Path, contents: io.Contents, seeds: Sequence[int], again: str) -> io.Contents:
-    """The maps of these seeds."""
-    index, made_for = contents.coordinates["map"], asked(contents.provenance)
+def _require_batch(path: Path, seeds: Sequence[int], settings: Mapping[str, Mapping[str, Any]]) -> None:
+    """Refuse a file that was made for other seeds or with other settings, or lacks a seed."""
+    contents = io.load(path, names=[])
+    again = f"remove the files of this batch (rm {path.parents[2]}/*/{path.parent.name}/{path.name})"
+    require_made_by(settings, path, contents, again)
+    made_for = asked(contents.provenance)
     if not {*seeds} <= {*made_for}:
         raise ValueError(f"{path}: made for seeds {made_for}, not {[*seeds]}; {again} and run the same command again")
-    if lost := sorted({*seeds} - {*index["seed"]}):
+    if lost := sorted({*seeds} - {*contents.coordinates["map"]["seed"]}):
         raise ValueError(
             f"{path}: seed {', '.join(map(str, lost))} is missing, since it was not finite (the logs of this batch say "
             f"where); to go on without it, add it to left_out_seeds; to try again, {again} and run the same command"
         )
+
+
+def _chosen(contents: io.Contents, seeds: Sequence[int]) -> io.Contents:
+    """The maps of these seeds."""
+    index = contents.coordinates["map"]
     rows = np.flatnonzero(index["seed"].isin(seeds))
     variables = {
         name: replace(each, values=each.values[rows]) if each.axes[0] == "map" else each

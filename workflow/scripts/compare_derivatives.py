@@ -15,11 +15,13 @@ from lenscast.forecast.comparison import central_difference, comparison_summary,
 from lenscast.forecast.derivatives import DerivativeSample
 
 p = snakemake.params
-automatic, masked = (gathered(snakemake.input[name], p.seeds, p.made_by[name]) for name in ("derivatives", "masked"))
+automatic, masked = (
+    list(gathered(snakemake.input[name], p.seeds, p.made_by[name])) for name in ("derivatives", "masked")
+)
 shifted = {}
 for name, made_by in p.made_by["shifted"].items():
     paths = [path for path in snakemake.input.shifted if Path(path).parent.name == name]
-    shifted[name] = gathered(paths, p.seeds, made_by)
+    shifted[name] = list(gathered(paths, p.seeds, made_by))
 index = pd.concat([file.coordinates["map"] for file in automatic])
 bins, param = (automatic[0].coordinates[axis] for axis in ("bin", "param"))
 names = param[param["name"].isin(p.steps)]

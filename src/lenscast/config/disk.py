@@ -7,7 +7,7 @@ from .experiment import Config
 from .survey import PER_SOURCE_SYSTEMATICS
 
 FLOAT32, FLOAT64 = 4, 8
-HEAD, BIN = 20_000, 160  # of a file: provenance, axes and HDF5's own; and of a bin in its table
+HEAD, BIN = 23_000, 160  # of a file: provenance, axes and HDF5's own; and of a bin in its table
 
 SECTIONS = {"maps": "covariance", "summaries": "covariance", "tangents": "derivatives", "derivatives": "derivatives"}
 """Section of the config whose batches have a file in a folder of the run."""

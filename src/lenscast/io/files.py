@@ -91,7 +91,10 @@ class Writer:
             _require_finite(name, variable)
         for axis, columns in (coordinates or {}).items():
             rows, name = records(axis, columns), f"coordinates/{axis}"
-            dataset = self._file.require_dataset(name, (0,), rows.dtype, chunks=True, maxshape=(None,), fletcher32=True)
+            if name not in self._file:
+                layout: dict[str, Any] = {"chunks": rows.shape, "maxshape": (None,), "fletcher32": True}
+                self._file.create_dataset(name, (0,), rows.dtype, **layout)
+            dataset = self._file[name]
             dataset.resize(len(dataset) + len(rows), axis=0)
             dataset[-len(rows) :] = rows
         for name, variable in variables.items():
