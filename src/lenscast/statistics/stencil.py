@@ -17,7 +17,6 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Array, Bool, Float, Float64
-from scipy.signal import fftconvolve
 
 from lenscast.statistics.region import Region
 from lenscast.statistics.shape_noise import ShapeNoise
@@ -125,7 +124,7 @@ def _counted(
     level: int, spacing: int, depth: Float64[np.ndarray, "y x"], max_masked: float
 ) -> Bool[np.ndarray, "y2 x2"]:
     """Pixels at which, and at whose neighbours, masked ones hold so much of the squared weights of the filter."""
-    share = fftconvolve((depth == 0).astype(float), starlet_kernel(level) ** 2, mode="valid")
+    share = _convolved((depth == 0).astype(float), starlet_kernel(level) ** 2)
     side = len(share) - 2 * spacing
     starts = spacing * (1 + OFFSETS)
     highest = np.max([share[y : y + side, x : x + side] for y, x in starts], axis=0)
@@ -145,6 +144,15 @@ def _lagged_covariance(level: int, spacing: int, depth: Float64[np.ndarray, "y x
 
     def at_lag(lag_y: int, lag_x: int) -> Float64[np.ndarray, "y x"]:
         y, x = (2 + lag_y) * spacing, (2 + lag_x) * spacing
-        return fftconvolve(variance, kernel * wide[y : y + len(kernel), x : x + len(kernel)], mode="valid")
+        return _convolved(variance, kernel * wide[y : y + len(kernel), x : x + len(kernel)])
 
     return np.array([[at_lag(lag_y, lag_x) for lag_x in range(-2, 3)] for lag_y in range(-2, 3)])
+
+
+def _convolved(
+    values: Float64[np.ndarray, "y x"], kernel: Float64[np.ndarray, "side side"]
+) -> Float64[np.ndarray, "y2 x2"]:
+    """Convolution where the kernel fits: that of scipy.signal, without an import as long as that of JAX."""
+    product = np.fft.rfft2(values) * np.fft.rfft2(kernel, s=values.shape)
+    first = len(kernel) - 1
+    return np.fft.irfft2(product, s=values.shape)[first:, first:]
