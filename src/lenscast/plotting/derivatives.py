@@ -83,7 +83,7 @@ def derivatives(
         axis.set_title(rf"$\theta$ = {label(name)}")
     text = f"N: peaks per field and bin. Errors: of the mean over {len(jacobian)} boxes."
     text += "" if sources == 1 else " Spectra: those of each source with itself."
-    note(figure, text + ("" if theory is None else r" Dashed: halofit, planes $\times$ windows."))
+    note(figure, text + ("" if theory is None else " Dashed: halofit, seen by planes and field."))
     if sources > 1:
         figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=sources)
     return figure

@@ -85,9 +85,9 @@ def power_spectra(
             chosen = chosen.loc[bins["low"][rows]]
             upper.plot(ell, scale * chosen["limber"], "--", color=THEORY, label="halofit, Limber")
             upper.plot(
-                ell, scale * chosen["limber_windows"], "-", color=EXPECTED, label=r"halofit, planes $\times$ windows"
+                ell, scale * chosen["limber_windows"], "-", color=EXPECTED, label="halofit, seen by planes and field"
             )
-            reference, name = chosen["limber_windows"].to_numpy(), r"planes $\times$ windows"
+            reference, name = chosen["limber_windows"].to_numpy(), "theory"
             lower.plot(ell, chosen["limber"] / reference, "--", color=THEORY)
         lower.errorbar(ell, signal[rows] / reference, field[rows] / np.abs(reference), fmt="none", color=MEASURED,
                        alpha=0.35, lw=5, capsize=0)  # fmt: skip
