@@ -272,7 +272,7 @@ def tangent_rows(options: Options) -> list[dict[str, Any]]:
             ):
                 take_turns((reference, worker), options.rounds, options.seconds)
             with Worker(subject, work, options.cores, options.device, cache) as warm:
-                warm.measure(options.seconds)
+                together([warm], options.seconds)
             for timing in (reference.timing, worker.timing):
                 made.append(measured(timing, reference.timing, SIZE, options))
             made[-1] |= {"cached": warm.timing.compilation("wall"), "cached_cpu": warm.timing.compilation("cpu")}
