@@ -151,7 +151,9 @@ def pairs(of: Mapping[Subject, Subject], title: str, bar: Mapping[str, Bar], siz
     def bars(rows: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
         for row in rows:
             if row["program"] in bar:
-                yield bar[row["program"]].row(f"{row['particles']}^3: {row['program']} / {row['plain']}", row)
+                wanted = bar[row["program"]]
+                what = ", memory" if wanted.column == "memory_ratio" else ""
+                yield wanted.row(f"{row['particles']}^3: {row['program']} / {row['plain']}{what}", row)
 
     columns = {
         "particles": "particles",
@@ -248,6 +250,13 @@ def kernel_rows(options: Options) -> list[dict[str, Any]]:
             moved = 4 * size**3 * NUMBERS[name]
             made.append(row | {"bandwidth": bandwidth / 1e9, "of_bandwidth": moved / row["cpu"] / bandwidth})
     return made
+
+
+def kernel_bars(rows: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Of what particles and mesh exchange."""
+    for row in rows:
+        if row["program"] in ("paint", "read"):
+            yield Bar("cpu_ratio", at_most=2.0).row(f"{row['particles']}^3 {row['program']} / loop in C", row)
 
 
 TRIAD_BYTES = 12 << 25
@@ -385,6 +394,7 @@ TABLES: dict[str, Table] = {
             "bandwidth": "bandwidth [GB/s]",
         },
         kernel_rows,
+        kernel_bars,
     ),
     "nbody": peers(
         [
