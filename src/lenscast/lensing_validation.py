@@ -27,16 +27,15 @@ from lenscast.lensing import Lightcone, lensing_weights
 from lenscast.lensing.sources import source_planes
 from lenscast.numerics.quadrature import gauss_legendre
 from lenscast.statistics.power_spectrum import PowerSpectrum
-from lenscast.statistics.region_window import bandpower_windows
 from lenscast.theory import (
     NODES_PER_BIN,
     MatterPower,
     bin_averages,
     limber,
     matter_power,
-    multipoles,
     plane_power,
     plane_sum,
+    seen_by,
 )
 
 __all__ = ["comparison_table", "published_spectra", "theory_spectra"]
@@ -127,8 +126,7 @@ def theory_spectra(
     power = matter_power(parameters, max(z_source), MODEL)
     cosmos, ell_edges = jax.jit(cosmology)(parameters), spectrum.ell_edges
     nodes = gauss_legendre(np.asarray(ell_edges), NODES_PER_BIN).nodes.ravel()
-    ell = multipoles(spectrum)
-    windows = bandpower_windows(ell, spectrum.region, ell_edges, spectrum.weights)
+    ell, windows = seen_by(spectrum)
     rows = []
     for source, z in enumerate(z_source):
         exact = bin_averages(_limber(nodes, z, cosmos, power), ell_edges)[0]

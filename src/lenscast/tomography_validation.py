@@ -7,7 +7,6 @@ alignments are CCL's. It does not know the resolution of particles and force mes
 """
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
 import jax
@@ -20,7 +19,6 @@ from lenscast.cosmology import Cosmology, Parameters, cosmology
 from lenscast.forecast.boxes import box_means, jackknife_error, leave_one_out_means
 from lenscast.lensing import Lightcone, Weights
 from lenscast.statistics.power_spectrum import PowerSpectrum
-from lenscast.statistics.region_window import bandpower_windows
 from lenscast.statistics.shape_noise import ShapeNoise
 from lenscast.theory import (
     Components,
@@ -28,10 +26,10 @@ from lenscast.theory import (
     MatterPower,
     ccl_components,
     matter_power,
-    multipoles,
     pairs,
     plane_power,
     plane_sum,
+    seen_by,
     thin_planes,
 )
 
@@ -100,8 +98,8 @@ def theory_components(
     seen = sky.seen(exact, galaxies)
     weights = np.asarray(galaxies.weights(sky.cosmos, lightcone).lensing)
     shot = plane_sum(plane_power(sky.ell, sky.cosmos, _poisson(spacing), lightcone), weights)
-    frames = [_frame(spectrum, {"ccl": c, "theory": t}, sky.ell) for c, t in zip(exact, seen, strict=True)]
-    frames[0]["shot"] = _frame(spectrum, {"shot": shot}, sky.ell)["shot"]
+    frames = [sky.frame(spectrum, {"ccl": c, "theory": t}) for c, t in zip(exact, seen, strict=True)]
+    frames[0]["shot"] = sky.frame(spectrum, {"shot": shot})["shot"]
     return pd.concat(frames, keys=COMPONENTS, names=["component"]).reset_index("component").reset_index(drop=True)
 
 
@@ -129,7 +127,7 @@ def theory_derivatives(
     here = total(galaxies)
     for name, step in steps.items():
         plus, minus = (total(galaxies.moved(name, sign * step)) for sign in (1, -1))
-        frame = _frame(spectrum, {"slope": (plus - minus) / (2 * step), "here": here}, sky.ell)
+        frame = sky.frame(spectrum, {"slope": (plus - minus) / (2 * step), "here": here})
         frames[name] = frame.assign(theory=frame["slope"] / frame["here"]).drop(columns=["slope", "here"])
     return pd.concat(frames, names=["parameter"]).reset_index("parameter").reset_index(drop=True)
 
@@ -138,6 +136,7 @@ class _Sky(NamedTuple):
     """Matter on two sets of planes: thin ones, which are an integral, and those of the maps with their windows."""
 
     ell: Float[np.ndarray, " ell"]
+    windows: Float[np.ndarray, "bin ell"]
     cosmos: Cosmology
     power: MatterPower
     thin: Lightcone
@@ -150,10 +149,10 @@ class _Sky(NamedTuple):
         """HMCode2020 up to the last galaxies."""
         cosmos = jax.jit(cosmology)(parameters)
         power = matter_power(parameters, galaxies.z_max, MODEL, galaxies.systematics.log10_T_AGN)
-        ell = multipoles(spectrum)
+        ell, windows = seen_by(spectrum)
         thin = thin_planes(cosmos, galaxies.z_max)
         of_thin = plane_power(ell, cosmos, power, thin, windows=False)
-        return cls(ell, cosmos, power, thin, of_thin, lightcone, plane_power(ell, cosmos, power, lightcone))
+        return cls(ell, windows, cosmos, power, thin, of_thin, lightcone, plane_power(ell, cosmos, power, lightcone))
 
     def seen(self, exact: Components, galaxies: Galaxies) -> Components:
         """What planes, their windows and the box leave of spectra."""
@@ -161,6 +160,15 @@ class _Sky(NamedTuple):
         left = _parts(self.of_planes, galaxies.weights(self.cosmos, self.lightcone))
         ratios = (np.divide(a, b, out=np.zeros_like(a), where=b != 0) for a, b in zip(left, whole, strict=True))
         return Components(*(each * ratio for each, ratio in zip(exact, ratios, strict=True)))
+
+    def frame(self, spectrum: PowerSpectrum, columns: Mapping[str, Float[np.ndarray, "pair ell"]]) -> pd.DataFrame:
+        """Spectra as the region measures them, one row per pair and bin."""
+        rows = {name: values @ self.windows.T for name, values in columns.items()}
+        return pd.DataFrame(
+            {"source_1": i, "source_2": j, "low": low} | {name: values[pair][index] for name, values in rows.items()}
+            for pair, (i, j) in enumerate(spectrum.pairs)
+            for index, low in enumerate(spectrum.ell_edges[:-1])
+        )
 
 
 def _parts(planes: Float[np.ndarray, "plane ell"], weights: Weights) -> Components:
@@ -178,19 +186,6 @@ def _poisson(spacing: float) -> MatterPower:
             return np.full_like(k, spacing**3)
 
     return MatterPower({"nonlinear": Constant()})
-
-
-def _frame(
-    spectrum: PowerSpectrum, columns: Mapping[str, Float[np.ndarray, "pair ell"]], ell: Float[np.ndarray, " ell"]
-) -> pd.DataFrame:
-    """Spectra as the region measures them, one row per pair and bin."""
-    windows = bandpower_windows(ell, spectrum.region, spectrum.ell_edges, spectrum.weights)
-    rows = {name: values @ windows.T for name, values in columns.items()}
-    return pd.DataFrame(
-        {"source_1": i, "source_2": j, "low": low} | {name: values[pair][index] for name, values in rows.items()}
-        for pair, (i, j) in enumerate(spectrum.pairs)
-        for index, (low, _) in enumerate(pairwise(spectrum.ell_edges))
-    )
 
 
 def compared(

@@ -7,10 +7,10 @@ from lenscast.theory.spectra import (
     Galaxies,
     bin_averages,
     limber,
-    multipoles,
     pairs,
     plane_power,
     plane_sum,
+    seen_by,
     spectra_table,
     thin_planes,
 )
@@ -25,10 +25,10 @@ __all__ = [
     "limber",
     "matter_power",
     "matter_power_table",
-    "multipoles",
     "pairs",
     "plane_power",
     "plane_sum",
+    "seen_by",
     "spectra_table",
     "thin_planes",
 ]

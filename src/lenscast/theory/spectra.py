@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations_with_replacement, pairwise
 from types import MappingProxyType
+from typing import NamedTuple
 
 import equinox as eqx
 import jax
@@ -30,10 +31,10 @@ __all__ = [
     "Galaxies",
     "bin_averages",
     "limber",
-    "multipoles",
     "pairs",
     "plane_power",
     "plane_sum",
+    "seen_by",
     "spectra_table",
     "thin_planes",
 ]
@@ -174,8 +175,7 @@ def spectra_table(
     """
     tabulate, ell_edges = jax.jit(cosmology), spectrum.ell_edges
     nodes = gauss_legendre(np.asarray(ell_edges), NODES_PER_BIN).nodes.ravel()
-    ell = multipoles(spectrum)
-    windows = bandpower_windows(ell, spectrum.region, ell_edges, spectrum.weights)
+    ell, windows = seen_by(spectrum)
 
     def seen(p: Parameters, seen_galaxies: Galaxies, power: MatterPower) -> Float[np.ndarray, "pair ell"]:
         cosmos = tabulate(p)
@@ -215,9 +215,22 @@ def bin_averages(values: Float[np.ndarray, "pair node"], ell_edges: Sequence[flo
     return (by_bin * weight).sum(axis=-1) / weight.sum(axis=-1)
 
 
-def multipoles(spectrum: PowerSpectrum) -> Float[np.ndarray, " ell"]:
-    """Where a spectrum is tabulated to be seen through `bandpower_windows`: all that pixels resolve in the region."""
-    return np.geomspace(1.0, np.sqrt(2) * np.pi / spectrum.region.pixel_radian, KNOTS)
+class Bandpowers(NamedTuple):
+    """Multipoles at which a spectrum is tabulated, and the windows through which its bins see it."""
+
+    ell: Float[np.ndarray, " ell"]
+    windows: Float[np.ndarray, "bin ell"]
+
+
+def seen_by(spectrum: PowerSpectrum) -> Bandpowers:
+    """How the statistic measures a spectrum, `windows @ C(ell)`, up to what the pixels of its region resolve.
+
+    Parameters
+    ----------
+    spectrum : statistic, with its region and mask; see `bandpower_windows`.
+    """
+    ell = np.geomspace(1.0, np.sqrt(2) * np.pi / spectrum.region.pixel_radian, KNOTS)
+    return Bandpowers(ell, bandpower_windows(ell, spectrum.region, spectrum.ell_edges, spectrum.weights))
 
 
 def pairs(sources: int) -> list[tuple[int, int]]:
