@@ -344,7 +344,7 @@ SCALES = (_rms, _rms, np.abs, partial(np.linalg.norm, axis=-1))
 
 
 def campaign_rows(options: Options) -> list[dict[str, Any]]:
-    """What each map and each Jacobian of a campaign costs, and the whole of it."""
+    """What each box, and the summaries of each map, of a campaign cost."""
     size = "DLL" if options.device != "cpu" else "default"
     names = [f"{size} {each}" for each in ("N-body", "box", "box, 5 tangents", "statistics", "statistics, 5 tangents")]
     made, work = [], Workload(SIZE, "")
