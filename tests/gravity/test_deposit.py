@@ -8,103 +8,122 @@ from jax.test_util import check_grads
 
 from lenscast.gravity.deposit import deposit, fetch
 
-SIZE, PARTICLES, WINDOW = 30, 12, 2
+SIZE, PARTICLES, WINDOW = 5, 12, 2
+CELLS_IN_ALL = SIZE**3
 RNG = np.random.default_rng(0)
-CELLS = [jnp.asarray(RNG.integers(0, SIZE - WINDOW + 1, PARTICLES)) for _ in range(2)]
-VALUES = [jnp.asarray(RNG.normal(size=(PARTICLES, WINDOW))) for _ in range(2)]
-WEIGHTS = [jnp.asarray(RNG.normal(size=PARTICLES)) for _ in range(2)]
-MESH = jnp.asarray(RNG.normal(size=(SIZE, 3)))
+CELLS = [jnp.asarray(RNG.integers(0, CELLS_IN_ALL - WINDOW + 1, PARTICLES)) for _ in range(2)]
+VALUES = [jnp.asarray(RNG.normal(size=(WINDOW, PARTICLES))) for _ in range(2)]
+# well inside of cells, where a small move meets no kink; beyond the mesh on both sides
+POSITION = jnp.asarray(RNG.integers(-SIZE, 2 * SIZE, (3, PARTICLES)) + RNG.uniform(0.2, 0.8, (3, PARTICLES)))
+MESH = jnp.asarray(RNG.normal(size=(CELLS_IN_ALL, 3)))
 
 
 def deposited(cells, values):
-    mesh = np.zeros(SIZE)
+    mesh = np.zeros(CELLS_IN_ALL)
     for cell, value in zip(cells, values, strict=True):
         for i in range(WINDOW):
-            np.add.at(mesh, np.asarray(cell) + i, np.asarray(value)[:, i])
+            np.add.at(mesh, np.asarray(cell) + i, np.asarray(value)[i])
     return mesh
 
 
-def fetched(cells, weights, mesh):
-    return sum(np.asarray(mesh)[np.asarray(c)] * np.asarray(w)[:, None] for c, w in zip(cells, weights, strict=True))
+def fetched(position, mesh):
+    floor = np.floor(position).astype(int)
+    cube, out = np.asarray(mesh).reshape(SIZE, SIZE, SIZE, -1), 0
+    for corner in np.ndindex(2, 2, 2):
+        side = np.array(corner)[:, None]
+        weight = np.where(side == 1, position - floor, 1 - (position - floor)).prod(axis=0)
+        out = out + weight[:, None] * cube[tuple((floor + side) % SIZE)]
+    return out
+
+
+def onto_mesh(v):
+    return deposit(CELLS, v, CELLS_IN_ALL)
 
 
 @pytest.mark.parametrize("transform", [lambda f: f, jax.jit], ids=["eager", "jit"])
 def test_deposit_and_fetch_agree_with_numpy(transform):
-    np.testing.assert_allclose(
-        transform(lambda v: deposit(CELLS, v, SIZE))(VALUES), deposited(CELLS, VALUES), atol=1e-14
-    )
-    np.testing.assert_allclose(
-        transform(lambda w: fetch(CELLS, w, MESH))(WEIGHTS), fetched(CELLS, WEIGHTS, MESH), atol=1e-14
-    )
+    np.testing.assert_allclose(transform(onto_mesh)(VALUES), deposited(CELLS, VALUES), atol=1e-14)
+    np.testing.assert_allclose(transform(lambda x: fetch(x, MESH, SIZE))(POSITION), fetched(POSITION, MESH), atol=1e-13)
 
 
 def test_deposit_and_fetch_keep_single_precision():
-    assert deposit(CELLS, [v.astype(jnp.float32) for v in VALUES], SIZE).dtype == jnp.float32
-    assert fetch(CELLS, [w.astype(jnp.float32) for w in WEIGHTS], MESH.astype(jnp.float32)).dtype == jnp.float32
+    assert onto_mesh([v.astype(jnp.float32) for v in VALUES]).dtype == jnp.float32
+    assert fetch(POSITION.astype(jnp.float32), MESH.astype(jnp.float32), SIZE).dtype == jnp.float32
 
 
-def test_fetch_is_the_transpose_of_deposit():
-    def spread(mesh):  # onto windows of one cell, as `fetch` reads them
-        return deposit(CELLS, [w[:, None] * mesh[:, None] for w in WEIGHTS], SIZE)
-
-    particle = jnp.asarray(RNG.normal(size=PARTICLES))
-    transposed = jax.linear_transpose(spread, particle)(MESH[:, 0])[0]
-    np.testing.assert_allclose(transposed, fetch(CELLS, WEIGHTS, MESH[:, :1])[:, 0], atol=1e-14)
-    back = jax.linear_transpose(lambda mesh: fetch(CELLS, WEIGHTS, mesh), MESH)(jnp.tile(particle[:, None], 3))[0]
-    np.testing.assert_allclose(back[:, 1], spread(particle), atol=1e-14)
+@pytest.mark.parametrize("particles", [3 * 4096, 4096 + 256, 5000])
+def test_fetch_in_blocks_agrees_with_numpy(particles):
+    # whole blocks, small ones, and a number that no block divides
+    position = jnp.asarray(RNG.uniform(-SIZE, 2 * SIZE, (3, particles)))
+    np.testing.assert_allclose(fetch(position, MESH, SIZE), fetched(position, MESH), atol=1e-13)
 
 
-def test_deposit_and_fetch_differentiate_twice_in_both_modes():
-    # second order: squares, and weights that depend on each other; exact in float64 up to the step of check_grads
+def test_fetch_transposes_to_a_deposit():
+    cotangent = jnp.asarray(RNG.normal(size=(PARTICLES, 3)))
+    back = jax.linear_transpose(lambda mesh: fetch(POSITION, mesh, SIZE), MESH)(cotangent)[0]
+    np.testing.assert_allclose(jnp.vdot(back, MESH), jnp.vdot(cotangent, fetched(POSITION, MESH)), rtol=1e-13)
+
+
+def test_deposit_transposes_to_windows():
+    cotangent = jnp.asarray(RNG.normal(size=CELLS_IN_ALL))
+    back = jax.linear_transpose(onto_mesh, VALUES)(cotangent)[0]
+    for cells, values in zip(CELLS, back, strict=True):
+        np.testing.assert_array_equal(values, cotangent[cells[None] + np.arange(WINDOW)[:, None]])
+
+
+def test_deposit_and_fetch_differentiate_in_both_modes():
     def of_values(v):
-        return (deposit(CELLS, [v, v**2], SIZE) ** 2).sum()
+        return (onto_mesh([v, v**2]) ** 2).sum()
 
-    def of_weights_and_mesh(w, m):
-        return (fetch(CELLS, [w, w**2], m) ** 2).sum()
+    def of_position_and_mesh(x, mesh):
+        return (fetch(x, mesh, SIZE) ** 2).sum()
 
     check_grads(jax.jit(of_values), (VALUES[0],), order=2, modes=["fwd", "rev"])
-    check_grads(jax.jit(of_weights_and_mesh), (WEIGHTS[0], MESH), order=2, modes=["fwd", "rev"])
+    check_grads(jax.jit(of_position_and_mesh), (POSITION, MESH), order=3, modes=["fwd", "rev"])
 
 
 def test_derivative_by_one_of_several_operands():
-    cotangent = jnp.asarray(RNG.normal(size=SIZE))
-    both = jax.vjp(lambda a, b: deposit(CELLS, [a, b], SIZE), *VALUES)[1](cotangent)
-    alone = jax.vjp(lambda a: deposit(CELLS, [a, VALUES[1]], SIZE), VALUES[0])[1](cotangent)
+    cotangent = jnp.asarray(RNG.normal(size=CELLS_IN_ALL))
+    both = jax.vjp(lambda a, b: onto_mesh([a, b]), *VALUES)[1](cotangent)
+    alone = jax.vjp(lambda a: onto_mesh([a, VALUES[1]]), VALUES[0])[1](cotangent)
     np.testing.assert_array_equal(both[0], alone[0])
-    tangent = jax.jvp(lambda w: fetch(CELLS, [w, WEIGHTS[1]], MESH), WEIGHTS[:1], WEIGHTS[1:])[1]
-    np.testing.assert_allclose(tangent, fetched(CELLS[:1], WEIGHTS[1:], MESH), atol=1e-14)
+    dot = jnp.asarray(RNG.normal(size=MESH.shape))
+    tangent = jax.jvp(lambda mesh: fetch(POSITION, mesh, SIZE), (MESH,), (dot,))[1]
+    np.testing.assert_allclose(tangent, fetched(POSITION, dot), atol=1e-13)
 
 
 @pytest.mark.parametrize("batched", [("values",), ("cells",), ("cells", "values")], ids="-".join)
 def test_vmapped_deposit_equals_a_loop(batched):
-    cells = jnp.asarray(RNG.integers(0, SIZE - 1, (3, PARTICLES))) if "cells" in batched else CELLS[0]
-    values = jnp.asarray(RNG.normal(size=(3, PARTICLES, WINDOW))) if "values" in batched else VALUES[0]
+    cells = jnp.asarray(RNG.integers(0, CELLS_IN_ALL - 1, (3, PARTICLES))) if "cells" in batched else CELLS[0]
+    values = jnp.asarray(RNG.normal(size=(3, WINDOW, PARTICLES))) if "values" in batched else VALUES[0]
     axes = tuple(0 if name in batched else None for name in ("cells", "values"))
-    # the second corner stays without a batch axis
-    together = jax.vmap(lambda c, v: deposit([c, CELLS[1]], [v, VALUES[1]], SIZE), axes)(cells, values)
+
+    def both(c, v):  # the second corner stays without a batch axis
+        return deposit([c, CELLS[1]], [v, VALUES[1]], CELLS_IN_ALL)
+
+    together = jax.vmap(both, axes)(cells, values)
     for i in range(3):
         c, v = (x if axis is None else x[i] for x, axis in zip((cells, values), axes, strict=True))
         np.testing.assert_allclose(together[i], deposited([c, CELLS[1]], [v, VALUES[1]]), atol=1e-14)
 
 
-@pytest.mark.parametrize("batched", [("mesh",), ("weights",), ("cells",), ("cells", "weights", "mesh")], ids="-".join)
+@pytest.mark.parametrize("batched", [("mesh",), ("position",), ("position", "mesh")], ids="-".join)
 def test_vmapped_fetch_equals_a_loop(batched):
-    cells = jnp.asarray(RNG.integers(0, SIZE, (3, PARTICLES))) if "cells" in batched else CELLS[0]
-    weights = jnp.asarray(RNG.normal(size=(3, PARTICLES))) if "weights" in batched else WEIGHTS[0]
-    mesh = jnp.asarray(RNG.normal(size=(SIZE, 3, 2))) if "mesh" in batched else MESH
-    axes = tuple(axis if name in batched else None for name, axis in (("cells", 0), ("weights", 0), ("mesh", 1)))
-    together = jax.vmap(lambda c, w, m: fetch([c], [w], m), axes)(cells, weights, mesh)
-    for i in range(3):
-        c, w = (x if axis is None else x[i] for x, axis in zip((cells, weights), axes[:2], strict=True))
-        m = mesh if axes[2] is None else mesh[:, i]
-        np.testing.assert_allclose(together[i], fetched([c], [w], m), atol=1e-14)
+    position = jnp.asarray(RNG.uniform(0, SIZE, (2, 3, PARTICLES))) if "position" in batched else POSITION
+    mesh = jnp.asarray(RNG.normal(size=(CELLS_IN_ALL, 2, 3))) if "mesh" in batched else MESH
+    axes = tuple(axis if name in batched else None for name, axis in (("position", 0), ("mesh", 1)))
+    together = jax.vmap(lambda x, m: fetch(x, m, SIZE), axes)(position, mesh)
+    for i in range(2):
+        x = position if axes[0] is None else position[i]
+        m = mesh if axes[1] is None else mesh[:, i]
+        np.testing.assert_allclose(together[i], fetched(x, m), atol=1e-13)
 
 
 def test_nested_vmap_of_derivatives_equals_a_loop():
-    values = jnp.asarray(RNG.normal(size=(2, 3, PARTICLES, WINDOW)))
+    values = jnp.asarray(RNG.normal(size=(2, 3, WINDOW, PARTICLES)))
 
     def slope(v):
-        return jax.grad(lambda v: (deposit(CELLS, [v, v], SIZE) ** 2).sum())(v)
+        return jax.grad(lambda v: (onto_mesh([v, v]) ** 2).sum())(v)
 
     together = jax.vmap(jax.vmap(slope))(values)
     for i, j in (0, 1), (1, 2):

@@ -14,11 +14,12 @@ from typing import Any, ClassVar, NamedTuple
 import diffrax
 import jax.numpy as jnp
 from diffrax import AbstractLocalInterpolation, AbstractSolver, AbstractTerm
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Float32
 
 from lenscast.cosmology import Cosmology
 from lenscast.cosmology.background import expansion
 from lenscast.gravity.mesh import Particles
+from lenscast.numerics.fusion import computed_once
 
 __all__ = ["BullFrog", "FastPM", "GrowthInterpolation", "bullfrog_factors", "growth_momentum"]
 
@@ -65,12 +66,18 @@ class GrowthInterpolation(AbstractLocalInterpolation):
         slope = (s * (1 - s) ** 2 * width / F0, s**2 * (s - 1) * width / F1)
         value_rate = (-6 * s * (1 - s) * F / width, 6 * s * (1 - s) * F / width)
         slope_rate = ((1 - s) * (1 - 3 * s) * F / F0, s * (3 * s - 2) * F / F1)
-        return Particles(_combine((*value, *slope), ends), _combine((*value_rate, *slope_rate), ends))
+        factors = _factors(*value, *slope, *value_rate, *slope_rate)
+        return Particles(_combine(factors[:4], ends), _combine(factors[4:], ends))
 
 
-def _combine(factors: tuple[Scalar, ...], arrays: tuple[Array, ...]) -> Array:
-    """Linear combination in the precision of the arrays."""
-    return reduce(add, (factor.astype(array.dtype) * array for factor, array in zip(factors, arrays, strict=True)))
+def _factors(*factors: Scalar) -> Float32[Array, " factor"]:
+    """Factors of arrays of particles, which are not computed anew for each particle."""
+    return computed_once(jnp.stack(factors).astype(jnp.float32))
+
+
+def _combine(factors: Sequence[Array] | Float32[Array, " array"], arrays: tuple[Array, ...]) -> Array:
+    """Linear combination."""
+    return reduce(add, (factor * array for factor, array in zip(factors, arrays, strict=True)))
 
 
 def _acceleration(terms: Any, t: Scalar, displacement: Array, state: Particles, cosmology: Cosmology) -> Array:
@@ -113,10 +120,11 @@ class BullFrog(_GrowthMatched):
         """Advance by one step."""
         (D0, D1), (F0, F1) = _growth((t0, t1), args)
         half, (alpha, beta) = (D1 - D0) / 2, bullfrog_factors(t0, t1, args)
-        middle = _combine((jnp.ones_like(half), half / F0), (y0.displacement, y0.momentum))
+        first, *kick, second = _factors(half / F0, alpha * F1 / F0, beta * F1, half / F1)
+        middle = y0.displacement + first * y0.momentum
         time = args.growth.scale_factor(D0 + half).astype(t0.dtype)
-        momentum = _combine((alpha * F1 / F0, beta * F1), (y0.momentum, _acceleration(terms, time, middle, y0, args)))
-        y1 = Particles(_combine((jnp.ones_like(half), half / F1), (middle, momentum)), momentum)
+        momentum = _combine(kick, (y0.momentum, _acceleration(terms, time, middle, y0, args)))
+        y1 = Particles(middle + second * momentum, momentum)
         return y1, None, {"y0": y0, "y1": y1, "cosmology": args}, None, diffrax.RESULTS.successful
 
 
@@ -159,9 +167,9 @@ class FastPM(_GrowthMatched):
         """Advance by one step."""
         (D0, D1), (F0, F1) = _growth((t0, t1), args)
         F = growth_momentum(args.growth.scale_factor((D0 + D1) / 2), args)
-        one = jnp.ones_like(F)
-        momentum = _combine((one, (F - F0) / D0), (y0.momentum, solver_state))
-        displacement = _combine((one, (D1 - D0) / F), (y0.displacement, momentum))
+        first, drift, second = _factors((F - F0) / D0, (D1 - D0) / F, (F1 - F) / D1)
+        momentum = y0.momentum + first * solver_state
+        displacement = y0.displacement + drift * momentum
         force = _acceleration(terms, t1, displacement, y0, args)
-        y1 = Particles(displacement, _combine((one, (F1 - F) / D1), (momentum, force)))
+        y1 = Particles(displacement, momentum + second * force)
         return y1, None, {"y0": y0, "y1": y1, "cosmology": args}, force, diffrax.RESULTS.successful

@@ -1,1 +1,1 @@
-"""Quadrature, interpolation and Fourier wavenumbers: what the physics modules share and no library offers."""
+"""Quadrature, interpolation, Fourier wavenumbers, rules for the compiler: what no library offers and physics shares."""
