@@ -174,15 +174,14 @@ def sky(
     home = jnp.mod(floor.astype(jnp.int32), size)
     beyond = jnp.where(home == size - 1, 0, home + 1)
 
-    def interpolated(seen_by: tuple[Array, Orientation, Array, Array, Array]) -> Float32[Array, "y x"]:
-        plane, view, home, beyond, share = seen_by
-        rows_home, rows_beyond = (plane[view.axis, view.slab, index[0]] for index in (home, beyond))
-        rows = rows_home + share[0][:, None] * (rows_beyond - rows_home)
-        columns_home, columns_beyond = rows[:, home[1]], rows[:, beyond[1]]
-        seen = columns_home + share[1][None] * (columns_beyond - columns_home)
-        return jnp.where(view.transposed, seen.T, seen)
+    def interpolated(number: Int[Array, ""]) -> Float32[Array, "y x"]:
+        plane = planes[number, view.axis[number], view.slab[number]]
+        for axis in (0, 1):  # rows lie side by side in memory, columns do not
+            here, next_ = (plane[cell[number, axis]] for cell in (home, beyond))
+            plane = (here + share[number, axis][:, None] * (next_ - here)).T
+        return jax.lax.cond(view.transposed[number], jnp.transpose, lambda seen: seen, plane)
 
-    return jax.lax.map(interpolated, (planes, view, home, beyond, share))  # one plane fits the cache: 3 times faster
+    return jax.lax.map(interpolated, jnp.arange(len(lightcone.chi)))  # one plane fits the cache: 3 times faster
 
 
 def plane_window(
