@@ -1,4 +1,4 @@
-"""Tables as files: CSV for programs, Markdown for people."""
+"""Tables as files: CSV for programs, Markdown and a figure for people."""
 
 import os
 import platform
@@ -6,8 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from tables import Options, Table
+
+from lenscast.plotting import save, style
 
 BAR_COLUMNS = {"claim": "claim", "bar": "bar", "cores": "cores", "measured": "measured", "met": "met"}
 
@@ -30,7 +33,7 @@ def load() -> str:
 def write(
     folder: Path, name: str, table: Table, rows: Sequence[Mapping[str, Any]], notes: Sequence[str], options: Options
 ) -> str:
-    """Write a table as Markdown, with notes and the bars that it bears on, and as CSV; return the text."""
+    """Write a table as Markdown, with notes and the bars that it bears on, as CSV and as a figure; return the text."""
     folder.mkdir(parents=True, exist_ok=True)
     versions = {package: number for row in rows for package, number in row["versions"].items()}
     values = [{key: value for key, value in row.items() if key != "versions"} for row in rows]
@@ -40,7 +43,8 @@ def write(
     text += [f"- Versions: {', '.join(f'{package} {number}' for package, number in versions.items())}."] * bool(
         versions
     )
-    text += ["", _markdown(table.columns, rows), ""]
+    save(_figure(table, rows), folder / f"{name}.png")
+    text += ["", _markdown(table.columns, rows), "", f"![{table.title}]({name}.png)", ""]
     if claims := list(table.bars(rows)):
         text += ["Bars:", "", _markdown(BAR_COLUMNS, claims), ""]
     document = folder / f"{name}.md"
@@ -67,3 +71,38 @@ def _cells(row: Mapping[str, Any], columns: Mapping[str, str]) -> list[str]:
 def _markdown(columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> str:
     lines = [list(columns.values()), ["---"] * len(columns), *[_cells(row, columns) for row in rows]]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+@style.styled
+def _figure(table: Table, rows: Sequence[Mapping[str, Any]]) -> Any:
+    """What the table draws of each row, with quartiles, and the bars of the rows that have one."""
+    figure, ((axes,),) = style.grid(1, 1, (7.0, 0.8 + 0.28 * len(rows)))
+    values = np.array([row[table.drawn] for row in rows])
+    for end in ("low", "high"):
+        ends = [row.get(f"{table.drawn}_{end}", row[table.drawn]) for row in rows]
+        axes.hlines(range(len(rows)), values, ends, color=style.COLOURS[0], linewidth=3, alpha=0.4)
+    axes.plot(values, range(len(rows)), "o", color=style.COLOURS[0], label="measured")
+    limits = [(n, claim["bar"]) for n, row in enumerate(rows) for claim in table.bars([row])]
+    if limits:
+        where, bars = zip(*limits, strict=True)
+        wanted = [float(bar.split()[1]) for bar in bars]
+        axes.plot(
+            wanted, where, "|", color=style.COLOURS[1], markersize=12, markeredgewidth=2, label=f"bar ({bars[0][:2]})"
+        )
+        axes.legend(loc="best")
+    axes.set_xscale("log")
+    style.plain_ticks(axes.xaxis)
+    if table.drawn.endswith("ratio"):
+        axes.axvline(1.0, color="0.4", linewidth=0.8, zorder=0)
+    axes.set_yticks(range(len(rows)), _labels(rows))
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.set_xlabel(table.columns[table.drawn])
+    return figure
+
+
+def _labels(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What tells the rows of a table apart."""
+    names = [name for name in ("particles", "code", "program", "result", "run", "batches", "call") if name in rows[0]]
+    telling = [name for name in names if len({row[name] for row in rows}) > 1] or names[-1:]
+    words = {"particles": "${}^3$", "batches": "{} batches"}
+    return ["  ".join(words.get(name, "{}").format(row[name]) for name in telling) for row in rows]

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from lenscast.batches import each_box
 from lenscast.config import read_config
 from lenscast.cosmology import PARAMETER_NAMES, Parameters
 from lenscast.gravity import HPN, Adaptive, FixedSteps, ParticleMesh
@@ -61,6 +62,15 @@ def test_seeds_and_realisations_make_different_maps(parameters, maps):
     assert fields.std() > 1e-4
     for first, second in zip(*np.triu_indices(4, 1), strict=True):
         assert np.std(fields[first] - fields[second]) > 0.3 * fields.std()
+
+
+def test_boxes_side_by_side_are_those_alone(parameters, maps):
+    def program(seed, parameters):
+        return convergence_maps(seed, parameters, SYSTEMATICS, SIMULATION)
+
+    other, first = each_box(program, [4, 3], parameters, memory=2**33)
+    np.testing.assert_allclose(first, maps, rtol=0, atol=2e-6 * np.abs(maps).max())
+    assert np.abs(other - first).max() > 0.1 * np.abs(maps).max()
 
 
 def test_a_map_is_the_same_with_tangents_and_without_other_realisations(parameters, simulation, maps, derivatives):

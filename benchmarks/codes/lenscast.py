@@ -22,6 +22,7 @@ if os.environ.get("LENSCAST_BENCHMARK_DOUBLE"):  # the same draws in double prec
     jax.random.normal, jax.random.uniform = map(of_single, (jax.random.normal, jax.random.uniform))
     jnp.float32, jnp.complex64 = jnp.float64, jnp.complex128
 
+from lenscast.batches import each_box
 from lenscast.config import read_config
 from lenscast.cosmology import Parameters, basis, cosmology
 from lenscast.gravity import Adaptive, FixedSteps, ParticleMesh, linear_field, lpt, nbody, paint
@@ -43,6 +44,7 @@ jax.config.update("jax_enable_x64", True)
 CONFIG = Path(__file__).parents[2] / "config.yaml"
 CONFIGS = CONFIG.parent / "configs"
 DLL = CONFIGS / "dll.yaml"
+BATCH = 8  # boxes
 PARAMETERS = ("Omega_c", "Omega_b", "h", "n_s", "sigma8", "w0")
 SYSTEMATICS = ("A_IA", "eta", "log10_T_AGN", "delta_z")  # one shift for each of 5 bins
 
@@ -195,6 +197,14 @@ def kappa_tangents(work: Workload, survey: str = "dll", names: tuple[str, ...] =
     return Program(partial(run, 0, parameters, systematics))
 
 
+def batch(work: Workload, of: Path, names: tuple[str, ...] = ()) -> Program:
+    """As many boxes as `BATCH`, as a job of the workflow makes them, with tangents if names are given."""
+    simulation, parameters, systematics, correction = box("dll", of)
+    given = {"simulation": simulation, "correction": correction} | ({"names": names} if names else {})
+    program = partial(maps_and_tangents if names else convergence_maps, **given)
+    return Program(lambda: [jax.device_get(each) for each in each_box(program, range(BATCH), parameters, systematics)])
+
+
 def spectrum_and_peaks(of: Path) -> tuple[Statistic, ...]:
     """What a config measures, but for further statistics."""
     config = read_config(of)
@@ -275,6 +285,8 @@ PROGRAMS = {
             "N-body": partial(plain_box, of=of),
             "box": partial(kappa, of=of),
             "box, 5 tangents": partial(kappa_tangents, of=of, names=PARAMETERS[:5]),
+            "batch": partial(batch, of=of),
+            "batch, 5 tangents": partial(batch, of=of, names=PARAMETERS[:5]),
             "statistics": partial(statistics, of=of),
             "statistics, 5 tangents": partial(statistics, of=of, parameters=5),
         }.items()

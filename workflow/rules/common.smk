@@ -83,7 +83,7 @@ def weights_file(correction):
     return [name] if weights.is_path(name) else []
 
 
-MAP_CODE = sources("numerics", "cosmology", "gravity", "lensing", "simulate", "tangents")
+MAP_CODE = sources("numerics", "cosmology", "gravity", "lensing", "simulate", "tangents", "batches")
 SUMMARY_CODE = sources("numerics", "statistics", "summarise", "forecast/derivatives")
 FORECAST_CODE = sources("forecast")
 PLOT_CODE = sources("plotting")

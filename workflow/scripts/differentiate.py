@@ -4,22 +4,22 @@ from _job import progress, provenance, start
 
 log = start(snakemake)
 
-import jax
-
 import _build as build
 from lenscast import io
+from lenscast.batches import each_box
 from lenscast.tangents import maps_and_tangents
 
 settings, seeds, names = snakemake.params.settings, snakemake.params.seeds, tuple(snakemake.params.parameters)
 simulation, correction = build.simulation(settings), build.correction(settings)
 parameters = build.parameters(settings)
-maps = jax.jit(lambda seed, parameters: maps_and_tangents(seed, *parameters, simulation, names, correction))
+boxes = each_box(
+    lambda seed, *given: maps_and_tangents(seed, *given, simulation, names, correction), seeds, *parameters
+)
 shared = [name for name in names if name != "delta_z"]
 coordinates = {"source": {"z": simulation.sources.mean}, "param": {"name": shared}}
 what = f"{simulation.lightcone.planes} planes, {simulation.realisations} maps, {len(names)} tangents"
 with build.batch(snakemake.output.maps, coordinates, provenance(snakemake, seeds)) as batch:
-    for seed in progress(seeds, log, what):
-        kappa, tangents, shifts = maps(seed, parameters)
+    for seed, (kappa, tangents, shifts) in zip(progress(seeds, log, what), boxes, strict=True):
         axes, unit = ("map", "source", "y", "x"), "1 per unit of the parameter"
         variables = {
             "kappa": io.Variable(kappa, axes, "1", "convergence, noise-free"),
