@@ -303,6 +303,32 @@ def tangent_bars(rows: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
             yield Bar("ratio", at_most=7.0).row(f"{row['program']} / without", row)
 
 
+def jacobian_rows(options: Options) -> list[dict[str, Any]]:
+    """What the Jacobian of a data vector takes by three ways, as often as each has to run."""
+    subjects = [own(name) for name in ("data", "Jacobian", "one row in reverse mode")]
+    with ExitStack() as stack, tempfile.TemporaryDirectory() as folder:
+        work = Workload(SIZE, "")
+        processes = [stack.enter_context(Worker(each, work, options.cores, options.device)) for each in subjects]
+        take_turns(processes, options.rounds, options.seconds)
+        processes[1].save(Path(folder, "jacobian.npz"))
+        with np.load(Path(folder, "jacobian.npz")) as file:
+            parameters, data = file["arr_0"].shape
+    timings = [worker.timing for worker in processes]
+    ways = {
+        "the data alone": (0, 1),
+        "forward tangents": (1, 1),
+        "central differences": (0, 2 * parameters + 1),
+        "reverse mode": (2, data),
+    }
+    made = []
+    for way, (timing, runs) in ways.items():
+        row = measured(timings[timing], timings[0], SIZE, options) | {"run": way, "runs": runs}
+        row |= {f"{clock}_all": runs * row[clock] for clock in ("cpu", "wall")}
+        ratio = timings[timing].ratio(timings[0], options.clock)
+        made.append(row | _columns("all_ratio", Spread(*(runs * value for value in ratio))))
+    return made
+
+
 def process_rows(options: Options) -> list[dict[str, Any]]:
     """Throughput of single-threaded processes side by side, and of one process with all cores."""
     made, work = [], Workload(SIZE, "")
@@ -450,6 +476,21 @@ TABLES: dict[str, Table] = {
         },
         tangent_rows,
         tangent_bars,
+    ),
+    "jacobian": Table(
+        f"C_ell and peaks of the maps of a box, {SIZE}^3 particles, and their Jacobian by 6 parameters",
+        {
+            "run": "way",
+            "cores": "cores",
+            "cpu": "one run: CPU [s]",
+            "runs": "runs",
+            "cpu_all": "all of them: CPU [s]",
+            "all_ratio": "all / the data alone",
+            "peak_memory": "peak memory [MB]",
+            "compilation": "compilation [s]",
+        },
+        jacobian_rows,
+        drawn="all_ratio",
     ),
     "statistics": pairs(
         {own(each): own("DLL N-body") for each in ("DLL statistics", "DLL statistics, 5 tangents")},

@@ -2,7 +2,9 @@
 
 import json
 import resource
+import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -232,6 +234,39 @@ def test_full_disk_ends_a_long_job_at_its_next_piece(tmp_path: Path) -> None:
 
     with pytest.raises(OSError, match="File too large"):
         go_on()
+
+
+FULL_DISK = """
+import sys
+from pathlib import Path
+import numpy as np
+from lenscast import io
+
+folder = Path(sys.argv[1])
+kept = io.Variable(np.arange(3.0), ("map",), "1", "")
+io.save(folder / "kept.h5", {"a": kept}, {}, {})
+for size in (10**5, 10**6):
+    try:
+        noise = np.random.default_rng(0).normal(size=size)
+        io.save(folder / "large.h5", {"a": io.Variable(noise, ("map",), "1", "")}, {}, {})
+    except OSError as error:
+        print(error)
+print(*[path.name for path in folder.iterdir()], io.load(folder / "kept.h5").variables["a"].values)
+"""
+
+
+def test_full_disk_of_its_own(tmp_path: Path) -> None:
+    # a file system of half a megabyte, which only this process sees
+    mount = f"mount -t tmpfs -o size=512k none {tmp_path}"
+    alone = [shutil.which("unshare") or "false", "-Urm", "sh", "-c"]
+    if subprocess.run([*alone, mount], capture_output=True, check=False).returncode:
+        pytest.skip("this system lets a user mount no file system")
+    inside = f'{mount} && exec "$0" -c "$1" {tmp_path}'
+    done = subprocess.run([*alone, inside, sys.executable, FULL_DISK], capture_output=True, text=True, check=True)
+    refused = f"[Errno 28] No space left on device while {tmp_path}/large.h5 was written: nothing is left of it"
+    *messages, found = done.stdout.splitlines()
+    assert [message.startswith(refused) for message in messages] == [True, True]
+    assert found == "kept.h5 [0. 1. 2.]"
 
 
 def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:

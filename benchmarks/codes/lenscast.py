@@ -240,6 +240,29 @@ def box_to_jacobian(work: Workload) -> Program:
     return Program(partial(run, parameters, systematics))
 
 
+def data_of_box(work: Workload, how: str = "") -> Program:
+    """Mean data vector of the maps of a box of config.yaml, its Jacobian forward, or one row of it in reverse."""
+    simulation, given, systematics, correction = box("dll")
+    measured, maps = spectrum_and_peaks(CONFIG), jnp.arange(simulation.realisations)
+    adjoint = diffrax.RecursiveCheckpointAdjoint() if how == "reverse" else None
+
+    def data(parameters):
+        kappa = convergence_maps(0, parameters, systematics, simulation, correction, adjoint)
+        return jax.lax.map(lambda n: summarise(kappa[n], 0, n, measured, 1).expected, maps).mean(axis=0)
+
+    def jacobian(parameters):
+        made = maps_and_tangents(0, parameters, systematics, simulation, PARAMETERS, correction)
+
+        def of_map(n):
+            own = made.tangents[n, :0]
+            return expected_and_jacobian(made.kappa[n], made.tangents[n], own, 0, n, measured, 1).jacobian
+
+        return jax.lax.map(of_map, maps).mean(axis=0)
+
+    run = {"": data, "forward": jacobian, "reverse": jax.grad(lambda parameters: data(parameters)[-1])}[how]
+    return Program(partial(jax.jit(run), given))
+
+
 def plain_box(work: Workload, of: Path) -> Program:
     """The N-body behind the maps of a config, to the nearest plane, and nothing else."""
     simulation, parameters, _, correction = box("dll", of)
@@ -278,6 +301,9 @@ PROGRAMS = {
     "kappa, 512 pixels": partial(kappa, pixels=512),
     "kappa, 16 realisations": partial(kappa, realisations_per_box=16),
     "from parameters to Jacobian": box_to_jacobian,
+    "data": data_of_box,
+    "Jacobian": partial(data_of_box, how="forward"),
+    "one row in reverse mode": partial(data_of_box, how="reverse"),
     **{
         f"{name} {what}": program
         for name, of in (("default", CONFIG), ("DLL", DLL))
