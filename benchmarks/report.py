@@ -43,7 +43,7 @@ def write(
     text += [f"- Versions: {', '.join(f'{package} {number}' for package, number in versions.items())}."] * bool(
         versions
     )
-    save(_figure(table, rows), folder / f"{name}.png")
+    save(_figure(table, rows, options.clock), folder / f"{name}.png")
     text += ["", _markdown(table.columns, rows), "", f"![{table.title}]({name}.png)", ""]
     if claims := list(table.bars(rows)):
         text += ["Bars:", "", _markdown(BAR_COLUMNS, claims), ""]
@@ -74,7 +74,7 @@ def _markdown(columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> 
 
 
 @style.styled
-def _figure(table: Table, rows: Sequence[Mapping[str, Any]]) -> Any:
+def _figure(table: Table, rows: Sequence[Mapping[str, Any]], clock: str) -> Any:
     """What the table draws of each row, with quartiles, and the bars of the rows that have one."""
     figure, ((axes,),) = style.grid(1, 1, (7.0, 0.8 + 0.28 * len(rows)))
     values = np.array([row[table.drawn] for row in rows])
@@ -82,21 +82,22 @@ def _figure(table: Table, rows: Sequence[Mapping[str, Any]]) -> Any:
         ends = [row.get(f"{table.drawn}_{end}", row[table.drawn]) for row in rows]
         axes.hlines(range(len(rows)), values, ends, color=style.COLOURS[0], linewidth=3, alpha=0.4)
     axes.plot(values, range(len(rows)), "o", color=style.COLOURS[0], label="measured")
-    limits = [(n, claim["bar"]) for n, row in enumerate(rows) for claim in table.bars([row])]
-    if limits:
-        where, bars = zip(*limits, strict=True)
-        wanted = [float(bar.split()[1]) for bar in bars]
-        axes.plot(
-            wanted, where, "|", color=style.COLOURS[1], markersize=12, markeredgewidth=2, label=f"bar ({bars[0][:2]})"
-        )
-        axes.legend(loc="best")
-    axes.set_xscale("log")
-    style.plain_ticks(axes.xaxis)
+    bars = [(n, claim["bar"]) for n, row in enumerate(rows) for claim in table.bars([row])]
+    if bars:
+        where, texts = zip(*bars, strict=True)
+        wanted = [float(text.split()[1]) for text in texts]
+        label = f"bar ({texts[0].split()[0]})"
+        axes.plot(wanted, where, "|", color=style.COLOURS[1], markersize=12, markeredgewidth=2, label=label)
+        figure.legend(loc="outside upper right", ncols=2)
+        values = np.append(values, wanted)
+    if values.max() > 3 * values.min():
+        axes.set_xscale("log")
+        style.plain_ticks(axes.xaxis)
     if table.drawn.endswith("ratio"):
         axes.axvline(1.0, color="0.4", linewidth=0.8, zorder=0)
     axes.set_yticks(range(len(rows)), _labels(rows))
     axes.set_ylim(len(rows) - 0.5, -0.5)
-    axes.set_xlabel(table.columns[table.drawn])
+    axes.set_xlabel(table.columns[f"{clock}_ratio" if table.drawn == "ratio" else table.drawn])
     return figure
 
 

@@ -77,7 +77,8 @@ class Bar(NamedTuple):
         """What is claimed, what was measured."""
         bar = f">= {self.at_least:g}" if self.at_least else f"<= {self.at_most:g}"
         met = "yes" if self.at_least <= row[self.column] <= self.at_most else "no"
-        return {"claim": claim, "bar": bar, "cores": row["cores"], "measured": row[self.column], "met": met}
+        found = {"cores": row["cores"], "measured": row[self.column], "met": met}
+        return {"claim": claim, "bar": bar, "column": self.column, **found}
 
 
 class Table(NamedTuple):
@@ -89,14 +90,14 @@ class Table(NamedTuple):
     columns : names of a row's values by what the report calls them.
     rows : makes them.
     bars : claims of the rows.
-    drawn : column of the figure.
+    drawn : column of the figure; "ratio" is that of CPU or wall times, whichever counts.
     """
 
     title: str
     columns: Mapping[str, str]
     rows: Callable[[Options], list[dict[str, Any]]]
     bars: Callable[[Sequence[Mapping[str, Any]]], Iterator[dict[str, Any]]] = lambda rows: iter(())
-    drawn: str = "wall_ratio"
+    drawn: str = "ratio"
 
 
 @contextmanager
@@ -138,7 +139,13 @@ def _columns(name: str, value: Spread) -> dict[str, float]:
     return {name: value.median, f"{name}_low": value.low, f"{name}_high": value.high}
 
 
-def pairs(of: Mapping[Subject, Subject], title: str, bar: Mapping[str, Bar], sizes: Sequence[int] = ()) -> Table:
+def pairs(
+    of: Mapping[Subject, Subject],
+    title: str,
+    bar: Mapping[str, Bar],
+    sizes: Sequence[int] = (),
+    drawn: str = "ratio",
+) -> Table:
     """Programs, each beside the one that it goes with; bars by the name of a program."""
 
     def rows(options: Options) -> list[dict[str, Any]]:
@@ -167,9 +174,9 @@ def pairs(of: Mapping[Subject, Subject], title: str, bar: Mapping[str, Bar], siz
         "wall_ratio": "wall / beside",
         "compilation": "compilation [s]",
         "peak_memory": "peak memory [MB]",
-        "plain_peak_memory": "peak memory, beside [MB]",
+        "memory_ratio": "peak memory / beside",
     }
-    return Table(title, columns, rows, bars)
+    return Table(title, columns, rows, bars, drawn)
 
 
 def peers(
@@ -322,7 +329,7 @@ def jacobian_rows(options: Options) -> list[dict[str, Any]]:
     }
     made = []
     for way, (timing, runs) in ways.items():
-        row = measured(timings[timing], timings[0], SIZE, options) | {"run": way, "runs": runs}
+        row = measured(timings[timing], timings[0], SIZE, options) | {"program": way, "runs": runs}
         row |= {f"{clock}_all": runs * row[clock] for clock in ("cpu", "wall")}
         ratio = timings[timing].ratio(timings[0], options.clock)
         made.append(row | _columns("all_ratio", Spread(*(runs * value for value in ratio))))
@@ -459,6 +466,7 @@ TABLES: dict[str, Table] = {
         "Memory of reverse mode with the number of steps, beside 10",
         {f"{GRADIENT.program}, {steps} steps": Bar("memory_ratio", at_most=1.5) for steps in (20, 40)},
         [SIZE],
+        drawn="memory_ratio",
     ),
     "tangents": Table(
         f"Derivatives with respect to 6 parameters, {SIZE}^3 particles; central differences would take 13 times a run",
@@ -480,7 +488,7 @@ TABLES: dict[str, Table] = {
     "jacobian": Table(
         f"C_ell and peaks of the maps of a box, {SIZE}^3 particles, and their Jacobian by 6 parameters",
         {
-            "run": "way",
+            "program": "way",
             "cores": "cores",
             "cpu": "one run: CPU [s]",
             "runs": "runs",
@@ -568,6 +576,7 @@ TABLES: dict[str, Table] = {
         },
         overhead_rows,
         overhead_bars,
+        drawn="wall_ratio",
     ),
     "scale": Table(
         "Campaigns of many batches, two jobs each, on scripts that only touch their outputs",
