@@ -77,8 +77,7 @@ class Bar(NamedTuple):
         """What is claimed, what was measured."""
         bar = f">= {self.at_least:g}" if self.at_least else f"<= {self.at_most:g}"
         met = "yes" if self.at_least <= row[self.column] <= self.at_most else "no"
-        found = {"cores": row["cores"], "measured": row[self.column], "met": met}
-        return {"claim": claim, "bar": bar, "column": self.column, **found}
+        return {"claim": claim, "bar": bar, "cores": row["cores"], "measured": row[self.column], "met": met}
 
 
 class Table(NamedTuple):

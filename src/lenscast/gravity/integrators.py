@@ -76,7 +76,7 @@ def _factors(*factors: Scalar) -> Float32[Array, " factor"]:
 
 
 def _combine(factors: Sequence[Array] | Float32[Array, " array"], arrays: tuple[Array, ...]) -> Array:
-    """Linear combination."""
+    """Linear combination of arrays, each with its factor."""
     return reduce(add, (factor * array for factor, array in zip(factors, arrays, strict=True)))
 
 
