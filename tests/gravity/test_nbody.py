@@ -20,7 +20,7 @@ TSIT5 = Adaptive("tsit5", 1e-5, 1e-5)
 BULLFROG = FixedSteps("bullfrog", 4)
 EVOLVE = jax.jit(nbody, static_argnums=(3, 4))
 # Steps of central differences: the seven parameters, then the field in units of its direction.
-STEPS = dict(zip((*PARAMETER_NAMES, "field"), (0.005, 0.001, 0.01, 0.01, 0.01, 0.02, 0.05, 0.1), strict=True))
+STEPS = dict(zip((*PARAMETER_NAMES, "field"), (0.005, 0.001, 0.01, 0.01, 0.01, 0.02, 0.05, 0.02), strict=True))
 
 
 def assert_equal_particles(first, second, rtol):
@@ -47,23 +47,23 @@ def along(gradient, dots):
 
 
 @pytest.fixture(scope="module")
-def differences(parameters, tables, initial, no_extra, directions):
-    """Central differences of a number along the directions, through cosmology and initial conditions."""
+def differences(parameters, tables, initial, no_extra):
+    """Central differences of a number along all parameters and one direction of the field."""
 
-    def differentiate(function):
+    def differentiate(function, direction):
         values = []
         for sign in (1, -1):
             for name, step in STEPS.items():
                 moved = {n: getattr(parameters, n) + sign * step * (n == name) for n in PARAMETER_NAMES}
                 cosmos = tables(type(parameters)(**moved))
-                start = initial(cosmos, no_extra + (sign * step * directions[2] if name == "field" else 0))
+                start = initial(cosmos, no_extra + (sign * step * direction if name == "field" else 0))
                 values.append(function(cosmos, start))
         return np.subtract(*np.reshape(values, (2, -1))) / (2 * np.array([*STEPS.values()]))
 
     return differentiate
 
 
-def test_all_adjoints_and_differences_agree(cosmos, start, mesh, directions, differences):
+def test_all_adjoints_and_differences_agree(cosmos, start, mesh, initial, no_extra, directions, differences):
     leaves, structure = jax.tree.flatten(HPN.initial(jax.random.key(0), (-3.0, -1.0)))
     keys = jax.random.split(jax.random.key(7), len(leaves))
     correction = jax.tree.unflatten(
@@ -79,23 +79,32 @@ def test_all_adjoints_and_differences_agree(cosmos, start, mesh, directions, dif
             out_axes=(None, 0),
         )(dots)
 
-    dots, derivatives = directions[:2], jax.jit(derivatives)
+    gradients = [
+        jax.jit(jax.grad(partial(number, adjoint=adjoint), argnums=(0, 1, 2)))(cosmos, start, correction)
+        for adjoint in (diffrax.RecursiveCheckpointAdjoint(), diffrax.BacksolveAdjoint())
+    ]
+    pull = jax.jit(lambda dot: jax.vjp(lambda extra: initial(cosmos, extra), no_extra)[1](dot)[0])
+    fields = [pull(gradient[1]) for gradient in gradients]
+    # Along its own gradient all modes of the field add up. Along a random direction they cancel, the derivative is a
+    # hundredth of this one, and its relative error is set by the few particles whose force has a kink.
+    direction = fields[0] / fields[0].std()
+    start_dot = jax.jvp(lambda extra: initial(cosmos, extra), (no_extra,), (direction,))[1]
+    dots = (directions[0], jax.tree.map(lambda x, dot: x.at[7].set(dot), directions[1], start_dot))
+    derivatives = jax.jit(derivatives)
     expected = derivatives(cosmos, start, dots)[1]
-    # Parameters move all particles together, by 1e-4 of what they did; a random change of the field moves each its own
-    # way, and the kinks of forces at the borders of cells then count a hundred times as much.
-    kinks = np.array([1.0] * 7 + [100.0])
-    difference = differences(lambda cosmos, start: derivatives(cosmos, start, dots)[0])
-    np.testing.assert_array_less(np.abs(difference / expected - 1), 1e-3 * kinks)
-    # Checkpoints replay the same steps; the adjoint equation is another one, and meets kinks elsewhere.
-    weights = []
-    for adjoint, rtol in (
-        (diffrax.RecursiveCheckpointAdjoint(), 2e-6),
-        (diffrax.BacksolveAdjoint(), 1e-3 * np.sqrt(kinks)),
-    ):
-        gradient = jax.jit(jax.grad(partial(number, adjoint=adjoint), argnums=(0, 1, 2)))(cosmos, start, correction)
-        np.testing.assert_array_less(np.abs(along(gradient[:2], dots) / expected - 1), rtol, err_msg=str(adjoint))
-        weights.append(np.concatenate([np.ravel(x) for x in jax.tree.leaves(gradient[2])]))
-    assert np.linalg.norm(weights[1] - weights[0]) < 2e-3 * np.linalg.norm(weights[0])
+    # The slope of the force jumps where particles cross borders of cells. Finite differences, and the adjoint equation
+    # on its way back, have a few of the 4096 particles on the other side. This changes a derivative by 5e-4 at most, in
+    # six fields and under four instruction sets.
+    difference = differences(lambda cosmos, start: derivatives(cosmos, start, dots)[0], direction)
+    np.testing.assert_array_less(np.abs(difference / expected - 1), 2e-3)
+    checkpoints, backwards = (along(gradient[:2], dots) / expected - 1 for gradient in gradients)
+    # Checkpoints replay the same steps, in float32.
+    np.testing.assert_array_less(np.abs(checkpoints), 2e-6)
+    np.testing.assert_array_less(np.abs(backwards), 2e-3)
+    # The gradient by the whole field meets the kinks of all particles (2e-3), that of the network averages them (4e-5).
+    weights = [np.concatenate([np.ravel(x) for x in jax.tree.leaves(gradient[2])]) for gradient in gradients]
+    for (first, second), rtol in ((fields, 1e-2), (weights, 2e-4)):
+        assert np.linalg.norm(second - first) < rtol * np.linalg.norm(first)
 
 
 def test_adaptive_outputs_are_those_of_other_solves(cosmos, start, mesh):
@@ -196,12 +205,25 @@ def test_integrators_refuse_settings_without_meaning(recheck):
             Adaptive("tsit5", rtol, atol)
 
 
-@pytest.mark.parametrize("integrator", [TSIT5, BULLFROG], ids=lambda each: each.kind)
+@pytest.fixture
+def raising(monkeypatch):
+    """Errors while running are raised, which is the default of equinox; the session has EQX_ON_ERROR=nan.
+
+    Only programs traced from here on have them: integrators of these tests occur in no other test.
+    """
+    monkeypatch.setattr("equinox._errors.EQX_ON_ERROR", "raise")
+
+
+@pytest.mark.usefixtures("raising")
+@pytest.mark.parametrize(
+    "integrator", [Adaptive("tsit5", 1e-4, 1e-5), FixedSteps("bullfrog", 5)], ids=lambda each: each.kind
+)
 def test_scale_factors_out_of_order_stop_the_solve(cosmos, start, mesh, integrator):
     with pytest.raises((RuntimeError, ValueError), match=r"saveat\.ts must be increasing"):
         jax.block_until_ready(EVOLVE(start, TIMES[jnp.array([0, 2, 1])], cosmos, mesh, integrator))
 
 
+@pytest.mark.usefixtures("raising")
 def test_too_few_steps_stop_the_solve(cosmos, start, mesh):
     with pytest.raises((RuntimeError, ValueError), match="maximum number of solver steps was reached"):
         jax.block_until_ready(EVOLVE(start, TIMES, cosmos, mesh, Adaptive("dopri5", 1e-5, 1e-5, max_steps=2)))
