@@ -11,11 +11,13 @@ PYTHON ?= python3 python3.13 python3.12 python3.11
 VENV := .venv
 STAMP := $(VENV)/.installed
 IN_VENV := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
+# files stay whole, because their tests share fixtures, and start in the order of collection, the dearest first
+PYTEST := pytest --numprocesses=auto --maxprocesses=8 --dist=loadfile --no-loadscope-reorder
 # last, because --configfile takes every word up to the next option
 SNAKEMAKE_ARGS = $(ARGS) $(if $(CONFIG),--configfile $(CONFIG))
 
 .DEFAULT_GOAL := help
-.PHONY: help forecast check-derivatives validate test lint format benchmarks lock clean
+.PHONY: help forecast check-derivatives validate test test-quick lint format benchmarks lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' Makefile
@@ -30,7 +32,10 @@ validate: $(STAMP) ## simulations beside finer ones with the same phases, theory
 	$(IN_VENV) snakemake validate $(SNAKEMAKE_ARGS)
 
 test: $(STAMP) ## the tests
-	$(IN_VENV) pytest --numprocesses=auto --maxprocesses=8 --dist=loadfile $(ARGS)
+	$(IN_VENV) $(PYTEST) $(ARGS)
+
+test-quick: $(STAMP) ## the tests without those marked slow: to run before each commit
+	$(IN_VENV) $(PYTEST) -m "not slow" $(ARGS)
 
 lint: $(STAMP) ## style, types, dependency direction and workflow
 	$(IN_VENV) ruff check .

@@ -29,6 +29,11 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # jobs of the workflow start in
 install_import_hook("lenscast", "beartype.beartype")
 
 
+def pytest_collection_modifyitems(items):
+    """The workflow comes first: its files take minutes, and the last one to start decides when all processes end."""
+    items.sort(key=lambda item: "workflow" not in item.path.parts)
+
+
 @pytest.fixture(scope="session")
 def parameters():
     """Dark energy that evolves, so that a formula for w = -1 alone shows."""

@@ -17,6 +17,8 @@ import yaml
 
 from lenscast import io
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = yaml.safe_load((ROOT / "tests/workflow/config.yaml").read_text())
 CONFIG["covariance"]["boxes"] = 4

@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 import yaml
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 SLURM = [sys.executable, str(ROOT / "tests/workflow/local_slurm.py")]
 TABLES = [f"results/tiny/fisher/C_ell_{name}.csv" for name in ("parameters", "directions", "convergence")]

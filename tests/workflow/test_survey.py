@@ -66,6 +66,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory / "results/lsst_y1"
 
 
+@pytest.mark.slow
 def test_a_small_campaign_has_all_parameters_of_its_five_bins(results: Path) -> None:
     table = pd.read_csv(results / "fisher/C_ell_parameters.csv")
     of_source = [f"{name}_{source}" for name in ("delta_z", "m") for source in range(1, 6)]
@@ -78,6 +79,7 @@ def test_a_small_campaign_has_all_parameters_of_its_five_bins(results: Path) -> 
     assert (results / "figures/systematics.png").stat().st_size > 10_000
 
 
+@pytest.mark.slow
 def test_tomography_measures_alignments(results: Path) -> None:
     table = pd.read_csv(results / "fisher/C_ell_parameters.csv")
     rows = table[(table["parameter"] == "A_IA") & table["with_priors"] & (table["systematics"] == "marginalised")]

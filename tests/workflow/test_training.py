@@ -22,6 +22,8 @@ from lenscast import io, plotting
 from lenscast.gravity.reference import Reference
 from lenscast.gravity.training import State, initial_state
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 TRAINING = yaml.safe_load((ROOT / "tests/workflow/training.yaml").read_text())
 EXPERIMENT = yaml.safe_load((ROOT / "tests/workflow/config.yaml").read_text())

@@ -22,6 +22,8 @@ from lenscast import io
 from lenscast.config import load_config, of_sources
 from lenscast.config.disk import batch_bytes, gathered_bytes
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 TINY = yaml.safe_load((ROOT / "tests/workflow/config.yaml").read_text())
 FIGURES = ["maps", "power_spectrum", "peaks", "derivatives", "correlation", "triangle", "systematics", "convergence"]
