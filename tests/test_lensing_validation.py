@@ -69,6 +69,7 @@ def test_comparison_refuses_to_do_without_its_reference():
         validation.comparison_table({"plain": np.ones((2, 2))}, np.array([0, 1]), BINS, "refined")
 
 
+@pytest.mark.slow
 def test_theory_on_fine_planes_and_a_wide_region_is_limber(without_camb):
     parameters, spectrum = Parameters.from_config(PARAMETERS), measured(EDGES, 256, 20.0)
     lightcone = Lightcone(1000.0, 10, 30, 16384, 20.0, 256)

@@ -48,11 +48,13 @@ def errors(reference):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "left"), [("hpn", 0.3), ("pgd", 0.8)])
 def test_shipped_weights_bring_power_nearer_to_a_finer_simulation(errors, name, left):
     assert errors[name][0] < left * errors[None][0]
 
 
+@pytest.mark.slow
 def test_shipped_network_brings_densities_nearer_to_a_finer_simulation(errors):
     assert errors["hpn"][1] < errors[None][1]
 

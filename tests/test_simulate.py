@@ -64,6 +64,7 @@ def test_seeds_and_realisations_make_different_maps(parameters, maps):
         assert np.std(fields[first] - fields[second]) > 0.3 * fields.std()
 
 
+@pytest.mark.slow
 def test_boxes_side_by_side_are_those_alone(parameters, maps):
     def program(seed, parameters):
         return convergence_maps(seed, parameters, SYSTEMATICS, SIMULATION)
@@ -73,6 +74,7 @@ def test_boxes_side_by_side_are_those_alone(parameters, maps):
     assert np.abs(other - first).max() > 0.1 * np.abs(maps).max()
 
 
+@pytest.mark.slow
 def test_a_map_is_the_same_with_tangents_and_without_other_realisations(parameters, simulation, maps, derivatives):
     assert derivatives.kappa.shape == (1, 2, 16, 16)
     assert derivatives.tangents.shape == (1, 10, 2, 16, 16)
@@ -84,6 +86,7 @@ def test_a_map_is_the_same_with_tangents_and_without_other_realisations(paramete
         np.testing.assert_allclose(alone, maps[:1], rtol=0, atol=2e-6 * np.abs(maps).max())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PARAMETER_NAMES)
 def test_tangents_agree_with_differences_of_the_whole_model(parameters, simulation, derivatives, name):
     step, tangent = STEPS[name], derivatives.tangents[:, PARAMETER_NAMES.index(name)]
@@ -99,6 +102,7 @@ def test_tangents_agree_with_differences_of_the_whole_model(parameters, simulati
     np.testing.assert_allclose(slope, (squares[0] - squares[1]) / (2 * step), rtol=0, atol=3e-3 * size)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "step"), [("A_IA", 0.5), ("eta", 0.1), ("log10_T_AGN", 0.05), ("delta_z_1", 2e-3), ("delta_z_2", 2e-3)]
 )
@@ -122,6 +126,7 @@ def test_tangents_of_systematics_agree_with_differences(parameters, simulation, 
     assert np.linalg.norm(tangent - difference) < tolerance * np.linalg.norm(difference)
 
 
+@pytest.mark.slow
 def test_maps_and_tangents_follow_a_correction(parameters, maps):
     correction = HPN.initial(jax.random.key(0), (-4.0, 0.0))
     single, name, step = dataclasses.replace(SIMULATION, realisations=1), "Omega_c", STEPS["Omega_c"]

@@ -126,6 +126,7 @@ def test_statistics_say_whether_their_mean_needs_noise(statistics, maps):
         assert bool(jnp.array_equal(first, second)) is not statistic.needs_noise
 
 
+@pytest.mark.slow
 def test_data_seen_through_a_mask_average_to_the_expected_and_do_not_know_what_is_masked(maps):
     depth = np.where(np.random.default_rng(1).random((PIXELS, PIXELS)) < 0.02, 0.0, 1.0)
     depth[:, PIXELS // 2 :] *= 2

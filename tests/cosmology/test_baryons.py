@@ -146,6 +146,7 @@ def test_stars_are_at_most_all_baryons(cosmos):
     assert ratio > 1.01
 
 
+@pytest.mark.slow
 def test_suppression_derivatives_match_finite_differences(assert_derivatives):
     k, a = jnp.array([0.05, 0.4, 2.0, 9.0]), jnp.array([0.4, 1.0])
     # haloes that begin to form now bend the sum over haloes as one passes another node

@@ -134,6 +134,7 @@ def test_nfw_transform_derivatives_match_finite_differences():
         )
 
 
+@pytest.mark.slow
 def test_halo_derivatives_match_finite_differences(assert_derivatives):
     def everything(parameters):
         cosmo = cosmology(parameters)

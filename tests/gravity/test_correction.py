@@ -258,6 +258,7 @@ def test_derivatives_of_a_filter_match_differences(mesh, ways, network):
         assert_derivatives(number, number, primals, dots, step=0.1)
 
 
+@pytest.mark.slow
 def test_derivatives_pass_through_a_corrected_simulation(cosmos, start, mesh):
     """By the weights, and by the scale factors of outputs."""
 

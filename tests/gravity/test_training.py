@@ -87,6 +87,7 @@ def test_the_loss_is_the_sum_of_its_terms(reference, corrected, network):
     np.testing.assert_allclose(LOSS(network, reference, INTEGRATOR, ALL), 2 * weighted.sum(), rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_gradients_of_the_loss_match_differences(reference, network):
     leaves, structure = jax.tree.flatten(network)
     keys = jax.random.split(jax.random.key(3), len(leaves))
@@ -152,6 +153,7 @@ def test_a_finer_mesh_sees_what_the_mesh_misses(reference, cosmos):
     assert ratio[2:4].mean() > ratio[0] + 0.1
 
 
+@pytest.mark.slow
 def test_fitted_displacements_bring_a_known_one_back(reference, cosmos):
     known = Band(*(jnp.float32(value) for value in (-0.25, 0.7, CORNER)))
     move = jax.jit(lambda position: pgd_displacement(position, known, MESH))

@@ -93,6 +93,7 @@ def test_derivatives_move_the_time_at_which_light_crosses(parameters, cosmos, ta
     assert distance(pinned) > 0.1
 
 
+@pytest.mark.slow
 def test_reverse_mode_agrees_with_forward_mode(cosmos, begin, dots, planes):
     weights = jnp.cos(jnp.arange(planes.size, dtype=jnp.float32)).reshape(planes.shape)
 

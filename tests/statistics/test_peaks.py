@@ -73,6 +73,7 @@ def mean_and_error(sample):
     return np.mean(sample, axis=0), np.std(sample, axis=0) / np.sqrt(len(sample))
 
 
+@pytest.mark.slow
 def test_peak_jacobian_is_that_of_hard_counts(ensemble):
     ours, differences, _ = ensemble
     mean, error = mean_and_error(ours - differences)
@@ -82,6 +83,7 @@ def test_peak_jacobian_is_that_of_hard_counts(ensemble):
     assert np.max(np.abs(signal / error)) > 15
 
 
+@pytest.mark.slow
 def test_peak_jacobian_counts_peaks_that_come_and_go(ensemble):
     ours, differences, plain = (np.sum(each, axis=1) for each in ensemble)
     mean, error = mean_and_error(ours - differences)

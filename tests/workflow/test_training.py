@@ -31,10 +31,6 @@ WEIGHTS = "results/training/tiny/hpn.json"
 MAPS = "results/tiny/maps/fiducial/seeds_100000_100001.h5"
 
 
-# training compiles for longer than it runs
-FAST = os.environ | {"XLA_FLAGS": "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"}
-
-
 def command(directory: Path, *arguments: str, **correction: Any) -> list[str]:
     simulation = {**EXPERIMENT["simulation"], "correction": correction or {"kind": "none"}}
     (directory / "config.yaml").write_text(yaml.safe_dump({**EXPERIMENT, "simulation": simulation}))
@@ -47,7 +43,7 @@ def command(directory: Path, *arguments: str, **correction: Any) -> list[str]:
 def snakemake(directory: Path, *arguments: str, **correction: Any) -> str:
     """What a run of the workflow says."""
     words = command(directory, *arguments, **correction)
-    done = subprocess.run(words, capture_output=True, text=True, check=False, env=FAST)
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
 
@@ -107,8 +103,9 @@ def test_weights_and_trainings_that_are_not_there_are_named_before_anything_runs
 
 def test_training_killed_in_the_middle_goes_on_to_the_same_bytes(trained: Path, tmp_path: Path) -> None:
     shutil.copytree(trained / "results/training/tiny/references", tmp_path / "results/training/tiny/references")
-    process = subprocess.Popen(command(tmp_path, WEIGHTS), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                               env=FAST, start_new_session=True)  # fmt: skip
+    process = subprocess.Popen(
+        command(tmp_path, WEIGHTS), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
     deadline = time.monotonic() + 600
     while not (tmp_path / "results/training/tiny/checkpoint.h5").exists():
         assert process.poll() is None, "finished before it could be killed"
