@@ -125,6 +125,7 @@ def test_suppression_grows_with_temperature_where_gas_is_lost(cosmos):
     assert np.max(ratios) < 1
 
 
+@pytest.mark.slow
 def test_stars_are_at_most_all_baryons(cosmos):
     z, k = 4.0, 10.0
     a = jnp.asarray(1 / (1 + z))
@@ -153,6 +154,7 @@ def test_suppression_derivatives_match_finite_differences(assert_derivatives):
     assert_derivatives(lambda p: baryon_suppression(k, a, cosmology(p), 7.8), rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_suppression_derivatives_by_temperature_scale_and_time_match_finite_differences(cosmos):
     k, a = jnp.array([0.05, 0.4, 2.0, 9.0]), jnp.array([0.4, 1.0])
     function = jax.jit(lambda ln_k, a, T: baryon_suppression(jnp.exp(ln_k), a, cosmos, T))

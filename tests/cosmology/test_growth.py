@@ -106,6 +106,7 @@ def test_growth_scale_factor_inverts_linear_growth(cosmo):
     np.testing.assert_allclose(cosmo.growth.scale_factor(cosmo.growth.D1(A)), A, rtol=1e-7)
 
 
+@pytest.mark.slow
 def test_growth_derivatives_match_finite_differences(assert_derivatives):
     def everything(parameters):
         table = growth(parameters)

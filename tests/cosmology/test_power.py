@@ -120,6 +120,7 @@ def test_power_knows_nothing_of_dark_energy(w0wa):
     assert (slope.w0, slope.wa) == (0.0, 0.0)
 
 
+@pytest.mark.slow
 def test_power_derivatives_match_finite_differences(assert_derivatives):
     k = jnp.array([1e-3, 0.02, 0.071, 0.2, 1.3, 12.0])
 

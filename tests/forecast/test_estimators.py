@@ -64,6 +64,7 @@ def test_bias_is_the_trace_of_the_covariance_of_the_derivatives() -> None:
     np.testing.assert_allclose(estimate.bias, expected, rtol=1e-10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("maps", [MANY, 25])
 def test_ensemble_mean_is_biased_for_standard_and_unbiased_for_cross(maps: int) -> None:
     rng = np.random.default_rng(42)

@@ -240,6 +240,7 @@ def along_weights(network):
     return lambda step: jax.tree.map(lambda x, dot: x + 0.1 * step * dot, network, direction)
 
 
+@pytest.mark.slow
 @BY_NETWORK
 def test_derivatives_of_a_filter_match_differences(mesh, ways, network):
     weights = jax.random.normal(jax.random.key(5), (16, 16, 9), jnp.float32)

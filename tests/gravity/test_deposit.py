@@ -71,6 +71,7 @@ def test_deposit_transposes_to_windows():
         np.testing.assert_array_equal(values, cotangent[cells[None] + np.arange(WINDOW)[:, None]])
 
 
+@pytest.mark.slow
 def test_deposit_and_fetch_differentiate_in_both_modes():
     def of_values(v):
         return (onto_mesh([v, v**2]) ** 2).sum()

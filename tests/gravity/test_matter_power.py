@@ -65,6 +65,7 @@ def test_matter_power_of_zeldovich_particles_is_linear(quiet):
     np.testing.assert_allclose(painted.power[:8], linear.power[:8], rtol=0.02)
 
 
+@pytest.mark.slow
 def test_power_today_grows_linearly_where_structure_is_linear(quiet):
     mesh = ParticleMesh(BOX, 32)
     today = jax.jit(lambda key: power_today(key, quiet, mesh, 1 / 7, 2, FixedSteps("bullfrog", 4)))

@@ -134,6 +134,7 @@ def test_fixed_steps_are_even_in_growth_and_joined_by_a_cubic(cosmos, start, mes
     assert_equal_particles(output(inside, 0), expected, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_integrators_converge_to_each_other(cosmos, start, mesh):
     exact = output(EVOLVE(start, TIMES, cosmos, mesh, TSIT5), 1)
 
@@ -215,6 +216,7 @@ def raising(monkeypatch):
     jax.clear_caches()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("raising")
 @pytest.mark.parametrize("integrator", [TSIT5, BULLFROG], ids=lambda each: each.kind)
 def test_scale_factors_out_of_order_stop_the_solve(cosmos, start, mesh, integrator):
@@ -222,6 +224,7 @@ def test_scale_factors_out_of_order_stop_the_solve(cosmos, start, mesh, integrat
         jax.block_until_ready(EVOLVE(start, TIMES[jnp.array([0, 2, 1])], cosmos, mesh, integrator))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("raising")
 def test_too_few_steps_stop_the_solve(cosmos, start, mesh):
     with pytest.raises((RuntimeError, ValueError), match="maximum number of solver steps was reached"):

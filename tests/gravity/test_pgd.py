@@ -88,6 +88,7 @@ def test_only_outputs_are_moved_by_the_band_of_their_time(evolve, states, bands,
         np.testing.assert_allclose(moved.displacement[index], expected, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_derivatives_of_a_displacement_match_differences(states, bands, cosmos, dense, parameters, tables):
     """By the particles, cosmology, scale factor and bands, together and by one, in both modes."""
     key, position = jax.random.split(jax.random.key(6)), snapshot(states, 0).position(dense)

@@ -17,6 +17,8 @@ from lenscast.gravity.pgd_fit import fit_pgd
 from lenscast.gravity.reference import finer
 from lenscast.gravity.training import Loss, Training, initial_state, loss, train
 
+pytestmark = pytest.mark.slow
+
 MESH = ParticleMesh(32.0, 8)
 TIMES = jnp.array([0.3, 0.5, 1.0])
 INTEGRATOR = FixedSteps("bullfrog", 3)
@@ -87,7 +89,6 @@ def test_the_loss_is_the_sum_of_its_terms(reference, corrected, network):
     np.testing.assert_allclose(LOSS(network, reference, INTEGRATOR, ALL), 2 * weighted.sum(), rtol=1e-4)
 
 
-@pytest.mark.slow
 def test_gradients_of_the_loss_match_differences(reference, network):
     leaves, structure = jax.tree.flatten(network)
     keys = jax.random.split(jax.random.key(3), len(leaves))
@@ -153,7 +154,6 @@ def test_a_finer_mesh_sees_what_the_mesh_misses(reference, cosmos):
     assert ratio[2:4].mean() > ratio[0] + 0.1
 
 
-@pytest.mark.slow
 def test_fitted_displacements_bring_a_known_one_back(reference, cosmos):
     known = Band(*(jnp.float32(value) for value in (-0.25, 0.7, CORNER)))
     move = jax.jit(lambda position: pgd_displacement(position, known, MESH))
