@@ -28,7 +28,7 @@ forecast: $(STAMP) ## simulate, measure and forecast as config.yaml says; figure
 check-derivatives: $(STAMP) ## automatic derivatives against finite differences on the same seeds
 	$(IN_VENV) snakemake check_derivatives $(SNAKEMAKE_ARGS)
 
-validate: $(STAMP) ## simulations beside finer ones with the same phases, theory, published spectra and ray tracing
+validate: $(STAMP) ## simulations compared with finer ones of the same phases, theory, published spectra and ray tracing
 	$(IN_VENV) snakemake validate $(SNAKEMAKE_ARGS)
 
 test: $(STAMP) ## the tests
@@ -50,10 +50,10 @@ format: $(STAMP) ## rewrite the sources in the project's style
 	$(IN_VENV) ruff format .
 	$(IN_VENV) snakefmt Snakefile workflow
 
-benchmarks: $(STAMP) ## speed and memory beside other codes
+benchmarks: $(STAMP) ## speed and memory compared with other codes
 	$(IN_VENV) python benchmarks/run.py $(ARGS)
 
-lock: $(STAMP) ## requirements.lock anew from pyproject.toml; ARGS=--upgrade for the newest versions
+lock: $(STAMP) ## requirements.lock again from pyproject.toml; ARGS=--upgrade for the newest versions
 	$(IN_VENV) uv pip compile --quiet --universal --python-version 3.11 --all-extras --no-annotate \
 	    --custom-compile-command 'make lock' --output-file requirements.lock $(ARGS) pyproject.toml
 
@@ -61,7 +61,7 @@ clean: ## remove .venv and the tools' caches; results/ stays
 	rm -rf $(VENV) .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find src tests workflow -name __pycache__ -prune -exec rm -rf {} +
 
-# the Python beneath .venv may have gone: begin anew
+# the Python beneath .venv may have gone: start again
 $(shell test -x $(VENV)/bin/python || rm -f $(STAMP))
 
 $(STAMP): pyproject.toml requirements.lock | $(VENV)/bin/python

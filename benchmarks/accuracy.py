@@ -1,23 +1,22 @@
-"""Error of spectra and peak counts against run time: what the settings of a simulation buy.
+"""Error of spectra and peak counts against run time, for each setting of a simulation.
 
-    python benchmarks/accuracy.py                     every variant beside a finer simulation
+    python benchmarks/accuracy.py                     every variant, compared with a higher-resolution simulation
     python benchmarks/accuracy.py --boxes 1 --refinement 2
 
-Each variant changes a setting of a baseline: the default experiment with 64^3 particles, 8 steps and planes of 512^2.
-All share the phases and the orientations of a finer simulation (more particles per side, more steps, planes of 2048^2),
-so that sample variance drops out of the ratios. The table and the figure go to benchmarks/results.
+Each variant changes one setting of a baseline: the default experiment with 64^3 particles, 8 steps and planes of 512^2.
+All variants have the initial phases and the views of the higher-resolution simulation (more particles per side, more
+steps, planes of 2048^2), so that sample variance drops out of the ratios. The table and the figure go to
+benchmarks/results.
 """
 
 import argparse
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-os.environ["EQX_ON_ERROR"] = "nan"
+os.environ["EQX_ON_ERROR"] = "nan"  # as in the workflow's jobs: JAX never caches programs with host callbacks
 
 import jax
 import numpy as np
@@ -25,27 +24,35 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from lenscast import io
-from lenscast.config import read_config
-from lenscast.cosmology import Parameters
-from lenscast.gravity import Adaptive, FixedSteps
-from lenscast.lensing import AlignmentModel, Sources, Systematics, shape_noise_rms
+from lenscast.experiment import Experiment, read
+from lenscast.gravity import AdaptiveSteps, FixedSteps
+from lenscast.measurement import bin_table
+from lenscast.pipeline import Theta, fiducial, maps, summarise
 from lenscast.plotting import style
-from lenscast.simulate import Simulation, convergence_maps
-from lenscast.statistics.registry import statistics_from_config
-from lenscast.statistics.shape_noise import ShapeNoise
-from lenscast.summarise import bin_table, summarise
 
 jax.config.update("jax_enable_x64", True)
 
 ROOT = Path(__file__).parents[1]
-ELL_MAX = 1008  # the multipoles that most of the information of the default experiment comes from
+ELL_MAX = 1008  # most of the information of the default experiment comes from multipoles below it
 NOISE_DRAWS = 8
 TIME = "CPU time [s]"
 PARTICLES, PLANE_MESH = 64, 512
 
 
 class Variant(NamedTuple):
-    """A simulation by what is special about it."""
+    """A simulation with one setting of its own.
+
+    Attributes
+    ----------
+    group
+        The setting and the correction; a line of the figure.
+    name
+        Value of the setting.
+    changes
+        Keys of the sections `simulation` and `lightcone` with other values.
+    correction
+        Name of the weights of the correction; None for no correction.
+    """
 
     group: str
     name: str
@@ -54,11 +61,12 @@ class Variant(NamedTuple):
 
 
 def variants() -> list[Variant]:
-    """Settings one by one, without a correction and with one."""
-    steps = {f"{kind} {n}": FixedSteps(kind, n) for kind, n in [("bullfrog", n) for n in (3, 5, 8, 20)]}
-    steps["fastpm 8"] = FixedSteps("fastpm", 8)
-    steps |= {f"{kind} {tol:g}": Adaptive(kind, tol, tol) for kind, tol in (("tsit5", 1e-2), ("dopri5", 1e-3))}
-    listed = [Variant("time steps", name, {"integrator": value}, None) for name, value in steps.items()]
+    """All variants, one setting after another, without and with corrections."""
+    steps = {f"bullfrog {n}": _steps(n) for n in (3, 5, 8, 20)}
+    steps["fastpm 8"] = {"integrator": FixedSteps(kind="fastpm", steps=8)}
+    for kind, tol in (("tsit5", 1e-2), ("dopri5", 1e-3)):
+        steps[f"{kind} {tol:g}"] = {"integrator": AdaptiveSteps(kind=kind, rtol=tol, atol=tol)}
+    listed = [Variant("time steps", name, changes, None) for name, changes in steps.items()]
     listed += [Variant("time steps, HPN", f"bullfrog {n}", _steps(n), "hpn") for n in (3, 5, 8, 20)]
     for correction, label in ((None, ""), ("hpn", ", HPN"), ("pgd", ", PGD")):
         listed += [Variant(f"particles{label}", f"{n}^3", {"particles": n}, correction) for n in (32, 64, 128)]
@@ -68,40 +76,59 @@ def variants() -> list[Variant]:
 
 
 def _steps(number: int) -> dict[str, Any]:
-    return {"integrator": FixedSteps("bullfrog", number)}
+    return {"integrator": FixedSteps(kind="bullfrog", steps=number)}
 
 
-def changed(simulation: Simulation, changes: Mapping[str, Any]) -> Simulation:
-    """The simulation with other settings, whose places in it differ."""
-    of_mesh = {key: value for key, value in changes.items() if key in ("particles", "mesh_factor")}
-    of_planes = {key: value for key, value in changes.items() if key == "plane_mesh"}
-    rest = {key: value for key, value in changes.items() if key not in of_mesh | of_planes}
-    mesh, lightcone = replace(simulation.mesh, **of_mesh), replace(simulation.lightcone, **of_planes)
-    return replace(simulation, mesh=mesh, lightcone=lightcone, **rest)
+def changed(experiment: Experiment, changes: Mapping[str, Any]) -> Experiment:
+    """The experiment with other values of keys of the sections `simulation` and `lightcone`."""
+    sections = {"simulation": experiment.simulation, "lightcone": experiment.lightcone}
+    update = {}
+    for name, section in sections.items():
+        own = {key: value for key, value in changes.items() if key in type(section).model_fields}
+        update[name] = section.model_copy(update=own)
+    return experiment.model_copy(update=update)
 
 
 class Measured(NamedTuple):
-    """Data vectors of all maps, and the time of one box once compiled [s]."""
+    """Data vectors of all maps, and the CPU time of a box without compilation [s]."""
 
     vectors: np.ndarray
     seconds: float
 
 
-def measured(simulation: Simulation, correction: str | None, seeds: range, parameters: Parameters, of_map) -> Measured:
-    weights = io.load_correction(correction).correction if correction else None
-    unknown = Systematics.from_values({}, len(simulation.sources))
-    maps = jax.jit(partial(convergence_maps, systematics=unknown, simulation=simulation))
-    jax.block_until_ready(maps(seeds[0], parameters, correction=weights))
-    vectors, start = [], time.process_time()
-    boxes = [jax.block_until_ready(maps(seed, parameters, correction=weights)) for seed in seeds]
+def measured(experiment: Experiment, weights: str | None, seeds: range, data_vector) -> Measured:
+    """Simulate boxes, and measure all their maps.
+
+    Parameters
+    ----------
+    experiment
+        Simulation and maps.
+    weights
+        Name of the weights of the correction; None for no correction.
+    seeds
+        Seeds of the boxes.
+    data_vector
+        Function of a map, its seed and its realisation.
+    """
+    correction = io.load_correction(weights).correction if weights else None
+    parameters, systematics = fiducial(experiment)
+    of_box = jax.jit(
+        lambda seed, parameters, correction: maps(seed, Theta(parameters, systematics), experiment, correction)
+    )
+    jax.block_until_ready(of_box(seeds[0], parameters, correction))
+    start = time.process_time()
+    boxes = [jax.block_until_ready(of_box(seed, parameters, correction)) for seed in seeds]
     seconds = (time.process_time() - start) / len(seeds)
-    for seed, box in zip(seeds, boxes, strict=True):
-        vectors += [np.asarray(of_map(kappa, seed, number)) for number, kappa in enumerate(box)]
+    vectors = [
+        np.asarray(data_vector(kappa, seed, number))
+        for seed, box in zip(seeds, boxes, strict=True)
+        for number, kappa in enumerate(box)
+    ]
     return Measured(np.array(vectors), seconds)
 
 
 def errors(vectors: np.ndarray, reference: np.ndarray, table: pd.DataFrame) -> dict[str, float]:
-    """Mean error of the spectra, the worst bin below ELL_MAX, and of peaks, the share that is in a wrong bin."""
+    """Errors of mean data vectors: the worst bin of the spectrum, and the share of the peaks in a wrong bin."""
     ratio = vectors.mean(axis=0) / reference.mean(axis=0) - 1
     spectrum = (table["statistic"] == "power_spectrum").to_numpy()
     low = spectrum & (table["high"] <= ELL_MAX).to_numpy()
@@ -115,7 +142,7 @@ def errors(vectors: np.ndarray, reference: np.ndarray, table: pd.DataFrame) -> d
 
 @style.styled
 def figure(frame: pd.DataFrame) -> Figure:
-    """Error against time, one panel a statistic, one line a group of variants; colours tell corrections apart."""
+    """Error against time: a panel for each statistic, a line for each group, a colour for each correction."""
     quantities = [column for column in frame.columns if column not in ("group", "variant", TIME)]
     drawn, panels = style.grid(1, len(quantities), (3.4, 3.2), sharex=True)
     parts = [group.partition(", ") for group in dict.fromkeys(frame["group"])]
@@ -138,35 +165,27 @@ def figure(frame: pd.DataFrame) -> Figure:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--boxes", type=int, default=2, help="boxes of each variant (2)")
-    parser.add_argument("--refinement", type=int, default=4, help="particles per side of the finer simulation (4 x)")
+    parser.add_argument("--refinement", type=int, default=4, help="particles per side of the reference / 64 (4)")
     parser.add_argument("--output", type=Path, default=ROOT / "benchmarks/results", help="folder of the results")
     options = parser.parse_args()
 
-    config = read_config(ROOT / "config.yaml")
-    alignment = AlignmentModel(config.systematics.C1_rho_crit, config.systematics.z_pivot)
-    sources = Sources.from_config(config.survey.sources)
-    plain = Simulation.from_config(config.simulation, config.lightcone, sources, alignment)
+    default = read(ROOT / "config.yaml")
+    default = default.measuring(*(name for name in default.statistics if "starlet" not in name))
     finest = options.refinement * PARTICLES
-    plain = changed(replace(plain, noise_size=finest), {"particles": PARTICLES, "plane_mesh": PLANE_MESH, **_steps(8)})
-    lightcone, survey = config.lightcone, config.survey
-    noise = ShapeNoise(tuple(shape_noise_rms(survey.sigma_e, n, lightcone.pixel_arcmin) for n in survey.n_gal))
-    sections = {name: section for name, section in config.statistics if section and "starlet" not in name}
-    sections = {name: section.model_dump(exclude_none=True) for name, section in sections.items()}
-    statistics = statistics_from_config(sections, lightcone.pixels, lightcone.field_deg, noise)
-    of_map = jax.jit(lambda kappa, seed, number: summarise(kappa, seed, number, statistics, NOISE_DRAWS).expected)
-    seeds, parameters = range(options.boxes), Parameters.from_config(config.cosmology.model_dump())
+    # all variants draw the noise of the initial field on the lattice of the reference, so that they share its phases
+    baseline = {"noise_size": finest, "particles": PARTICLES, "plane_mesh": PLANE_MESH, **_steps(8)}
+    plain, seeds = changed(default, baseline), range(options.boxes)
+    data_vector = jax.jit(lambda kappa, seed, number: summarise(kappa, seed, number, default, NOISE_DRAWS).expected)
 
-    finer = changed(plain, {"particles": finest, "plane_mesh": 4 * PLANE_MESH, **_steps(40)})
-    reference = measured(finer, None, seeds, parameters, of_map)
-    table, rows = bin_table(statistics), []
+    refined = changed(plain, {"particles": finest, "plane_mesh": 4 * PLANE_MESH, **_steps(40)})
+    reference = measured(refined, None, seeds, data_vector)
+    table, rows = bin_table(default), []
     for variant in variants():
-        simulation = changed(plain, variant.changes)
-        result = measured(simulation, variant.correction, seeds, parameters, of_map)
+        result = measured(changed(plain, variant.changes), variant.correction, seeds, data_vector)
         found = errors(result.vectors, reference.vectors, table)
         rows.append({"group": variant.group, "variant": variant.name, TIME: result.seconds, **found})
-        print(
-            " ".join(f"{value:.3g}" if isinstance(value, float) else value for value in rows[-1].values()), flush=True
-        )
+        values = [f"{value:.3g}" if isinstance(value, float) else value for value in rows[-1].values()]
+        print(*values, flush=True)
     frame = pd.DataFrame(rows)
     frame.to_csv(options.output / "accuracy.csv", index=False, float_format="%.4g")
     style.save(figure(frame), options.output / "accuracy.png")

@@ -1,4 +1,4 @@
-"""Whether two codes did the same work: their overdensities of today, or gradients by the field, mode by mode."""
+"""Whether two codes did the same work: their densities today, or gradients with respect to the field, mode by mode."""
 
 from typing import NamedTuple
 
@@ -9,24 +9,33 @@ CORRELATION = 0.995
 
 
 class Agreement(NamedTuple):
-    """How a field compares with a reference that was made of the same initial field, at k < LOW_K.
+    """Difference of a field from a reference with the same initial field, at k < LOW_K.
 
     Attributes
     ----------
-    power : ratio of the power spectra minus 1, at its largest.
-    correlation : cross-correlation coefficient, at its smallest.
+    power
+        Largest deviation of the ratio of the power spectra from 1, with its sign.
+    correlation
+        Smallest cross-correlation coefficient.
     """
 
     power: float
     correlation: float
 
     def holds(self, power_tolerance: float) -> bool:
-        """Whether the two ran the same simulation."""
+        """Whether both codes ran the same simulation."""
         return abs(self.power) < power_tolerance and self.correlation > CORRELATION
 
 
 def agreement(field: np.ndarray, reference: np.ndarray, box_size: float) -> Agreement:
-    """Compare two fields on one mesh.
+    """Compare a field with a reference on the same mesh.
+
+    Parameters
+    ----------
+    field, reference
+        Densities or gradients.
+    box_size
+        Side of the box [Mpc/h].
 
     Raises
     ------
@@ -47,7 +56,7 @@ def agreement(field: np.ndarray, reference: np.ndarray, box_size: float) -> Agre
 
 
 def _shells(size: int, box_size: float) -> tuple[np.ndarray, np.ndarray]:
-    """Shells of the width of the fundamental mode, and which modes lie below LOW_K, the mean left out."""
+    """Shell of each mode, as wide as the fundamental mode, and True for modes below LOW_K except the mean."""
     n, n_last = np.fft.fftfreq(size, 1 / size), np.fft.rfftfreq(size, 1 / size)
     number = np.sqrt(n[:, None, None] ** 2 + n[None, :, None] ** 2 + n_last**2)
     return np.rint(number).astype(int), (number > 0) & (number * 2 * np.pi / box_size < LOW_K)

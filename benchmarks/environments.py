@@ -1,4 +1,4 @@
-"""The other codes, each in a virtual environment of its own beside this file."""
+"""Virtual environments of the other codes, one for each code, in the folder of this file."""
 
 import os
 import subprocess
@@ -11,16 +11,16 @@ PMWD_ARCHIVE = "https://github.com/eelregit/pmwd/archive/0552bc0131755367574d8d5
 
 
 class UnavailableError(Exception):
-    """Why a code cannot be measured here."""
+    """A code cannot be measured here; the message says why."""
 
 
 def python_of(code: str) -> Path:
-    """Interpreter that can import a code, installed first where need be.
+    """Interpreter that can import a code; the code is installed first if it is missing.
 
     Raises
     ------
     UnavailableError
-        If it cannot be installed.
+        If the code cannot be installed.
     """
     if code not in PEERS:
         return Path(sys.executable)
@@ -43,7 +43,7 @@ def python_of(code: str) -> Path:
 
 
 def _source(code: str) -> str:
-    """Where to find a code that is not on PyPI."""
+    """Archive or folder of a code that is not on PyPI; empty for codes that are."""
     if code != "pmwd":
         return ""
     source = os.environ.get("PMWD_SOURCE", "")

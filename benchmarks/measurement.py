@@ -1,4 +1,4 @@
-"""Programs side by side: one process each, all of them in turn, round after round."""
+"""Timing of programs: one process for each, measured in turn, round after round."""
 
 import json
 import os
@@ -32,7 +32,7 @@ class Spread(NamedTuple):
 
 @dataclass
 class Timing:
-    """All measurements of one subject, one value a round."""
+    """All measurements of one subject, with one value for each round."""
 
     subject: Subject
     first: dict[str, float]  # call, compilation included, wall and cpu [s]
@@ -44,11 +44,11 @@ class Timing:
     peak_memory: float = 0.0  # of the process [MB]
 
     def compilation(self, clock: str) -> float:
-        """What the first call took longer than the others [s]."""
+        """Excess of the first call over the median of the others [s]."""
         return self.first[clock] - spread(getattr(self, clock)).median
 
     def ratio(self, reference: "Timing", clock: str) -> Spread:
-        """Time in units of the reference's in the same round."""
+        """Time in units of the time of the reference in the same round."""
         return spread(np.divide(getattr(self, clock), getattr(reference, clock)))
 
 
@@ -59,7 +59,7 @@ def spread(values: Sequence[float] | np.ndarray) -> Spread:
 
 
 class Worker:
-    """A process that holds a program, compiled and run once."""
+    """A process that holds a program, which it has compiled and run once."""
 
     def __init__(
         self,
@@ -91,18 +91,18 @@ class Worker:
         self.process.stdin.flush()
 
     def begin(self, seconds: float) -> None:
-        """Ask for one value of the timing."""
+        """Start one measurement of at least this CPU time [s]."""
         self._ask(f"measure {seconds}")
 
     def finish(self) -> None:
-        """Wait for it."""
+        """Wait for the measurement and keep it."""
         reply = self._reply()
         self.timing.cpu.append(reply["cpu"])
         self.timing.wall.append(reply["wall"])
         self.timing.peak_memory = reply["peak"]
 
     def save(self, path: Path) -> None:
-        """Keep the arrays of the result, as arr_0 and so on."""
+        """Save the arrays of the result, as arr_0, arr_1, ..."""
         self._ask(f"save {path}")
         self._reply()
 
@@ -115,7 +115,7 @@ class Worker:
 
 
 def take_turns(workers: Sequence[Worker], rounds: int, seconds: float) -> None:
-    """Measure each worker once a round, and begin each round with another one."""
+    """Measure each worker once in each round; each round begins with another worker."""
     for start in range(rounds):
         for i in range(len(workers)):
             together([workers[(start + i) % len(workers)]], seconds)

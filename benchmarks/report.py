@@ -1,4 +1,4 @@
-"""Tables as files: CSV for programs, Markdown and a figure for people."""
+"""Tables as files: CSV for programs, Markdown and a figure for readers."""
 
 import os
 import platform
@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from tables import Options, Table
+from table import Options, Table
 
 from lenscast.plotting import save, style
 
@@ -16,7 +16,7 @@ BAR_COLUMNS = {"claim": "claim", "bar": "bar", "cores": "cores", "measured": "me
 
 
 def machine() -> str:
-    """CPU model and number of cores; what else identifies a machine does not matter."""
+    """CPU model and number of cores; reports hold nothing else that identifies the machine."""
     model = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
@@ -26,14 +26,35 @@ def machine() -> str:
 
 
 def load() -> str:
-    """Load average over the last minute, this benchmark's own processes included."""
+    """Load average over the last minute; it includes the processes of this benchmark."""
     return f"{os.getloadavg()[0]:.1f}"
 
 
 def write(
     folder: Path, name: str, table: Table, rows: Sequence[Mapping[str, Any]], notes: Sequence[str], options: Options
 ) -> str:
-    """Write a table as Markdown, with notes and the bars that it bears on, as CSV and as a figure; return the text."""
+    """Write a table as Markdown, CSV and a figure.
+
+    Parameters
+    ----------
+    folder
+        Folder of the files.
+    name
+        Name of the files, without their endings.
+    table
+        Title, columns and bars.
+    rows
+        Rows of the table.
+    notes
+        Sentences above the table, without full stops.
+    options
+        Give the clock of the ratios and the codes that were not measured.
+
+    Returns
+    -------
+    text
+        The Markdown.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     versions = {package: number for row in rows for package, number in row["versions"].items()}
     values = [{key: value for key, value in row.items() if key != "versions"} for row in rows]
@@ -53,7 +74,7 @@ def write(
 
 
 def _cells(row: Mapping[str, Any], columns: Mapping[str, str]) -> list[str]:
-    """A row as text, ratios with their quartiles."""
+    """Cells of a row as text; ratios have their quartiles."""
     cells = []
     for key in columns:
         value = row.get(key)
@@ -75,7 +96,7 @@ def _markdown(columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> 
 
 @style.styled
 def _figure(table: Table, rows: Sequence[Mapping[str, Any]], clock: str) -> Any:
-    """What the table draws of each row, with quartiles, and the bars of the rows that have one."""
+    """The drawn column of each row with its quartiles, and the bars of the rows that have one."""
     figure, ((axes,),) = style.grid(1, 1, (7.0, 0.8 + 0.28 * len(rows)))
     values = np.array([row[table.drawn] for row in rows])
     for end in ("low", "high"):
@@ -102,7 +123,7 @@ def _figure(table: Table, rows: Sequence[Mapping[str, Any]], clock: str) -> Any:
 
 
 def _labels(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What tells the rows of a table apart."""
+    """Label of each row: the columns in which the rows differ."""
     names = [name for name in ("particles", "code", "program", "result", "run", "batches", "call") if name in rows[0]]
     telling = [name for name in names if len({row[name] for row in rows}) > 1] or names[-1:]
     words = {"particles": "${}^3$", "batches": "{} batches"}

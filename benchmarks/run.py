@@ -1,10 +1,10 @@
-"""Speed and memory of lenscast beside other codes, beside what the machine could do, and with size.
+"""Speed and memory of lenscast, compared with other codes and with what the machine can do.
 
     make benchmarks                              all tables, one core, 32^3 and 64^3 particles
     make benchmarks ARGS="--only nbody --sizes 64 128 --cores 2"
     make benchmarks ARGS="--device cuda --only nbody campaign --sizes 128 256 512"
 
-Each table goes to two files of its name in docs/benchmarks. README.md says what is compared and how.
+Each table goes to three files of its name in docs/benchmarks. README.md says what is compared, and how.
 """
 
 import argparse
@@ -13,17 +13,24 @@ from pathlib import Path
 
 import report
 from measurement import HERE
-from tables import TABLES, Options
+from table import Options
+from tables import TABLES
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", choices=TABLES, default=list(TABLES), help="tables (all of them)")
-    parser.add_argument("--sizes", type=int, nargs="+", default=[32, 64], help="particles per side (32 64)")
+    parser.add_argument(
+        "--sizes",
+        type=int,
+        nargs="+",
+        default=[32, 64],
+        help="particles per side (32 64)",
+    )
     parser.add_argument("--cores", type=int, default=1, help="cores of a process (1)")
     parser.add_argument("--rounds", type=int, default=5, help="measurements of each program (5)")
-    parser.add_argument("--seconds", type=float, default=0.5, help="time of one measurement, at least (0.5)")
-    parser.add_argument("--device", default="cpu", help="platform of JAX: cpu, or cuda, where wall time counts (cpu)")
+    parser.add_argument("--seconds", type=float, default=0.5, help="least CPU time of one measurement (0.5)")
+    parser.add_argument("--device", default="cpu", help="platform of JAX: cpu, or cuda, timed by wall time (cpu)")
     config = HERE.parent / "config.yaml"
     parser.add_argument(
         "--config", type=Path, default=config, help="experiment whose workflow is measured (config.yaml)"

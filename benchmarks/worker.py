@@ -2,8 +2,8 @@
 
     python worker.py CODE PROGRAM FIRST_CORE CORES WORKLOAD
 
-It prints what it is ready to run. Then `measure SECONDS` runs it for about that long, and `save FILE` keeps the
-result of one run.
+Once the program is compiled, the process prints a description of it. Then `measure SECONDS` runs the program for about
+this CPU time, and `save FILE` saves the result of one run.
 """
 
 import json
@@ -19,14 +19,14 @@ DISTRIBUTIONS = {"lenscast": "lenscast", "pmwd": "pmwd", "pmpp": "pmpp", "jaxpm"
 
 
 def keep_to(first: int, cores: int) -> None:
-    """Run on some of the cores that this process may use; to be called before XLA starts its threads."""
+    """Run on some of the cores that this process may use; call it before XLA starts its threads."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[first : first + cores])
     os.environ["NPROC"] = str(cores)
 
 
 def measure(run: Any, seconds: float) -> dict[str, Any]:
-    """Wall and CPU time per call over as many calls as fit."""
+    """Mean wall and CPU time of a call, over calls that take at least this CPU time together."""
     import jax
 
     calls = 0
@@ -46,7 +46,7 @@ def peak_memory() -> float:
 
 def main() -> None:
     replies = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)  # what the code prints is no reply
+    os.dup2(2, 1)  # what the code prints must not mix with the replies
     code, name, first, cores, work = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), sys.argv[5]
     keep_to(first, cores)
     import jax

@@ -1,4 +1,4 @@
-"""What Snakemake costs: a campaign beside a bare loop over the same batches, and plans of thousands of batches."""
+"""What Snakemake costs: a campaign compared with a bare loop over its batches, and plans of thousands of batches."""
 
 import os
 import shutil
@@ -24,7 +24,7 @@ for path in snakemake.output:
 
 
 class Cost(NamedTuple):
-    """What a command took, its children included."""
+    """Cost of commands, their child processes included."""
 
     wall: float  # [s]
     cpu: float  # [s]
@@ -32,7 +32,7 @@ class Cost(NamedTuple):
 
 
 def cost(commands: Sequence[Sequence[str]], folder: Path, environment: Mapping[str, str]) -> Cost:
-    """Run commands side by side and wait for all of them."""
+    """Run commands at the same time and wait for all of them."""
     begin, usages = time.monotonic(), []
     with open(folder / "output.txt", "w") as output:
         running = [
@@ -49,22 +49,36 @@ def cost(commands: Sequence[Sequence[str]], folder: Path, environment: Mapping[s
 
 
 def snakemake(snakefile: Path, cores: int, *arguments: str) -> list[str]:
-    """A call of the workflow on `config.yaml` of the working directory."""
+    """Call of the workflow on `config.yaml` of the working directory."""
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(snakefile), "--cores", str(cores)]
     return [*command, *arguments, "--quiet", "all", "--configfile", "config.yaml"]
 
 
 def sized(config: Mapping[str, Any], batches: int) -> dict[str, Any]:
-    """The config with so many batches, half of them of derivatives."""
+    """The config with a number of batches, half of them for the covariance and half for the derivatives."""
     boxes = batches // 2 * config["boxes_per_batch"]
     first = {"covariance": config["covariance"]["first_seed"] + boxes, "derivatives": 0}
     return {**config, **{name: config[name] | {"first_seed": seed, "boxes": boxes} for name, seed in first.items()}}
 
 
 def scale(config: Mapping[str, Any], batches: int, cores: int, run: bool) -> list[dict]:
-    """One row a call of Snakemake on the rules as they are, with scripts that only touch their outputs.
+    """Costs of calls of Snakemake on the rules of the workflow, with scripts that only touch their outputs.
 
-    The dry run, the run if wanted, and the dry run after it, which has nothing to do.
+    Parameters
+    ----------
+    config
+        Complete config of an experiment.
+    batches
+        Number of batches.
+    cores
+        Cores that Snakemake may use.
+    run
+        Whether to run the plan, and then to call Snakemake again when nothing is left to do.
+
+    Returns
+    -------
+    rows
+        One row for each call: the dry run, the run, and the dry run after it.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -84,17 +98,32 @@ def scale(config: Mapping[str, Any], batches: int, cores: int, run: bool) -> lis
 
 
 def brief(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The config with few boxes of derivatives: it compiles the same programs."""
+    """The config with one small batch of each kind; it compiles the same programs."""
     few = max(boxes for boxes in range(1, 9) if config["covariance"]["boxes"] % boxes == 0)
     fewer = {name: config[name] | {"boxes": few} for name in ("derivatives", "finite_differences")}
     return {**config, "boxes_per_batch": few, **fewer}
 
 
 def overhead(config: Mapping[str, Any], cores: int, rounds: int) -> list[dict]:
-    """One row: from nothing to gathered summaries and Jacobians, in units of a bare loop over the same batches.
+    """Cost of a campaign, from nothing to gathered summaries and Jacobians, in units of a bare loop over its batches.
 
-    The loop is one process a core that compiles once and goes through its share with the same functions, files
-    included. Compiled programs come from JAX's cache in both; a first round of few boxes fills it and is not counted.
+    The loop is one process for each core. A process compiles once, and computes and writes its share of the batches
+    with the same functions. Both take compiled programs from JAX's cache; a first round with few boxes fills the cache
+    and does not count.
+
+    Parameters
+    ----------
+    config
+        Complete config of an experiment.
+    cores
+        Cores that Snakemake may use, and processes of the loop.
+    rounds
+        Number of measurements.
+
+    Returns
+    -------
+    rows
+        One row.
     """
     pairs: list[tuple[Cost, Cost]] = []
     with tempfile.TemporaryDirectory() as name:

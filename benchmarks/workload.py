@@ -1,4 +1,4 @@
-"""The work that every code is given. Standard library only: each code imports it in its own environment."""
+"""The work that every code does. Standard library only, since each code imports it in its own environment."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,9 +11,18 @@ class Workload:
 
     Attributes
     ----------
-    particles : per side, as many as mesh points.
-    field : path of the linear overdensity today on the lattice, the same for all codes (.npz, float32).
-    positions : path of the particles that it makes today [Mpc/h], for kernels that care where these are.
+    particles
+        Particles per side, and mesh points per side.
+    field
+        Path of the linear overdensity today on the lattice, the same for all codes (.npz, float32).
+    positions
+        Path of the positions of the particles today [Mpc/h], for kernels whose time depends on them.
+    a_start
+        Scale factor of the start.
+    steps
+        Number of steps.
+    spacing
+        Spacing of particles and of mesh points [Mpc/h].
     """
 
     particles: int
@@ -21,7 +30,7 @@ class Workload:
     positions: str = ""
     a_start: float = 0.1
     steps: int = 10
-    spacing: float = 2.0  # of particles and of mesh points [Mpc/h]
+    spacing: float = 2.0
 
     @property
     def box_size(self) -> float:
@@ -42,7 +51,7 @@ COSMOLOGY = {
 
 
 def mean_square(density: Any) -> Any:
-    """A number that depends on all of a density, the same for all codes: what their reverse mode differentiates."""
+    """Mean squared density in units of the mean: the number that all codes differentiate in reverse mode."""
     return ((density / density.mean()) ** 2).mean()
 
 
@@ -51,9 +60,12 @@ class Program(NamedTuple):
 
     Attributes
     ----------
-    run : does the work once; returns arrays.
-    forces : evaluations of the particle-mesh force in it, 0 where that is not the point.
-    power_tolerance : how far its power spectrum may be from lenscast's on large scales.
+    run
+        Function that does the work once and returns arrays.
+    forces
+        Evaluations of the particle-mesh force in the work; 0 where the work is not an N-body.
+    power_tolerance
+        Largest relative difference of the power spectrum from that of lenscast on large scales.
     """
 
     run: Callable[[], Any]

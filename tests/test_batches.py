@@ -31,10 +31,10 @@ def test_groups_are_as_large_as_memory_allows_and_change_no_box(alone, monkeypat
         run = side_by_side(function, arguments)
         return lambda group, *rest: sizes.append(len(group)) or run(group, *rest)
 
-    one = batches._taken(program, 1, (2.0,))
-    chosen = batches._fitting(program, len(SEEDS), (2.0,), int(memory * one))
+    one = batches._required_bytes(program, 1, (2.0,))
+    chosen = batches._group_size(program, len(SEEDS), (2.0,), int(memory * one))
     monkeypatch.setattr(batches, "_side_by_side", watched)
-    monkeypatch.setattr(batches, "_fitting", lambda *_: chosen)
+    monkeypatch.setattr(batches, "_group_size", lambda *_: chosen)
     found = list(each_box(program, SEEDS, 2.0, memory=int(memory * one)))
     assert sizes == [size] * (len(SEEDS) // size)
     for box, expected in zip(found, alone, strict=True):
@@ -45,7 +45,7 @@ def test_groups_are_as_large_as_memory_allows_and_change_no_box(alone, monkeypat
 def test_the_next_group_is_on_its_way_while_one_is_used(monkeypatch):
     sent = []
     monkeypatch.setattr(batches, "_side_by_side", lambda *_: lambda group: sent.append(len(group)) or group)
-    monkeypatch.setattr(batches, "_fitting", lambda *_: 2)
+    monkeypatch.setattr(batches, "_group_size", lambda *_: 2)
     boxes = each_box(program, SEEDS, memory=1)
     for used, expected in enumerate([2, 2, 3, 3, 3, 3]):
         assert next(boxes) == SEEDS[used]

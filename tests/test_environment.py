@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from importlib import import_module
 from importlib.metadata import requires
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from packaging.utils import canonicalize_name
 import lenscast
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+PYPROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
+PROJECT = PYPROJECT["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 
 
@@ -76,3 +78,26 @@ def test_makefile_accepts_the_pythons_of_pyproject():
 
 def test_citation_states_the_version_of_the_package():
     assert yaml.safe_load((REPOSITORY / "CITATION.cff").read_text())["version"] == lenscast.__version__
+
+
+def test_package_holds_all_files_that_it_reads():
+    package = REPOSITORY / "src/lenscast"
+    patterns = PYPROJECT["tool"]["setuptools"]["package-data"]["lenscast"]
+    carried = {path for pattern in patterns for path in package.glob(pattern)}
+    folders = {path.parent for path in package.rglob("*.py")} | {path.parent for path in carried}
+    data = {path for folder in folders for path in folder.iterdir() if path.suffix in (".json", ".yaml", ".typed")}
+    assert data == carried
+    # a folder of modules without __init__.py is not found by setuptools
+    assert {path.parent for path in package.rglob("*.py")} == {path.parent for path in package.rglob("__init__.py")}
+
+
+def test_shipped_configs_are_those_of_the_repository():
+    for link in (REPOSITORY / "src/lenscast/experiment/shipped").iterdir():
+        source = REPOSITORY / ("config.yaml" if link.name == "default.yaml" else f"configs/{link.name}")
+        assert link.resolve() == source
+
+
+def test_command_is_that_of_the_module():
+    module, function = PROJECT["scripts"]["lenscast"].split(":")
+    assert module == f"{lenscast.__name__}.__main__"
+    assert callable(getattr(import_module(module), function))

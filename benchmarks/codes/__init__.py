@@ -1,1 +1,1 @@
-"""One module a code: `PROGRAMS`, by name, functions from the workload to the program that does it."""
+"""One module for each code: its `PROGRAMS` are functions from the workload to the program that does it, by name."""

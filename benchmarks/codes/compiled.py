@@ -1,4 +1,4 @@
-"""What compiled code takes for the kernels of a particle mesh, on one thread: loops in C, and SciPy's transforms."""
+"""The kernels of a particle mesh in compiled code on one thread: loops in C, and SciPy's transforms."""
 
 import ctypes
 import subprocess
@@ -11,7 +11,7 @@ import numpy as np
 import scipy.fft
 from workload import Program, Workload
 
-STREAM = 1 << 25  # numbers in each array of the triad: more than caches hold
+STREAM = 1 << 25  # numbers in each array of the triad; the arrays do not fit into caches
 
 
 @cache
@@ -29,7 +29,7 @@ def _pointer(array: np.ndarray) -> ctypes.c_void_p:
 
 
 def _on_mesh(name: str, work: Workload) -> Callable[..., None]:
-    """A function of the library, with the size of mesh and box filled in."""
+    """A function of the library for the mesh and the box of the workload."""
     size, scale = work.particles, ctypes.c_float(work.particles / work.box_size)
 
     def call(*arrays: np.ndarray) -> None:
@@ -63,7 +63,7 @@ def read(work: Workload) -> Program:
 
 
 def transforms(work: Workload) -> Program:
-    """One forward, three backward, as in a force with a spectral gradient."""
+    """One forward and three backward transforms, as in a force with a spectral gradient."""
     mesh = np.random.default_rng(0).random((work.particles,) * 3, np.float32)
 
     def run() -> list[np.ndarray]:

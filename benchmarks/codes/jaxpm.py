@@ -1,8 +1,8 @@
 """JaxPM 0.1.6 (Differentiable Universe Initiative): 4-point gradient, complex transforms, lengths in cells.
 
-Its notebooks step dx/da and dp/da with diffrax's LeapfrogMidpoint. Ten such steps lose a tenth of the power on all
-scales, so that its forces are also measured in FastPM steps made of its own growth functions: more accurate and,
-without the solver, cheaper.
+Its notebooks integrate dx/da and dp/da with diffrax's LeapfrogMidpoint. Ten such steps lose a tenth of the power on all
+scales. We therefore also measure its forces in FastPM steps made from its own growth functions, which are more accurate
+and, without the solver, cheaper.
 """
 
 import warnings
@@ -40,14 +40,14 @@ def _cosmology() -> jax_cosmo.Cosmology:
 
 
 class Simulation(NamedTuple):
-    """Density today of a linear field."""
+    """Function from a linear field to the density today, and the field."""
 
     density: Callable[[jax.Array], jax.Array]
     field: jax.Array
 
 
 def _leapfrog(work: Workload) -> Simulation:
-    """As in its notebook on solvers: displacements from the lattice, integrated by diffrax."""
+    """The simulation of its notebook on solvers: diffrax integrates displacements from the lattice."""
     shape = (work.particles,) * 3
     width = (1 - work.a_start) / work.steps
     cosmology = _cosmology()
@@ -71,10 +71,10 @@ def _leapfrog(work: Workload) -> Simulation:
 
 
 def _fastpm(work: Workload, absolute: bool) -> Simulation:
-    """Its forces in FastPM steps, of particles as displacements from the lattice or as positions."""
+    """Its forces in FastPM steps, with particles as positions (absolute) or as displacements from the lattice."""
     shape = (work.particles,) * 3
     cosmology = _cosmology()
-    factors = _factors(cosmology, work)  # and its tables, which it keeps
+    factors = _factors(cosmology, work)  # this call also fills the tables of the cosmology, which stay in it
     points = jnp.arange(work.particles, dtype=jnp.float32)
     lattice = jnp.stack(jnp.meshgrid(points, points, points, indexing="ij"), axis=-1) if absolute else None
 
@@ -105,7 +105,7 @@ def simulate(work: Workload, steps: str) -> Program:
 
 
 def field_gradient(work: Workload, steps: str) -> Program:
-    """Gradient of the mean squared density today by the linear field."""
+    """Gradient of the mean squared density today with respect to the linear field."""
     density, field = SIMULATIONS[steps](work)
     run = jax.jit(jax.grad(lambda field: mean_square(density(field))))
     return Program(partial(run, field), forces=work.steps)
@@ -113,6 +113,6 @@ def field_gradient(work: Workload, steps: str) -> Program:
 
 PROGRAMS = {
     f"{what}{steps}": partial(program, steps=steps)
-    for what, program in (("N-body", simulate), ("gradient by the field", field_gradient))
+    for what, program in (("N-body", simulate), ("field gradient", field_gradient))
     for steps in SIMULATIONS
 }

@@ -1,4 +1,4 @@
-"""PM++ (pmpp): the steps and forces of pmwd in one scan, made for several GPUs."""
+"""PM++ (pmpp): the steps and forces of pmwd in one scan, written for several GPUs."""
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +14,7 @@ jax.config.update("jax_enable_x64", True)  # for its cosmology; meshes and parti
 
 
 def _prepare(work: Workload):
-    """Configuration, and cosmology with its tables."""
+    """Configuration, and cosmology with its tables of transfer function and growth."""
     config = Configuration(
         work.spacing,
         (work.particles,) * 3,
@@ -31,7 +31,7 @@ def _prepare(work: Workload):
 
 def simulate(work: Workload) -> Program:
     config, cosmology = _prepare(work)
-    # its growth is normalised early, its modes carry a volume
+    # its growth is normalised in the early universe, not today, and its modes contain the volume of a cell
     factor = config.ptcl_cell_vol / growth(1.0, cosmology, config)
     modes = (jnp.fft.rfftn(np.load(work.field)["arr_0"]) * factor).astype(jnp.complex64)
 
@@ -43,7 +43,7 @@ def simulate(work: Workload) -> Program:
 
 
 def field_gradient(work: Workload) -> Program:
-    """Gradient of the mean squared density today by the linear field."""
+    """Gradient of the mean squared density today with respect to the linear field."""
     config, cosmology = _prepare(work)
     factor = config.ptcl_cell_vol / growth(1.0, cosmology, config)
 
@@ -59,4 +59,4 @@ def field_gradient(work: Workload) -> Program:
     return Program(lambda: run(field, cosmology), forces=work.steps + 1)
 
 
-PROGRAMS = {"N-body": simulate, "gradient by the field": field_gradient}
+PROGRAMS = {"N-body": simulate, "field gradient": field_gradient}

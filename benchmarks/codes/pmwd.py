@@ -20,14 +20,14 @@ def _prepare(work: Workload):
     Omega_m = COSMOLOGY["Omega_c"] + COSMOLOGY["Omega_b"]
     cosmology = Cosmology(config, 2.0, COSMOLOGY["n_s"], Omega_m, COSMOLOGY["Omega_b"], COSMOLOGY["h"])
     cosmology = boltzmann(cosmology, config)
-    # its growth is normalised early, its modes carry a volume
+    # its growth is normalised in the early universe, not today, and its modes contain the volume of a cell
     factor = config.ptcl_cell_vol / growth(1.0, cosmology, config)
     modes = (jnp.fft.rfftn(np.load(work.field)["arr_0"]) * factor).astype(jnp.complex64)
     return config, cosmology, modes
 
 
 def as_documented(work: Workload) -> Program:
-    """As in its quick start: one compiled function for LPT, one for a step."""
+    """The simulation of its quick start: one compiled function for LPT and one for a step."""
     config, cosmology, modes = _prepare(work)
     paint = jax.jit(scatter)
 
@@ -40,7 +40,7 @@ def as_documented(work: Workload) -> Program:
 
 
 def one_program(work: Workload) -> Program:
-    """All of it compiled as one."""
+    """The whole simulation compiled as one program."""
     config, cosmology, modes = _prepare(work)
 
     @jax.jit
@@ -53,7 +53,7 @@ def one_program(work: Workload) -> Program:
 
 
 def field_gradient(work: Workload) -> Program:
-    """Gradient of the mean squared density today by the linear field, compiled as one, by its own adjoint."""
+    """Gradient of the mean squared density today with respect to the linear field, by its own adjoint."""
     config, cosmology, _ = _prepare(work)
     factor = config.ptcl_cell_vol / growth(1.0, cosmology, config)
 
@@ -74,5 +74,5 @@ def field_gradient(work: Workload) -> Program:
 PROGRAMS = {
     "N-body": as_documented,
     "N-body, one program": one_program,
-    "gradient by the field": field_gradient,
+    "field gradient": field_gradient,
 }

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lenscast.cosmology import PARAMETER_NAMES, Parameters, basis, cosmology
+from lenscast.cosmology import Parameters, basis, cosmology
+from lenscast.parameters import COSMOLOGICAL
 
 ORACLES = Path(__file__).parents[1] / "oracles" / "cosmology"
 STEP = 1e-4
@@ -33,7 +34,7 @@ def read_table(oracle):
 def parameters_of(oracle):
     """The parameters in the header of an oracle table."""
     words = (ORACLES / f"{oracle}_power.txt").read_text().splitlines()[1].removeprefix("# ").split()
-    return Parameters.from_config({name: float(value) for name, value in (word.split("=") for word in words)})
+    return Parameters.of({name: float(value) for name, value in (word.split("=") for word in words)})
 
 
 @pytest.fixture(scope="session")
@@ -64,7 +65,7 @@ def assert_derivatives(w0wa):
         def pull(p, cotangent):
             return jax.vjp(function, p)[1](cotangent)[0]
 
-        units = basis(w0wa, PARAMETER_NAMES)
+        units = basis(w0wa, COSMOLOGICAL)
         evaluate = jax.jit(jax.vmap(function))
         ends = [jax.tree.map(lambda x, u, s=sign: x + s * STEP * u, w0wa, units) for sign in (1, -1)]
         expected = np.subtract(*map(evaluate, ends)) / (2 * STEP)

@@ -7,12 +7,12 @@ from scipy.integrate import quad
 from lenscast.cosmology import Parameters
 from lenscast.cosmology.background import (
     A_EARLY,
-    SPEED_OF_LIGHT_OVER_H0,
     Omega_m_a,
     distances,
     expansion,
     expansion_slope,
 )
+from lenscast.geometry import SPEED_OF_LIGHT_OVER_H0
 
 A = jnp.geomspace(A_EARLY, 1.0, 41)
 

@@ -46,7 +46,7 @@ def table(name):
 @pytest.fixture(scope="module")
 def oracle_parameters(name):
     words = header(ORACLES / f"{name}.txt")[1].split()
-    return Parameters.from_config({key: float(value) for key, value in (word.split("=") for word in words)})
+    return Parameters.of({key: float(value) for key, value in (word.split("=") for word in words)})
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +88,7 @@ def test_suppression_agrees_with_camb_on_its_linear_power(name, table, oracle_co
     assert difference.max() < 6e-4
 
 
-def test_derivative_by_temperature_agrees_with_differences_of_camb(table, oracle_cosmology):
+def test_derivative_with_respect_to_temperature_agrees_with_differences_of_camb(table, oracle_cosmology):
     k, a, expected = table
     _, slope = jax.jit(lambda T: jax.jvp(lambda T: baryon_suppression(k, a, oracle_cosmology, T), (T,), (1.0,)))(7.8)
     scale = np.abs(expected["dS_dlog10_T_AGN"][:, k < 10.1]).max()
@@ -97,7 +97,7 @@ def test_derivative_by_temperature_agrees_with_differences_of_camb(table, oracle
     assert difference.max() < 0.01 * scale
 
 
-def test_derivative_by_baryons_agrees_with_differences_of_camb(table, oracle_parameters):
+def test_derivative_with_respect_to_baryons_agrees_with_differences_of_camb(table, oracle_parameters):
     k, a, expected = table
     unit = jax.tree.map(lambda tangent: tangent[0], basis(oracle_parameters, ["Omega_b"]))
     _, slope = jax.jit(
@@ -155,7 +155,7 @@ def test_suppression_derivatives_match_finite_differences(assert_derivatives):
 
 
 @pytest.mark.slow
-def test_suppression_derivatives_by_temperature_scale_and_time_match_finite_differences(cosmos):
+def test_suppression_derivatives_with_respect_to_temperature_scale_and_time_match_finite_differences(cosmos):
     k, a = jnp.array([0.05, 0.4, 2.0, 9.0]), jnp.array([0.4, 1.0])
     function = jax.jit(lambda ln_k, a, T: baryon_suppression(jnp.exp(ln_k), a, cosmos, T))
     check_grads(function, (jnp.log(k), 0.99 * a, jnp.asarray(7.8)), order=1, modes=("fwd", "rev"), rtol=1e-4, atol=1e-6)

@@ -86,7 +86,7 @@ def test_growth_derivative_is_that_of(value, derivative, cosmo):
     np.testing.assert_allclose(slope, getattr(cosmo.growth, derivative)(A[:-1]), rtol=INTERPOLATION)
 
 
-def test_second_order_growth_by_the_linear_one(cosmo):
+def test_derivative_of_second_order_growth_with_respect_to_linear_growth(cosmo):
     D1 = cosmo.growth.D1(A[:-1])
     slope = jax.vmap(jax.grad(lambda D: cosmo.growth.D2(cosmo.growth.scale_factor(D))))(D1)
     np.testing.assert_allclose(slope, cosmo.growth.dD2_dD1(A[:-1]), rtol=INTERPOLATION)

@@ -143,5 +143,5 @@ def test_halo_derivatives_match_finite_differences(assert_derivatives):
         logarithms = [jnp.log(part) for part in jax.tree.leaves(now)]
         return jnp.concatenate([*field, *logarithms, jnp.stack(collapse(A, cosmo))])
 
-    # rare haloes have large third derivatives by sigma8
+    # rare haloes have large third derivatives with respect to sigma8
     assert_derivatives(everything, rtol=1e-5)

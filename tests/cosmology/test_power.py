@@ -130,11 +130,11 @@ def test_power_derivatives_match_finite_differences(assert_derivatives):
         rms = jnp.stack([table.gaussian_rms(0.5), table.gaussian_rms(5.0)])
         return jnp.concatenate([*by_k, sigma_R(jnp.array([4.0, 20.0]), parameters), rms])
 
-    # third derivatives by Omega_b are largest, in the wiggles
+    # third derivatives with respect to Omega_b are largest, in the wiggles
     assert_derivatives(everything, rtol=1e-5)
 
 
-def test_power_derivative_by_wavenumber_matches_finite_differences(w0wa, table):
+def test_power_derivative_with_respect_to_wavenumber_matches_finite_differences(w0wa, table):
     ln_k = jnp.log(jnp.array([1e-3, 0.071, 1.3]))
     for function in (table, lambda k: linear_power(k, w0wa)):
         logarithm = jax.jit(lambda x, power=function: jnp.log(power(jnp.exp(x))))

@@ -5,8 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lenscast.cosmology import PARAMETER_NAMES, basis, cosmology
+from lenscast.cosmology import basis, cosmology
 from lenscast.gravity import ParticleMesh, linear_field, lpt
+from lenscast.parameters import COSMOLOGICAL
 
 KEY = jax.random.key(1)
 
@@ -14,7 +15,7 @@ KEY = jax.random.key(1)
 @pytest.fixture(scope="session")
 def mesh():
     """Cells of 20 Mpc/h, thrice the displacements of today: few particles cross a border, where forces have kinks."""
-    return ParticleMesh(320.0, 16)
+    return ParticleMesh(box_size=320.0, particles=16)
 
 
 @pytest.fixture(scope="session")
@@ -44,7 +45,7 @@ def directions(parameters, cosmos, no_extra, initial):
     def along(function, *primals):
         return jax.jit(jax.vmap(lambda *tangents: jax.jvp(function, primals, tangents)[1]))
 
-    units = basis(parameters, PARAMETER_NAMES)
+    units = basis(parameters, COSMOLOGICAL)
     cosmos_dot = jax.tree.map(lambda x: jnp.append(x, x[:1] * 0, axis=0), along(cosmology, parameters)(units))
     noise = jax.random.normal(jax.random.key(2), no_extra.shape, jnp.float32)
     extra_dot = jnp.zeros((8, *no_extra.shape), jnp.float32).at[7].set(noise)
@@ -55,15 +56,3 @@ def directions(parameters, cosmos, no_extra, initial):
 def uniform():
     """Positions anywhere in a box and around it, in units of its side."""
     return np.random.default_rng(0).uniform(-1.5, 2.5, (3, 500)).astype(np.float32)
-
-
-@pytest.fixture
-def recheck():
-    """Checks of a settings object after a change that the type checker of the tests refuses in its constructor."""
-
-    def change(settings, **values):
-        for name, value in values.items():
-            object.__setattr__(settings, name, value)
-        settings.__post_init__()
-
-    return change

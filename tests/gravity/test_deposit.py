@@ -1,5 +1,7 @@
 """The linear maps between meshes and particles, and their rules under every transformation."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,6 +9,7 @@ import pytest
 from jax.test_util import check_grads
 
 from lenscast.gravity.deposit import deposit, fetch
+from lenscast.gravity.deposit_plain import plain_deposit, plain_fetch
 
 SIZE, PARTICLES, WINDOW = 5, 12, 2
 CELLS_IN_ALL = SIZE**3
@@ -81,6 +84,44 @@ def test_deposit_and_fetch_differentiate_in_both_modes():
 
     check_grads(jax.jit(of_values), (VALUES[0],), order=2, modes=["fwd", "rev"])
     check_grads(jax.jit(of_position_and_mesh), (POSITION, MESH), order=2, modes=["fwd", "rev"])
+
+
+def plain_onto_mesh(v):
+    return plain_deposit(CELLS, v, CELLS_IN_ALL)
+
+
+PAIRS = {
+    "deposit": (onto_mesh, plain_onto_mesh, (VALUES,)),
+    "fetch": (lambda x, mesh: fetch(x, mesh, SIZE), lambda x, mesh: plain_fetch(x, mesh, SIZE), (POSITION, MESH)),
+}
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_values_and_derivatives_are_those_of_the_plain_version(name):
+    function, plain, primals = PAIRS[name]
+    rng = np.random.default_rng(3)
+
+    def random(like):
+        return jax.tree.map(lambda x: jnp.asarray(rng.normal(size=x.shape)), like)
+
+    tangents, cotangent = random(primals), random(plain(*primals))
+    forward = [jax.jit(partial(jax.jvp, each))(primals, tangents) for each in (function, plain)]
+    for ours, theirs in zip(*forward, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-12)
+    pulled, expected = (jax.jit(lambda y, f=each: jax.vjp(f, *primals)[1](y))(cotangent) for each in (function, plain))
+    for ours, theirs in zip(jax.tree.leaves(pulled), jax.tree.leaves(expected), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_batches_of_tangents_are_those_of_the_plain_version(name):
+    function, plain, primals = PAIRS[name]
+    rng = np.random.default_rng(4)
+    dots = jax.tree.map(lambda x: jnp.asarray(rng.normal(size=(3, *x.shape))), primals)
+    ours, theirs = (
+        jax.jit(jax.vmap(lambda dot, f=each: jax.jvp(f, primals, dot)[1]))(dots) for each in (function, plain)
+    )
+    np.testing.assert_allclose(ours, theirs, atol=1e-12)
 
 
 def test_derivative_by_one_of_several_operands():

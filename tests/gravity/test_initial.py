@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lenscast.cosmology import PARAMETER_NAMES
 from lenscast.gravity import ParticleMesh, linear_field
+from lenscast.parameters import COSMOLOGICAL
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def test_field_has_the_variance_of_its_spectrum(draw, cosmos, mesh):
 
 
 def test_field_is_linear_in_sigma8_at_fixed_phases(parameters, directions, draw, initial, cosmos, mesh):
-    sigma8 = PARAMETER_NAMES.index("sigma8")
+    sigma8 = COSMOLOGICAL.index("sigma8")
     cosmos_dot = jax.tree.map(lambda x: x[sigma8], directions[0])
     key = jax.random.key(3)
     field, tangent = jax.jit(lambda c, dot: jax.jvp(lambda c: linear_field(key, c.power, mesh), (c,), (dot,)))(
@@ -60,7 +60,10 @@ def test_field_is_linear_in_sigma8_at_fixed_phases(parameters, directions, draw,
 def test_fields_of_one_noise_share_their_large_scales(cosmos, sizes):
     box, noise_size = 320.0, 32
     coarse, fine = (
-        np.fft.fftn(linear_field(jax.random.key(3), cosmos.power, ParticleMesh(box, size), noise_size)) / size**3
+        np.fft.fftn(
+            linear_field(jax.random.key(3), cosmos.power, ParticleMesh(box_size=box, particles=size), noise_size)
+        )
+        / size**3
         for size in sizes
     )
     half = sizes[0] // 2

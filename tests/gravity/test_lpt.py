@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lenscast.cosmology.background import expansion
-from lenscast.gravity import ParticleMesh, linear_field, lpt
+from lenscast.gravity import ParticleMesh, lattice, linear_field, lpt
 
 A = 0.3
 LPT = jax.jit(lpt, static_argnums=(3, 4))
@@ -26,7 +26,7 @@ def on_lattice(vector, mesh):
 def test_lpt_of_a_plane_wave_is_zeldovich(cosmos, mesh):
     # delta = -D1 d(psi)/dq with psi = amplitude sin(k q), and no second order in one dimension
     amplitude, k = 5.0, 2 * np.pi * 2 / mesh.box_size
-    q = mesh.lattice[1].reshape((mesh.particles,) * 3)
+    q = lattice(mesh)[1].reshape((mesh.particles,) * 3)
     wave = -amplitude * k * jnp.cos(k * q)
     a = jnp.float64(A)
     D1, F = cosmos.growth.D1(a), a**3 * expansion(a, cosmos.parameters) * cosmos.growth.dD1_da(a)
@@ -109,7 +109,7 @@ def test_lpt_differentiates_in_both_modes(cosmos, mesh, initial, no_extra, direc
     backward = (jax.jit(jax.grad(quadratic))(no_extra) * noise).sum(dtype=jnp.float64)
     step = 0.1
     difference = (quadratic(step * noise) - quadratic(-step * noise)) / (2 * step)
-    # sums of 10^4 squares in float32; a quartic function of the field has a third order, small beside the first
+    # sums of 10^4 squares in float32; a quartic function of the field has a third order, small compared with the first
     np.testing.assert_allclose(backward, forward, rtol=1e-5)
     np.testing.assert_allclose(difference, forward, rtol=1e-3)
 
@@ -118,4 +118,4 @@ def test_lpt_refuses_other_orders_and_meshes(cosmos, mesh, field):
     with pytest.raises(ValueError, match="order = 3: Lagrangian perturbation theory is available to order 1 or 2"):
         lpt(field, A, cosmos, mesh, 3)
     with pytest.raises(ValueError, match=r"field of shape \(16, 16, 16\): give one value per .* 32\^3 particles"):
-        lpt(field, A, cosmos, ParticleMesh(mesh.box_size, 32))
+        lpt(field, A, cosmos, ParticleMesh(box_size=mesh.box_size, particles=32))

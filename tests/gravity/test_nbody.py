@@ -7,20 +7,21 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from pydantic import ValidationError
 from scipy.integrate import solve_ivp
 from scipy.interpolate import CubicHermiteSpline
 
-from lenscast.cosmology import PARAMETER_NAMES
-from lenscast.gravity import HPN, PGD, Adaptive, FixedSteps, Particles, nbody
+from lenscast.corrections import HPN
+from lenscast.gravity import AdaptiveSteps, FixedSteps, Method, Particles, lattice, nbody
 from lenscast.gravity.integrators import growth_momentum
-from lenscast.gravity.pgd import Band
+from lenscast.parameters import COSMOLOGICAL
 
 TIMES = jnp.array([0.2, 0.35, 0.5])
-TSIT5 = Adaptive("tsit5", 1e-5, 1e-5)
-BULLFROG = FixedSteps("bullfrog", 4)
-EVOLVE = jax.jit(nbody, static_argnums=(3, 4))
+TSIT5 = AdaptiveSteps(kind="tsit5", rtol=1e-5, atol=1e-5)
+BULLFROG = FixedSteps(kind="bullfrog", steps=4)
+EVOLVE = jax.jit(nbody)
 # Steps of central differences: the seven parameters, then the field in units of its direction.
-STEPS = dict(zip((*PARAMETER_NAMES, "field"), (0.005, 0.001, 0.01, 0.01, 0.01, 0.02, 0.05, 0.02), strict=True))
+STEPS = dict(zip((*COSMOLOGICAL, "field"), (0.005, 0.001, 0.01, 0.01, 0.01, 0.02, 0.05, 0.02), strict=True))
 
 
 def assert_equal_particles(first, second, rtol):
@@ -54,7 +55,7 @@ def differences(parameters, tables, initial, no_extra):
         values = []
         for sign in (1, -1):
             for name, step in STEPS.items():
-                moved = {n: getattr(parameters, n) + sign * step * (n == name) for n in PARAMETER_NAMES}
+                moved = {n: getattr(parameters, n) + sign * step * (n == name) for n in COSMOLOGICAL}
                 cosmos = tables(type(parameters)(**moved))
                 start = initial(cosmos, no_extra + (sign * step * direction if name == "field" else 0))
                 values.append(function(cosmos, start))
@@ -72,7 +73,7 @@ def test_all_adjoints_and_differences_agree(cosmos, start, mesh, initial, no_ext
     )
 
     def number(cosmos, start, correction, adjoint=None):
-        return weighted_squares(nbody(start, TIMES, cosmos, mesh, TSIT5, correction, adjoint=adjoint))
+        return weighted_squares(nbody(start, TIMES, cosmos, correction.method(mesh, TSIT5, cosmos), adjoint=adjoint))
 
     def derivatives(cosmos, start, dots):
         return jax.vmap(
@@ -109,8 +110,8 @@ def test_all_adjoints_and_differences_agree(cosmos, start, mesh, initial, no_ext
 
 
 def test_adaptive_outputs_are_those_of_other_solves(cosmos, start, mesh):
-    states = EVOLVE(start, TIMES, cosmos, mesh, TSIT5)
-    others = EVOLVE(start, TIMES.at[1:].set(jnp.array([0.27, 0.35])), cosmos, mesh, TSIT5)
+    states = EVOLVE(start, TIMES, cosmos, Method(mesh, TSIT5))
+    others = EVOLVE(start, TIMES.at[1:].set(jnp.array([0.27, 0.35])), cosmos, Method(mesh, TSIT5))
     # steps of a tolerance of 1e-5, with interpolation between them, and forces with kinks
     assert_equal_particles(output(states, 0), output(others, 1), rtol=3e-4)
 
@@ -119,9 +120,9 @@ def test_fixed_steps_are_even_in_growth_and_joined_by_a_cubic(cosmos, start, mes
     growth, between = cosmos.growth, TIMES[1]
     ends = growth.D1(TIMES)[jnp.array([0, 2])]
     knots = growth.scale_factor(jnp.linspace(ends[0], ends[1], BULLFROG.steps + 1))
-    inside = EVOLVE(start, TIMES, cosmos, mesh, BULLFROG)
+    inside = EVOLVE(start, TIMES, cosmos, Method(mesh, BULLFROG))
     number = int(np.searchsorted(knots, between))
-    states = [EVOLVE(start, TIMES.at[1].set(knots[number - i]), cosmos, mesh, BULLFROG) for i in (1, 0)]
+    states = [EVOLVE(start, TIMES.at[1].set(knots[number - i]), cosmos, Method(mesh, BULLFROG)) for i in (1, 0)]
     for each in states:
         assert_equal_particles(output(each, 1), output(inside, 1), rtol=0)
     a = jnp.stack([knots[number - 1], knots[number], between])
@@ -136,10 +137,10 @@ def test_fixed_steps_are_even_in_growth_and_joined_by_a_cubic(cosmos, start, mes
 
 @pytest.mark.slow
 def test_integrators_converge_to_each_other(cosmos, start, mesh):
-    exact = output(EVOLVE(start, TIMES, cosmos, mesh, TSIT5), 1)
+    exact = output(EVOLVE(start, TIMES, cosmos, Method(mesh, TSIT5)), 1)
 
     def errors(kind, steps):
-        state = output(EVOLVE(start, TIMES, cosmos, mesh, FixedSteps(kind, steps)), 1)
+        state = output(EVOLVE(start, TIMES, cosmos, Method(mesh, FixedSteps(kind=kind, steps=steps))), 1)
         return np.array(
             [np.std(getattr(state, x) - getattr(exact, x)) / np.std(getattr(exact, x)) for x in vars(exact)]
         )
@@ -151,18 +152,20 @@ def test_integrators_converge_to_each_other(cosmos, start, mesh):
     assert np.all(errors("fastpm", 4) < 3e-3)
 
 
-@pytest.mark.parametrize("integrator", [TSIT5, BULLFROG, FixedSteps("fastpm", 4)], ids=lambda each: each.kind)
+@pytest.mark.parametrize(
+    "integrator", [TSIT5, BULLFROG, FixedSteps(kind="fastpm", steps=4)], ids=lambda each: each.kind
+)
 def test_a_faint_wave_grows_linearly_but_for_the_mesh(cosmos, mesh, integrator):
     # Half a cell off the mesh points clouds are linear in the displacement, and painting and reading multiply the
     # force of a plane wave by sin(k d) / (k d): 0.97 here.
     amplitude, k, d = 0.1, 2 * np.pi / mesh.box_size, mesh.cell_size
-    wave = amplitude * np.sin(k * np.asarray(mesh.lattice[2], np.float64))
+    wave = amplitude * np.sin(k * np.asarray(lattice(mesh)[2], np.float64))
     a0, D1 = float(TIMES[0]), np.asarray(cosmos.growth.D1(TIMES))
     momentum = float(growth_momentum(TIMES[0], cosmos)) / D1[0]
-    rows = np.zeros((2, *mesh.lattice.shape), np.float32)
+    rows = np.zeros((2, *lattice(mesh).shape), np.float32)
     rows[0] = d / 2
     rows[:, 2] += np.stack([wave, momentum * wave])
-    states = EVOLVE(Particles(*jnp.asarray(rows)), TIMES, cosmos, mesh, integrator)
+    states = EVOLVE(Particles(*jnp.asarray(rows)), TIMES, cosmos, Method(mesh, integrator))
     grown = 2 * np.mean((np.asarray(states.displacement[:, 2], np.float64) - d / 2) * wave, axis=1) / amplitude**2
 
     def motion(a, state):
@@ -180,31 +183,57 @@ def test_a_faint_wave_grows_linearly_but_for_the_mesh(cosmos, mesh, integrator):
 
 def test_nbody_refuses_what_it_cannot_solve(cosmos, start, mesh):
     with pytest.raises(ValueError, match=r"a has shape \(1,\): give the scale factor of the start and one or more"):
-        nbody(start, TIMES[:1], cosmos, mesh, BULLFROG)
+        nbody(start, TIMES[:1], cosmos, Method(mesh, BULLFROG))
     adjoint = diffrax.BacksolveAdjoint()
     needs = (
-        "it needs an Adaptive integrator, save=None and no PGD; "
+        r"it needs AdaptiveSteps, save=None and no displacement of the outputs \(PGD\); "
         r"use RecursiveCheckpointAdjoint\(\) with fixed steps, save or PGD"
     )
     with pytest.raises(ValueError, match=needs):
-        nbody(start, TIMES, cosmos, mesh, BULLFROG, adjoint=adjoint)
+        nbody(start, TIMES, cosmos, Method(mesh, BULLFROG), adjoint=adjoint)
     with pytest.raises(ValueError, match=needs):
-        nbody(start, TIMES, cosmos, mesh, TSIT5, save=lambda particles: particles.momentum, adjoint=adjoint)
-    displaced = PGD(jnp.zeros(1, jnp.float32), Band(*jnp.ones((3, 1), jnp.float32)))
+        nbody(start, TIMES, cosmos, Method(mesh, TSIT5), save=lambda particles: particles.momentum, adjoint=adjoint)
+    displaced = Method(mesh, TSIT5, displacement=lambda position, a: position)
     with pytest.raises(ValueError, match=needs):
-        nbody(start, TIMES, cosmos, mesh, TSIT5, displaced, adjoint=adjoint)
+        nbody(start, TIMES, cosmos, displaced, adjoint=adjoint)
 
 
-def test_integrators_refuse_settings_without_meaning(recheck):
-    with pytest.raises(ValueError, match="kind = 'leapfrog': fixed steps are 'bullfrog' or 'fastpm'"):
-        recheck(FixedSteps("bullfrog", 4), kind="leapfrog")
-    with pytest.raises(ValueError, match="steps = 0: give at least 1 step"):
-        FixedSteps("bullfrog", 0)
-    with pytest.raises(ValueError, match="kind = 'euler': adaptive steps are 'tsit5' or 'dopri5'"):
-        recheck(Adaptive("tsit5", 1e-4, 1e-4), kind="euler")
-    for rtol, atol in ((0.0, 1e-4), (1e-4, -1.0), (float("nan"), 1e-4)):
-        with pytest.raises(ValueError, match=f"rtol = {rtol}, atol = {atol}: give positive tolerances"):
-            Adaptive("tsit5", rtol, atol)
+def test_a_method_has_a_gain_at_every_step_and_a_displacement_at_every_output(cosmos, start, mesh):
+    @jax.jit
+    def evolve(strength):
+        gain = jax.tree_util.Partial(lambda strength, a: jnp.full((16, 16, 9), 1 + strength * a, jnp.float32), strength)
+        shift = jax.tree_util.Partial(lambda strength, position, a: strength * a * position, strength)
+        plain, stronger, displaced = (
+            nbody(start, TIMES, cosmos, Method(mesh, BULLFROG, **calls))
+            for calls in ({}, {"gain": gain}, {"displacement": shift})
+        )
+        return plain, stronger, displaced
+
+    plain, stronger, displaced = evolve(jnp.float32(0.5))
+    for name, expected in vars(plain).items():
+        np.testing.assert_array_less(0.01, np.std(getattr(stronger, name) - expected, axis=(1, 2)) / np.std(expected))
+    np.testing.assert_allclose(displaced.momentum, plain.momentum, rtol=1e-6)
+    for index, a in enumerate(np.asarray(TIMES[1:])):
+        shift = 0.5 * a * output(plain, index).position(mesh)
+        # positions of 320 Mpc/h in float32
+        np.testing.assert_allclose(displaced.displacement[index] - plain.displacement[index], shift, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("section", "wrong", "message"),
+    [
+        (BULLFROG, {"kind": "leapfrog"}, r"kind\n.*'bullfrog' or 'fastpm'"),
+        (BULLFROG, {"steps": 0}, r"steps\n.*greater than or equal to 1"),
+        (TSIT5, {"kind": "euler"}, r"kind\n.*'tsit5' or 'dopri5'"),
+        (TSIT5, {"rtol": 0.0}, r"rtol\n.*greater than or equal to 0.0000001"),
+        (TSIT5, {"atol": -1.0}, r"atol\n.*greater than or equal to 0.000000001"),
+        (TSIT5, {"rtol": float("nan")}, r"rtol\n.*finite number"),
+    ],
+    ids=["kind", "steps", "adaptive kind", "rtol", "atol", "nan"],
+)
+def test_integrators_refuse_settings_without_meaning(section, wrong, message):
+    with pytest.raises(ValidationError, match=message):
+        type(section)(**(section.model_dump() | wrong))
 
 
 @pytest.fixture
@@ -221,11 +250,12 @@ def raising(monkeypatch):
 @pytest.mark.parametrize("integrator", [TSIT5, BULLFROG], ids=lambda each: each.kind)
 def test_scale_factors_out_of_order_stop_the_solve(cosmos, start, mesh, integrator):
     with pytest.raises((RuntimeError, ValueError), match=r"saveat\.ts must be increasing"):
-        jax.block_until_ready(EVOLVE(start, TIMES[jnp.array([0, 2, 1])], cosmos, mesh, integrator))
+        jax.block_until_ready(EVOLVE(start, TIMES[jnp.array([0, 2, 1])], cosmos, Method(mesh, integrator)))
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("raising")
 def test_too_few_steps_stop_the_solve(cosmos, start, mesh):
+    short = AdaptiveSteps(kind="dopri5", rtol=1e-5, atol=1e-5, max_steps=2)
     with pytest.raises((RuntimeError, ValueError), match="maximum number of solver steps was reached"):
-        jax.block_until_ready(EVOLVE(start, TIMES, cosmos, mesh, Adaptive("dopri5", 1e-5, 1e-5, max_steps=2)))
+        jax.block_until_ready(EVOLVE(start, TIMES, cosmos, Method(mesh, short)))

@@ -1,10 +1,10 @@
-"""Names and values of nuisance parameters."""
+"""Values of nuisance parameters by their names in the table of parameters."""
 
 import numpy as np
 import pytest
 
-from lenscast.config.survey import SYSTEMATICS, of_sources
-from lenscast.lensing.systematics import Systematics, systematics_label, systematics_names
+from lenscast.lensing import Systematics
+from lenscast.parameters import NUISANCE, expanded, label
 
 
 def test_values_are_put_where_their_names_say():
@@ -15,7 +15,7 @@ def test_values_are_put_where_their_names_say():
     np.testing.assert_array_equal(made.m, [0.02, 0])
 
 
-def test_values_that_are_not_given_are_nought_or_none():
+def test_missing_values_are_0_and_missing_baryons_none():
     made = Systematics.from_values({}, sources=3)
     assert made.log10_T_AGN is None
     np.testing.assert_array_equal([made.A_IA, made.eta, *made.delta_z, *made.m], np.zeros(8))
@@ -26,9 +26,13 @@ def test_unknown_names_are_refused():
         Systematics.from_values({"m_3": 0.1}, sources=2)
 
 
-def test_names_are_those_of_the_config_and_have_labels():
-    names = systematics_names(2)
-    assert names == tuple(each for name in SYSTEMATICS for each in of_sources(name, 2))
-    assert all(map(systematics_label, names))
-    assert systematics_label("delta_z_12") == r"\Delta z_{12}"
-    assert systematics_label("Omega_c") is None
+def test_every_nuisance_parameter_of_the_table_has_a_place_and_a_label():
+    names = [name for row in NUISANCE for name in expanded(row, 2)]
+    made = Systematics.from_values({name: float(value) for value, name in enumerate(names, start=1)}, sources=2)
+    assert {*vars(made)} == {*NUISANCE}
+    for value, name in enumerate(names, start=1):
+        row, _, number = name.rpartition("_")
+        found = getattr(made, row)[int(number) - 1] if row in NUISANCE else getattr(made, name)
+        assert float(found) == value
+    assert all(map(label, names))
+    assert label("delta_z_12") == r"\Delta z_{12}"

@@ -69,8 +69,8 @@ def test_hermite_table_derivatives_match_finite_differences(table):
     direction = structure.unflatten([jnp.asarray(rng.normal(size=leaf.shape)) for leaf in leaves])
 
     def shifted(step):
-        moved, x = jax.tree.map(lambda value, change: value + step * change, arguments, direction)
-        return moved(x)
+        displaced, x = jax.tree.map(lambda value, change: value + step * change, arguments, direction)
+        return displaced(x)
 
     tangent = jax.jvp(lambda t, x: t(x), arguments, direction)[1]
     np.testing.assert_allclose(tangent, (shifted(1e-6) - shifted(-1e-6)) / 2e-6, rtol=1e-7)

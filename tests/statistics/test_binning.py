@@ -1,10 +1,9 @@
 from itertools import pairwise
 
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lenscast.statistics.binning import Interval, check_edges, counts_from_tails, fourier_modes, open_intervals
+from lenscast.statistics.binning import Interval, fourier_modes, open_intervals
 
 PIXEL = 1e-3
 
@@ -16,13 +15,6 @@ def test_open_intervals_leave_no_value_out():
         Interval(1.0, 4.0, 2.5),
         Interval(4.0, None, 5.5),
     ]
-
-
-def test_counts_from_tails_are_those_of_a_histogram():
-    values, edges = np.random.default_rng(0).normal(size=200), [-1.0, 0.0, 0.5]
-    tails = jnp.array([[200.0], *([np.sum(values > edge).astype(float)] for edge in edges)])
-    counts, _ = np.histogram(values, [-np.inf, *edges, np.inf])
-    np.testing.assert_array_equal(counts_from_tails(tails)[:, 0], counts)
 
 
 @pytest.mark.parametrize("pixels", [32, 33])
@@ -50,9 +42,3 @@ def test_fourier_modes_refuse_a_bin_without_modes():
     match = "no Fourier mode has 20 <= ell < 100, they are 196 apart on this map; widen the bin or the map"
     with pytest.raises(ValueError, match=match):
         fourier_modes(32, PIXEL, [20.0, 100.0, 400.0])
-
-
-@pytest.mark.parametrize("edges", [[1.0], [1.0, 1.0], [2.0, 1.0, 3.0]])
-def test_check_edges_refuses_edges_that_do_not_increase(edges):
-    with pytest.raises(ValueError, match=r"peaks.snr_edges = \[.*\]: give at least two edges, in increasing order"):
-        check_edges(edges, "peaks.snr_edges")

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lenscast.statistics.local_maxima import hard_tails, mean_tails, soft_tails
+from lenscast.statistics.local_maxima import counts_from_tails, hard_tails, masked_tails, mean_tails, soft_tails
 from lenscast.statistics.starlet import noise_rms, starlet
 from lenscast.statistics.stencil import noise_stencil
 
@@ -16,6 +16,13 @@ transform = jax.jit(starlet, static_argnums=1)
 hard_counts = jax.jit(hard_tails, static_argnums=(1, 2))
 mean_counts = jax.jit(mean_tails, static_argnums=(2, 3))
 soft_counts = jax.jit(soft_tails, static_argnums=(1, 2, 3))
+
+
+def test_counts_from_tails_agree_with_a_histogram():
+    values, edges = np.random.default_rng(0).normal(size=200), [-1.0, 0.0, 0.5]
+    tails = jnp.array([[200.0], *([np.sum(values > edge).astype(float)] for edge in edges)])
+    counts, _ = np.histogram(values, [-np.inf, *edges, np.inf])
+    np.testing.assert_array_equal(counts_from_tails(tails)[:, 0], counts)
 
 
 @pytest.mark.parametrize("level", [1, 2, 3])
@@ -109,6 +116,15 @@ def test_soft_tails_are_differentiable_in_both_modes(assert_derivatives):
     snr, direction = jax.random.normal(jax.random.key(5), (2, 2, 24, 24))
     stencil = noise_stencil(2, 1)
     assert_derivatives(lambda x: soft_tails(x, stencil, EDGES, 0.1).ravel(), snr, direction, step=1e-6, rtol=1e-5)
+
+
+def test_masked_tails_are_differentiable_in_both_modes_while_no_peak_comes_or_goes(assert_derivatives):
+    snr, direction = jax.random.normal(jax.random.key(7), (2, 2, 24, 24))
+    stencil = noise_stencil(2, 1)
+    assert_derivatives(lambda x: masked_tails(x, stencil, EDGES, 0.25).ravel(), snr, direction, step=1e-6, rtol=1e-5)
+    assert_derivatives(
+        lambda x: counts_from_tails(masked_tails(x, stencil, EDGES, 0.25)).ravel(), snr, direction, step=1e-6, rtol=1e-5
+    )
 
 
 def test_soft_tails_approach_hard_tails_in_the_second_order_of_softness():

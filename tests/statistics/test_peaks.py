@@ -1,14 +1,19 @@
-import equinox as eqx
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.scipy.special import ndtr
 
-from lenscast.statistics.peaks import Peaks
-from lenscast.statistics.region import Region
-from lenscast.statistics.shape_noise import ShapeNoise
-from lenscast.statistics.starlet import starlet, starlet_reach
+from lenscast.geometry import starlet_reach, starlet_scale
+from lenscast.sections.errors import ConfigError
+from lenscast.statistics import Observation, Peaks, Region, ShapeNoise
+from lenscast.statistics.local_maxima import counts_from_tails, masked_tails
+from lenscast.statistics.peaks import stencil_spacing
+from lenscast.statistics.registry import statistics_from_config
+from lenscast.statistics.starlet import starlet
+from lenscast.statistics.stencil import uneven_stencil
 
 PIXELS = 96
 SIGMA = 0.05
@@ -17,35 +22,41 @@ BINS = len(EDGES) + 1
 
 
 def statistic(stencil="scale", levels=(2, 3), n_sources=1, pixels=PIXELS, depth=None, max_masked=0.2, **options):
-    region = Region(pixels, pixels * 5.0 / 256, Peaks.border({"levels": levels, "stencil": stencil}))
-    noise = ShapeNoise((SIGMA,) * n_sources, depth, max_masked)
-    return Peaks("peaks", region, noise, levels, EDGES, stencil, **({"counts": "hard"} | options))
+    """Peaks on these levels and the observation of maps of this many pixels, less the reach of the peaks."""
+    whole = Region(pixels, pixels * 5.0 / 256, 0)
+    scales = tuple(starlet_scale(level, whole.pixel_arcmin) for level in levels)
+    settings = {"scales_arcmin": scales, "snr_edges": EDGES, "stencil": stencil, "counts": "hard"}
+    peaks = Peaks(name="peaks", **(settings | options))
+    region = Region(pixels, whole.field_deg, peaks.reach(whole.pixel_arcmin))
+    return peaks, Observation(region, ShapeNoise((SIGMA,) * n_sources, depth, max_masked))
 
 
 def random_maps(n_sources, pixels=PIXELS, dtype=jnp.float32):
     return 0.7 * SIGMA * jax.random.normal(jax.random.key(0), (2, n_sources, pixels, pixels), dtype)
 
 
-@eqx.filter_jit
+@partial(jax.jit, static_argnums=0)
 def measured(measure, kappa, noise):
-    return measure.measured(kappa, noise)
+    peaks, observation = measure
+    return peaks.measured(kappa, noise, observation)
 
 
-@eqx.filter_jit
+@partial(jax.jit, static_argnums=0)
 def expected(measure, kappa, noise):
-    return measure.expected(kappa, noise)
+    peaks, observation = measure
+    return peaks.expected(kappa, noise, observation)
 
 
 @pytest.fixture(scope="module", params=["pixel", "scale", "pixel, uneven", "scale, uneven"])
 def ensemble(request, lognormal_map, uneven_depth):
-    """Derivatives by the amplitude of the fluctuations, of maps with the same seeds: a row for each map.
+    """Derivatives with respect to the amplitude of the fluctuations, of maps with the same seeds: a row for each map.
 
-    Returns those of `expected` by autodiff, of hard counts by central differences, and of hard peaks by autodiff, where
-    their heights are spread over bins with edges of width 0.1.
+    Returns the derivatives of `expected` by autodiff, of hard counts by central differences, and of hard peaks by
+    autodiff, where their heights are spread over bins with edges of width 0.1.
     """
     stencil, _, uneven = request.param.partition(", ")
     measure, step = statistic(stencil, levels=(2,), depth=uneven_depth(PIXELS) if uneven else None), 0.1
-    rms = measure.noise.rms_maps()
+    rms = measure[1].noise.rms_maps()
 
     def masked(kappa, noise):
         (nu,) = starlet((kappa + noise)[0] / SIGMA, (2,))
@@ -59,9 +70,9 @@ def ensemble(request, lognormal_map, uneven_depth):
         def one(key):
             noise = rms * jax.random.normal(jax.random.fold_in(key, 1), (1, PIXELS, PIXELS), jnp.float32)
             kappa = lambda scaling: lognormal_map(key, PIXELS, scaling)  # noqa: E731
-            _, ours = jax.jvp(lambda scaling: measure.expected(kappa(scaling), noise), (1.0,), (1.0,))
+            _, ours = jax.jvp(lambda scaling: expected(measure, kappa(scaling), noise), (1.0,), (1.0,))
             _, plain = jax.jvp(lambda scaling: masked(kappa(scaling), noise), (1.0,), (1.0,))
-            up, down = (measure.measured(kappa(1.0 + sign * step), noise) for sign in (1, -1))
+            up, down = (measured(measure, kappa(1.0 + sign * step), noise) for sign in (1, -1))
             return ours, (up - down) / (2 * step), plain
 
         return jax.lax.map(one, keys)
@@ -117,12 +128,12 @@ def test_expected_peak_counts_are_differentiable_in_both_modes(uneven, assert_de
     kappa, noise = random_maps(n_sources=1, pixels=40, dtype=jnp.float64)
     direction = jnp.cos(kappa / SIGMA)
     # kinks are 1e5 times as far apart as the step
-    assert_derivatives(lambda maps: measure.expected(maps, noise), kappa, direction, step=1e-7 * SIGMA, rtol=1e-5)
+    assert_derivatives(lambda maps: expected(measure, maps, noise), kappa, direction, step=1e-7 * SIGMA, rtol=1e-5)
 
 
 def test_expected_peak_counts_have_the_derivative_in_single_precision():
     measure, (kappa, noise) = statistic(levels=(3,)), random_maps(n_sources=1, dtype=jnp.float64)
-    derivative = jax.jit(lambda *maps: jax.jvp(lambda each: measure.expected(each, maps[1]), maps[:1], maps[:1])[1])
+    derivative = jax.jit(lambda *maps: jax.jvp(lambda each: expected(measure, each, maps[1]), maps[:1], maps[:1])[1])
     single = derivative(kappa.astype(jnp.float32), noise.astype(jnp.float32))
     double = derivative(kappa, noise)
     # coefficients of S/N 1 are good to 1e-6, and neighbours differ by a tenth of that
@@ -131,14 +142,15 @@ def test_expected_peak_counts_have_the_derivative_in_single_precision():
 
 def by_hand(measure, kappa, noise):
     """Counts of single peaks on level 2, one loop over pixels, filtered pixel by pixel in double precision."""
-    level, reach, spacing = 2, starlet_reach(2), measure.stencils[0].spacing
+    peaks, (region, shape_noise) = measure
+    level, reach, spacing = 2, starlet_reach(2), stencil_spacing(2, peaks.stencil)
     unit = np.zeros((1, 4 * reach + 1, 4 * reach + 1))
     unit[0, 2 * reach, 2 * reach] = 1
     kernel = np.asarray(starlet(jnp.asarray(unit), (level,))[0][0])
-    depth, counts = measure.noise.depth, np.zeros(BINS)
+    depth, counts = shape_noise.depth, np.zeros(BINS)
     variance = np.divide(1, depth, out=np.zeros_like(depth), where=depth > 0)
     maps = np.where(depth > 0, np.asarray(kappa + noise, float)[0], 0) / SIGMA
-    inside = slice(measure.region.border, PIXELS - measure.region.border)
+    inside = slice(region.border, PIXELS - region.border)
     pixels = np.mgrid[inside, inside].reshape(2, -1).T
 
     def seen(y, x):
@@ -149,7 +161,7 @@ def by_hand(measure, kappa, noise):
     steps = [(i, j) for i in (-spacing, 0, spacing) for j in (-spacing, 0, spacing) if i or j]
     for y, x in pixels:
         (nu, *neighbours), shares = zip(*(seen(y + i, x + j) for i, j in [(0, 0), *steps]), strict=True)
-        if max(shares) <= measure.noise.max_masked and nu > max(neighbours):
+        if max(shares) <= shape_noise.max_masked and nu > max(neighbours):
             counts[np.searchsorted(EDGES, nu)] += 1
     return counts / spacing**2
 
@@ -158,14 +170,27 @@ def by_hand(measure, kappa, noise):
 def test_peaks_on_an_uneven_map_are_those_found_by_hand(stencil, uneven_depth):
     measure = statistic(stencil, levels=(2,), depth=uneven_depth(PIXELS))
     kappa, noise = random_maps(n_sources=1)
-    counted = np.mean(measure.stencils[0].local.counted)
-    assert 0.5 < counted < 0.95
+    stencil_of_pixels = uneven_stencil(2, stencil_spacing(2, stencil), *measure[1])
+    assert 0.5 < np.mean(stencil_of_pixels.local.counted) < 0.95
     hard = by_hand(measure, kappa, noise)
     np.testing.assert_array_equal(measured(measure, kappa, noise), hard)
-    # the smooth counts with edges that are all but hard
+    # smooth counts whose edges are so narrow that they are almost hard
     soft = statistic(stencil, levels=(2,), depth=uneven_depth(PIXELS), counts="soft", softness=1e-4)
     np.testing.assert_allclose(measured(soft, kappa, noise), hard, atol=0.05)
-    np.testing.assert_allclose(measure.through_mask(kappa, noise, width=1e-4), hard, atol=0.05)
+    assert_counts_through_a_mask(measure, stencil_of_pixels, kappa, noise, hard)
+
+
+def assert_counts_through_a_mask(measure, stencil, kappa, noise, hard):
+    """Counts behind a mask of hard peaks are hard counts for narrow edges, and have their total for any edges."""
+    peaks, observation = measure
+    (nu,) = starlet(observation.noise.snr(kappa + noise), (2,))
+    nu = observation.region.crop(nu, margin=stencil.spacing) / stencil.local.rms[None]
+    narrow = counts_from_tails(masked_tails(nu, stencil, EDGES, width=1e-4))[:, 0]
+    np.testing.assert_allclose(narrow, hard, atol=0.05)
+    wide = counts_from_tails(masked_tails(nu, stencil, EDGES, width=0.25))[:, 0]
+    through_mask = peaks.through_mask(kappa, noise, observation)
+    np.testing.assert_allclose(through_mask, wide, atol=1e-5 * hard.sum())
+    np.testing.assert_allclose(through_mask.sum(), hard.sum(), rtol=1e-6)
 
 
 @pytest.mark.parametrize("stencil", ["pixel", "scale"])
@@ -180,17 +205,17 @@ def test_peaks_of_a_map_of_depth_one_are_those_without_one(stencil):
 @pytest.mark.parametrize(("stencil", "level"), [("pixel", 2), ("scale", 2), ("pixel", 3)])
 def test_expected_peak_counts_on_an_uneven_map_are_the_mean_of_measured(stencil, level, uneven_depth, gaussian_map):
     measure = statistic(stencil, levels=(level,), depth=uneven_depth(PIXELS))
-    kappa, rms = gaussian_map(jax.random.key(11), PIXELS)[None], measure.noise.rms_maps()
+    kappa, rms = gaussian_map(jax.random.key(11), PIXELS)[None], measure[1].noise.rms_maps()
 
-    @eqx.filter_jit
-    def sample(measure, keys):
+    @jax.jit
+    def sample(keys):
         def difference(key):
             noise = rms * jax.random.normal(key, kappa.shape, jnp.float32)
-            return jnp.stack([measure.measured(kappa, noise), measure.expected(kappa, noise)])
+            return jnp.stack([measured(measure, kappa, noise), expected(measure, kappa, noise)])
 
         return jax.lax.map(difference, keys)
 
-    hard, mean = np.moveaxis(sample(measure, jax.random.split(jax.random.key(12), 600)), 1, 0)
+    hard, mean = np.moveaxis(sample(jax.random.split(jax.random.key(12), 600)), 1, 0)
     score = (hard - mean).mean(axis=0) / ((hard - mean).std(axis=0) / np.sqrt(len(hard)))
     # 6 bins; hard counts scatter more, for they hang on all of the noise
     assert np.abs(score).max() < 3.5
@@ -199,7 +224,7 @@ def test_expected_peak_counts_on_an_uneven_map_are_the_mean_of_measured(stencil,
 
 def test_peak_bins_name_the_elements_of_the_data_vector():
     measure = statistic(n_sources=2)
-    bins = measure.bins()
+    bins = measure[0].bins(measure[1])
     assert len(bins) == len(measured(measure, *random_maps(n_sources=2)))
     assert bins[BINS] == {
         "statistic": "peaks",
@@ -218,14 +243,21 @@ def test_peak_bins_name_the_elements_of_the_data_vector():
 @pytest.mark.parametrize(
     ("options", "match"),
     [
-        ({"stencil": "cross"}, r"peaks.stencil = 'cross': choose pixel or scale"),
-        ({"counts": "soft"}, r"peaks.counts = 'soft' with softness = None: choose hard without one, or soft with one"),
-        ({"counts": "hard", "softness": 0.1}, r"peaks.counts = 'hard' with softness = 0.1: choose hard without one"),
-        ({"counts": "soft", "softness": -0.1}, r"peaks.softness = -0.1: give a width above 0, such as 0.1"),
-        ({"snr_edges": (1.0, 0.0)}, r"peaks.snr_edges = \[1.0, 0.0\]: give at least two edges"),
+        ({"stencil": "cross"}, r"\.peaks\.stencil: 'cross' given; must be one of pixel, scale"),
+        (
+            {"counts": "soft"},
+            r"\.peaks: counts = soft without a softness; add one such as softness: 0.1",
+        ),
+        (
+            {"counts": "hard", "softness": 0.1},
+            r"\.peaks: counts = hard with softness = 0.1; remove softness",
+        ),
+        ({"counts": "soft", "softness": -0.1}, r"\.peaks\.softness: -0.1 given; must be .*width of the sigmoid"),
+        ({"snr_edges": (1.0, 0.0)}, r"\.peaks\.snr_edges: values must increase, but 0 follows 1; sort them"),
+        ({"snr_edges": (1.0,)}, r"\.peaks\.snr_edges: \(1.0,\) given; must be a list of 2 or more"),
     ],
 )
 def test_peaks_refuse_what_has_no_meaning(options, match):
-    settings = {"levels": (2,), "snr_edges": EDGES, "stencil": "pixel", "counts": "hard"}
-    with pytest.raises(ValueError, match=match):
-        Peaks("peaks", Region(PIXELS, 1.875, 7), ShapeNoise((SIGMA,)), **(settings | options))
+    settings = {"scales_arcmin": (4.7,), "snr_edges": EDGES, "stencil": "pixel", "counts": "hard"}
+    with pytest.raises(ConfigError, match=match):
+        statistics_from_config({"peaks": settings | options})

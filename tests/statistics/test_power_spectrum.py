@@ -1,12 +1,15 @@
-import equinox as eqx
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lenscast.statistics.power_spectrum import PowerSpectrum
-from lenscast.statistics.region import Region
-from lenscast.statistics.shape_noise import ShapeNoise
+from lenscast.geometry import starlet_scale
+from lenscast.sections.errors import ConfigError
+from lenscast.statistics import Observation, PowerSpectrum, Region, ShapeNoise, StarletPowerSpectrum
+from lenscast.statistics.power_spectrum import source_pairs
+from lenscast.statistics.registry import statistics_from_config
 from lenscast.statistics.starlet import starlet_transfer
 
 EDGES = (300.0, 700.0, 1200.0, 2000.0, 3500.0)
@@ -15,32 +18,44 @@ LEVELS = (3, 4)
 
 
 def statistic(pixels, border=0, n_sources=1, levels=None, depth=None):
+    """A spectrum, of starlet scales where levels are given, and the observation of maps of this many pixels."""
     region = Region(pixels, pixels * 5.0 / 256, border)
-    name = "power_spectrum" if levels is None else "starlet_power_spectrum"
-    return PowerSpectrum(name, region, ShapeNoise((SIGMA, 2 * SIGMA, SIGMA)[:n_sources], depth), EDGES, levels)
+    observation = Observation(region, ShapeNoise((SIGMA, 2 * SIGMA, SIGMA)[:n_sources], depth))
+    if levels is None:
+        return PowerSpectrum(name="power_spectrum", ell_edges=EDGES), observation
+    scales = tuple(starlet_scale(level, region.pixel_arcmin) for level in levels)
+    return StarletPowerSpectrum(name="starlet_power_spectrum", scales_arcmin=scales, ell_edges=EDGES), observation
 
 
-@eqx.filter_jit
+@partial(jax.jit, static_argnums=0)
 def spectra_of(measure, kappa):
-    return measure.measured(kappa, jnp.zeros_like(kappa))
+    spectra, observation = measure
+    return spectra.measured(kappa, jnp.zeros_like(kappa), observation)
 
 
-@eqx.filter_jit
+@partial(jax.jit, static_argnums=0)
 def sample_of(measure, kappa, noise):
-    """Measured spectra of each pair of maps."""
-    return jax.lax.map(lambda each: measure.measured(*each), (kappa, noise))
+    """Measured spectra of each pair of signal and noise."""
+    spectra, observation = measure
+    return jax.lax.map(lambda each: spectra.measured(*each, observation), (kappa, noise))
+
+
+def noise_mean(measure):
+    """Mean spectra of the noise: what is expected of maps without signal."""
+    spectra, observation = measure
+    blank = jnp.zeros((observation.noise.sources, observation.region.pixels, observation.region.pixels))
+    return spectra.expected(blank, blank, observation)
 
 
 def truth(measure, spectrum):
     """Mean of a spectrum, times the squared transfer functions, over the modes of each bin, on the full plane."""
-    pixel, side = measure.region.pixel_radian, measure.region.side
+    spectra, (region, _) = measure
+    pixel, side, levels = region.pixel_radian, region.side, spectra.levels(region.pixel_arcmin)
     frequencies = 2 * np.pi * np.fft.fftfreq(side, pixel)
     ell_y, ell_x = np.meshgrid(frequencies, frequencies, indexing="ij")
     number = np.digitize(np.hypot(ell_y, ell_x), EDGES) - 1
     bands = (
-        [1.0]
-        if measure.levels is None
-        else [starlet_transfer(level, ell_y * pixel, ell_x * pixel) ** 2 for level in measure.levels]
+        [1.0] if levels is None else [starlet_transfer(level, ell_y * pixel, ell_x * pixel) ** 2 for level in levels]
     )
     power = spectrum(np.hypot(ell_y, ell_x))
     return np.array([(power * band)[number == i].mean() for band in bands for i in range(len(EDGES) - 1)])
@@ -76,7 +91,7 @@ def test_power_spectrum_of_an_uneven_map_is_that_of_the_weighted_map(uneven_dept
     measure = statistic(96, border=5, levels=LEVELS, depth=uneven_depth(96))
     kappa = gaussian_map(jax.random.key(12), 96)
     weighted = np.asarray(kappa, float)[5:-5, 5:-5] * uneven_depth(96)[5:-5, 5:-5]
-    power = np.abs(np.fft.fft2(weighted)) ** 2 * measure.region.pixel_radian**2
+    power = np.abs(np.fft.fft2(weighted)) ** 2 * measure[1].region.pixel_radian ** 2
     power /= np.sum(uneven_depth(96)[5:-5, 5:-5] ** 2)
 
     def on_plane(ell):
@@ -90,17 +105,18 @@ def test_power_spectrum_of_an_uneven_map_is_that_of_the_weighted_map(uneven_dept
 def test_power_spectrum_of_a_map_of_depth_one_is_that_without_one(levels, gaussian_map):
     kappa = jnp.stack([gaussian_map(jax.random.key(seed), 96) for seed in (13, 14)])
     even, ones = (statistic(96, 4, 2, levels, depth) for depth in (None, np.ones((96, 96))))
-    np.testing.assert_array_equal(even.expected(kappa, kappa), ones.expected(kappa, kappa))
+    expected = [spectra.expected(kappa, kappa, observation) for spectra, observation in (even, ones)]
+    np.testing.assert_array_equal(*expected)
     # a survey of twice the depth has half the noise power, whatever its mask
     half = statistic(96, 4, 2, levels, 2 * np.tile([0.0, 1.0], (96, 48)))
-    np.testing.assert_allclose(half.noise_mean, ones.noise_mean / 2, rtol=1e-12)
+    np.testing.assert_allclose(noise_mean(half), noise_mean(ones) / 2, rtol=1e-12)
 
 
 def test_power_spectra_of_all_pairs_are_bilinear(gaussian_map):
     first, second = (gaussian_map(jax.random.key(seed), 64) for seed in (4, 5))
     measure = statistic(64, border=4, n_sources=3)
     pairs = spectra_of(measure, jnp.stack([first, 2 * first, second])).reshape(6, -1)
-    assert measure.pairs == [(0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2)]
+    assert source_pairs(3) == [(0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2)]
     np.testing.assert_allclose(pairs[1], 2 * pairs[0], rtol=1e-6)
     np.testing.assert_allclose(pairs[3], 4 * pairs[0], rtol=1e-6)
     np.testing.assert_allclose(pairs[4], 2 * pairs[2], rtol=1e-6)
@@ -114,11 +130,12 @@ def test_power_spectra_of_all_pairs_are_bilinear(gaussian_map):
 @pytest.mark.parametrize("levels", [None, LEVELS])
 def test_power_spectrum_expected_is_the_mean_of_measured(levels, uneven, gaussian_map, uneven_depth):
     measure = statistic(96, border=6, n_sources=2, levels=levels, depth=uneven_depth(96) if uneven else None)
+    spectra, observation = measure
     kappa = jnp.stack([gaussian_map(jax.random.key(seed), 96) for seed in (6, 7)])
-    noise = measure.noise.rms_maps()[None] * jax.random.normal(jax.random.key(8), (400, 2, 96, 96), jnp.float32)
+    noise = observation.noise.rms_maps()[None] * jax.random.normal(jax.random.key(8), (400, 2, 96, 96), jnp.float32)
     sample = np.asarray(sample_of(measure, jnp.broadcast_to(kappa, noise.shape), noise))
     error = sample.std(axis=0) / np.sqrt(len(sample))
-    score = (sample.mean(axis=0) - measure.expected(kappa, noise[0])) / error
+    score = (sample.mean(axis=0) - spectra.expected(kappa, noise[0], observation)) / error
     # unit normal scores, 12 or 24 of them
     assert np.all(np.abs(score) < 4)
     assert 0.4 < np.mean(score**2) < 2.2
@@ -126,15 +143,17 @@ def test_power_spectrum_expected_is_the_mean_of_measured(levels, uneven, gaussia
 
 @pytest.mark.parametrize("uneven", [False, True])
 def test_power_spectrum_is_differentiable_in_both_modes(uneven, assert_derivatives, uneven_depth):
-    measure = statistic(48, border=2, n_sources=2, levels=(2, 3), depth=uneven_depth(48) if uneven else None)
+    depth = uneven_depth(48) if uneven else None
+    spectra, observation = statistic(48, border=2, n_sources=2, levels=(2, 3), depth=depth)
     maps, direction, noise = SIGMA * jax.random.normal(jax.random.key(9), (3, 2, 48, 48))
     # central differences of a quadratic function are exact
-    assert_derivatives(lambda kappa: measure.expected(kappa, noise), maps, direction, step=1.0, rtol=1e-9)
+    for function in (spectra.expected, spectra.measured):
+        assert_derivatives(lambda kappa, f=function: f(kappa, noise, observation), maps, direction, step=1.0, rtol=1e-9)
 
 
 def test_power_spectrum_names_its_bins():
     measure = statistic(128, n_sources=2, levels=LEVELS)
-    bins = measure.bins()
+    bins = measure[0].bins(measure[1])
     assert len(bins) == 2 * 3 * 4 == len(spectra_of(measure, jnp.zeros((2, 128, 128))))
     assert bins[5] == {
         "statistic": "starlet_power_spectrum",
@@ -148,10 +167,24 @@ def test_power_spectrum_names_its_bins():
     }
     assert [each["scale_arcmin"] for each in bins[::12]] == [9.375, 18.75]
     assert all(each["low"] < each["centre"] < each["high"] for each in bins)
-    assert {each["scale_arcmin"] for each in statistic(128).bins()} == {None}
+    plain, observation = statistic(128)
+    assert {each["scale_arcmin"] for each in plain.bins(observation)} == {None}
 
 
-def test_power_spectrum_refuses_bins_that_do_not_increase():
-    region = Region(64, 1.25, 0)
-    with pytest.raises(ValueError, match=r"power_spectrum.ell_edges = \[900.0, 300.0\]: give at least two edges"):
-        PowerSpectrum("power_spectrum", region, ShapeNoise((SIGMA,)), [900.0, 300.0])
+@pytest.mark.parametrize("edges", [[1.0], [1.0, 1.0], [2.0, 1.0, 3.0], [-1.0, 3.0]])
+def test_power_spectrum_refuses_edges_that_do_not_increase_from_above_0(edges):
+    with pytest.raises(ConfigError, match=r"\.power_spectrum\.ell_edges"):
+        statistics_from_config({"power_spectrum": {"ell_edges": edges}})
+
+
+def test_power_spectrum_says_which_bins_the_maps_do_not_have():
+    spectra = PowerSpectrum(name="power_spectrum", ell_edges=(20.0, 50.0, 900.0, 20000.0))
+    region = Region(96, 96 * 5.0 / 256, 0)
+    problems = list(spectra.problems(region))
+    assert [key for key, _ in problems] == ["ell_edges", "ell_edges"]
+    assert problems[0][1].startswith("ell = 20000 is not resolved by pixels of 1.172 arcmin; end at ell = 9216")
+    assert "no mode in 20 <= ell < 50: modes of the 96 pixels inside the border are 192 apart" in problems[1][1]
+    starlet = StarletPowerSpectrum(name="starlet", scales_arcmin=(7.0,), ell_edges=(300.0, 900.0))
+    ((key, text),) = starlet.problems(region)
+    assert key == "scales_arcmin"
+    assert "7 arcmin is not 2^j pixels of 1.172 arcmin" in text

@@ -5,10 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lenscast.statistics.power_spectrum import PowerSpectrum
-from lenscast.statistics.region import Region
+from lenscast.statistics import Observation, PowerSpectrum, Region, ShapeNoise
 from lenscast.statistics.region_window import bandpower_windows
-from lenscast.statistics.shape_noise import ShapeNoise
 
 REGION = Region(pixels=24, field_deg=2.0, border=4)
 EDGES = (200.0, 800.0, 1500.0, 2100.0)
@@ -69,17 +67,19 @@ def test_seen_spectra_of_weights_are_the_spectrum_convolved_with_theirs(uneven_d
 @pytest.mark.parametrize("uneven", [False, True])
 def test_seen_spectra_are_the_mean_of_measured_spectra(uneven, uneven_depth):
     noise = ShapeNoise((1.0,), uneven_depth(REGION.pixels) if uneven else None)
-    statistic = PowerSpectrum("power_spectrum", REGION, noise, EDGES)
+    statistic, observation = PowerSpectrum(name="power_spectrum", ell_edges=EDGES), Observation(REGION, noise)
     size = 4 * REGION.side
     frequency = 2 * np.pi * np.fft.fftfreq(size, REGION.pixel_radian)
     amplitude = np.sqrt(spectrum(np.hypot(frequency[:, None], frequency))) / REGION.pixel_radian
     white = np.random.default_rng(3).standard_normal((600, size, size))
     fields = np.fft.ifft2(np.fft.fft2(white) * amplitude).real[:, None, : REGION.pixels, : REGION.pixels]
-    spectra = jax.vmap(lambda kappa: statistic.expected(kappa, jnp.zeros_like(kappa)))(jnp.array(fields, jnp.float32))
-    spectra = np.asarray(spectra) - statistic.noise_mean.ravel()
+    expected = jax.vmap(lambda kappa: statistic.expected(kappa, jnp.zeros_like(kappa), observation))
+    blank = jnp.zeros((1, REGION.pixels, REGION.pixels), jnp.float32)
+    noise_mean = np.asarray(statistic.expected(blank, blank, observation))
+    spectra = np.asarray(expected(jnp.array(fields, jnp.float32))) - noise_mean
     error = spectra.std(axis=0) / len(fields) ** 0.5
     # sharp edges and holes move bins by a multiple of the error, so that their neglect would show
-    theory = seen(statistic.weights)
+    theory = seen(statistic.pixel_weight(observation))
     assert np.all(np.abs(spectra.mean(axis=0) - theory) < 4 * error)
     if uneven:
         square = seen()

@@ -5,13 +5,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from lenscast.geometry import starlet_level, starlet_levels, starlet_reach
+from lenscast.statistics.region import Region
 from lenscast.statistics.starlet import (
     noise_correlation,
     noise_rms,
+    scale_problems,
     starlet,
     starlet_kernel,
-    starlet_level,
-    starlet_reach,
     starlet_transfer,
 )
 
@@ -89,8 +90,29 @@ def test_starlet_level_is_found_by_a_rounded_scale(scale, pixel, level):
     assert starlet_level(scale, pixel) == level
 
 
-@pytest.mark.parametrize("scale", [7.0, 1.2, 0.0, -9.4])
+@pytest.mark.parametrize("scale", [7.0, 1.2])
 def test_starlet_level_refuses_scales_that_are_not_a_power_of_two(scale):
-    match = rf"no starlet scale of {scale:g} arcmin on pixels of 1.172 arcmin; choose one of 2.344, 4.688, 9.375"
-    with pytest.raises(ValueError, match=match):
+    with pytest.raises(ValueError, match=rf"{scale:g} arcmin is not 2\^j pixels of 1.172 arcmin within 10 %"):
         starlet_level(scale, 300 / 256)
+    problems = list(scale_problems((scale,), Region(256, 5.0, 0), starlet_reach))
+    assert problems == [
+        (
+            "scales_arcmin",
+            f"{scale:g} arcmin is not 2^j pixels of 1.172 arcmin within 10 %; allowed: 2.344, 4.688, 9.375, 18.75, "
+            "37.5 arcmin",
+        )
+    ]
+
+
+def test_scales_that_leave_too_little_of_the_map_or_come_twice_are_problems():
+    region = Region(96, 96 * 5.0 / 256, 0)
+    assert starlet_levels((4.7, 9.3), region.pixel_arcmin) == (2, 3)
+    assert not list(scale_problems((4.7, 9.3), region, starlet_reach))
+    keys, texts = zip(*scale_problems((37.5,), region, starlet_reach), strict=True)
+    assert keys == ("scales_arcmin",)
+    assert texts == (
+        "37.5 arcmin reaches 62 pixels into the map from each side, which leaves 0 of 96; allowed: 2.344, 4.688, "
+        "9.375, 18.75 arcmin",
+    )
+    (problem,) = scale_problems((9.3, 9.4), region, starlet_reach)
+    assert problem == ("scales_arcmin", "9.3 and 9.4 arcmin are the same scale; keep one")

@@ -4,9 +4,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from lenscast.geometry import starlet_reach
 from lenscast.statistics.region import Region
 from lenscast.statistics.shape_noise import ShapeNoise
-from lenscast.statistics.starlet import starlet, starlet_reach
+from lenscast.statistics.starlet import starlet
 from lenscast.statistics.stencil import CORNERS, EDGES, noise_stencil, uneven_stencil
 
 PIXELS = 64

@@ -18,4 +18,4 @@ def cosmos(parameters, tables):
 @pytest.fixture(scope="session")
 def halofit(parameters):
     pytest.importorskip("camb", reason="the extra `theory` is not installed")
-    return theory.matter_power(parameters, z_max=1.0)
+    return theory.camb_power(parameters, z_max=1.0)

@@ -8,20 +8,20 @@ from scipy.integrate import quad
 from scipy.interpolate import CubicSpline
 
 from lenscast import theory
-from lenscast.cosmology.background import SPEED_OF_LIGHT_OVER_H0
 from lenscast.cosmology.power import linear_power
-from lenscast.lensing import AlignmentModel, Lightcone, Systematics, plane_window
-from lenscast.lensing.sources import source_planes, tomographic
+from lenscast.geometry import SPEED_OF_LIGHT_OVER_H0
+from lenscast.lensing import Systematics, limber_sum, plane_window, source_planes, tomographic
 from lenscast.numerics.quadrature import gauss_legendre
-from lenscast.statistics.power_spectrum import PowerSpectrum
-from lenscast.statistics.region import Region
-from lenscast.statistics.shape_noise import ShapeNoise
+from lenscast.sections.lightcone import Lightcone
+from lenscast.sections.survey import NoBaryons, SystematicsSection
+from lenscast.statistics import Observation, PowerSpectrum, Region, ShapeNoise
 
 Z_SOURCE = 0.914
 ORACLE = Path(__file__).parents[1] / "oracles" / "ccl"
-ALIGNMENT = AlignmentModel(C1_rho_crit=0.01388, z_pivot=0.62)
+ALIGNMENT = SystematicsSection(A_IA=0.0, eta=0.0, C1_rho_crit=0.01388, z_pivot=0.62, baryons=NoBaryons(kind="none"))
 ELL = np.array([277.0, 565.0, 1141.0])
-WITHOUT_WINDOWS = Lightcone(205.0, 1, 11, 256, 5.0, 256)
+WITHOUT_WINDOWS = Lightcone(box_size=205.0, slabs_per_box=1, planes=11, plane_mesh=256, field_deg=5.0, pixels=256)
+ONE_PLANE = WITHOUT_WINDOWS.model_copy(update={"planes": 1, "plane_mesh": 64, "pixels": 64})
 
 
 def galaxies(*z):
@@ -30,8 +30,8 @@ def galaxies(*z):
 
 
 def lensing(observed, cosmos):
-    """Lensing weights of any planes."""
-    return lambda lightcone: observed.weights(cosmos, lightcone).lensing
+    """Lensing kernel of any planes."""
+    return lambda lightcone: observed.kernels(cosmos, lightcone).lensing
 
 
 def test_limber_agrees_with_adaptive_quadrature(cosmos, power_law):
@@ -48,23 +48,21 @@ def test_limber_agrees_with_adaptive_quadrature(cosmos, power_law):
     np.testing.assert_allclose(spectra[0], expected, rtol=2e-5)
 
 
-def test_plane_sum_is_limber_within_two_per_mille_on_thick_planes(cosmos, halofit):
-    weights = lensing(galaxies(Z_SOURCE), cosmos)
-    exact = theory.limber(ELL, weights, cosmos, halofit, Z_SOURCE)
-    planes = theory.plane_sum(
-        theory.plane_power(ELL, cosmos, halofit, WITHOUT_WINDOWS, False), weights(WITHOUT_WINDOWS)
-    )
+def test_sum_over_thick_planes_is_limber_within_two_per_mille(cosmos, halofit):
+    kernel = lensing(galaxies(Z_SOURCE), cosmos)
+    exact = theory.limber(ELL, kernel, cosmos, halofit, Z_SOURCE)
+    planes = limber_sum(theory.plane_power(ELL, cosmos, halofit, WITHOUT_WINDOWS, False), kernel(WITHOUT_WINDOWS))
     np.testing.assert_allclose(planes, exact, rtol=2e-3)
 
 
 def test_power_of_a_plane_is_suppressed_by_its_window(cosmos, power_law):
-    lightcone = Lightcone(205.0, 1, 1, 64, 5.0, 64)
+    lightcone = ONE_PLANE
     plain, seen = (theory.plane_power(ELL, cosmos, power_law, lightcone, each) for each in (False, True))
     np.testing.assert_allclose(seen[0], plain[0] * plane_window(ELL, lightcone.chi[0], lightcone))
 
 
 def test_power_with_windows_leaves_out_modes_longer_than_the_box(cosmos, power_law):
-    lightcone = Lightcone(205.0, 1, 1, 64, 5.0, 64)
+    lightcone = ONE_PLANE
     fundamental = 2 * np.pi * lightcone.chi[0] / 205.0
     ell = fundamental * np.array([0.99, 1.01])
     outside, inside = theory.plane_power(ell, cosmos, power_law, lightcone)[0]
@@ -92,8 +90,9 @@ def test_bin_averages_weigh_by_the_number_of_modes():
 
 def test_spectra_table_has_the_derivatives_of_halofit(parameters):
     pytest.importorskip("camb", reason="the extra `theory` is not installed")
-    fine = Lightcone(205.0, 1, 11, 8192, 5.0, 256)
-    wide = PowerSpectrum("power_spectrum", Region(256, 40.0, 0), ShapeNoise((1.0,)), (266.0, 288.0, 554.0, 576.0))
+    fine = WITHOUT_WINDOWS.model_copy(update={"plane_mesh": 8192})
+    spectrum = PowerSpectrum(name="power_spectrum", ell_edges=(266.0, 288.0, 554.0, 576.0))
+    wide = theory.MeasuredSpectrum(spectrum, Observation(Region(256, 40.0, 0), ShapeNoise((1.0,))))
     table = theory.spectra_table(parameters, galaxies(Z_SOURCE), wide, fine, {"sigma8": 0.01}).iloc[[0, 2]]
     # from an independent code at z_s = 0.91 and ell = 277, 565, quoted to two decimals
     np.testing.assert_allclose(table["dln_sigma8"], [3.10, 3.47], rtol=0.01)
@@ -126,11 +125,11 @@ def year_1(parameters, tables):
     survey = theory.Galaxies(tomographic(0.13, 0.78, 5, 0.05, 3.5), values, ALIGNMENT)
 
     def spectra(observed, *parts):
-        def weights(lightcone):
-            of_planes = observed.weights(cosmos, lightcone)
-            return sum(getattr(of_planes, part) for part in parts) * (1 + np.asarray(observed.systematics.m))
+        def kernel(lightcone):
+            kernels = observed.kernels(cosmos, lightcone)
+            return sum(getattr(kernels, part) for part in parts) * (1 + np.asarray(observed.systematics.m))
 
-        return theory.limber(ell, weights, cosmos, linear, 3.5).T
+        return theory.limber(ell, kernel, cosmos, linear, 3.5).T
 
     return survey, spectra
 

@@ -316,32 +316,26 @@ def box(seed: int, value: float = 1.0) -> dict[str, io.Variable]:
 
 
 def written(path: Path, seeds: range, settings: dict[str, Any] = SETTINGS, **values: float) -> str:
-    import _build as build
-
     origin = {"seeds": json.dumps([*seeds]), "settings": json.dumps(settings)}
-    with build.batch(path, {}, origin) as batch:
+    with io.batch_writer(path, {}, origin) as batch:
         for seed in seeds:
             batch.append(seed, box(seed, values.get(f"times_{seed}", 1.0)))
     return str(path)
 
 
 def test_batches_are_joined_of_the_wanted_seeds(tmp_path: Path) -> None:
-    import _build as build
-
     folder = tmp_path / "tiny/summaries/fiducial"
     paths = [written(folder / f"seeds_{a}_{a + 1}.h5", range(a, a + 2), times_3=np.nan) for a in (0, 2)]
-    contents = list(build.gathered(paths, {"seeds_0_1": [1], "seeds_2_3": [2]}, SETTINGS))
+    contents = list(io.gathered(paths, {"seeds_0_1": [1], "seeds_2_3": [2]}, SETTINGS))
     assert [list(each.coordinates["map"]["seed"]) for each in contents] == [[1, 1], [2, 2]]
     assert [list(each.variables["measured"].values) for each in contents] == [[1, 1.5], [2, 2.5]]
     with pytest.raises(
         ValueError, match=r"1 of 2 files cannot be used\n.*seeds_2_3.h5: seed 3 is missing, since it was not"
     ):
-        build.gathered(paths, {"seeds_0_1": [0, 1], "seeds_2_3": [2, 3]}, SETTINGS)
+        io.gathered(paths, {"seeds_0_1": [0, 1], "seeds_2_3": [2, 3]}, SETTINGS)
 
 
 def test_all_files_of_other_seeds_settings_and_makers_are_named(tmp_path: Path) -> None:
-    import _build as build
-
     folder = tmp_path / "tiny/summaries/fiducial"
     first, copied, old, damaged = (folder / f"seeds_{seed}_{seed}.h5" for seed in range(4))
     written(first, range(1))
@@ -350,7 +344,7 @@ def test_all_files_of_other_seeds_settings_and_makers_are_named(tmp_path: Path) 
     damaged.write_text("")
     seeds = {path.stem: [number] for number, path in enumerate((first, copied, old, damaged))}
     with pytest.raises(ValueError, match="3 of 4 files cannot be used") as caught:
-        build.gathered([str(folder / f"{name}.h5") for name in seeds], seeds, SETTINGS)
+        io.gathered([str(folder / f"{name}.h5") for name in seeds], seeds, SETTINGS)
     text = str(caught.value)
     remove = f"remove the files of this batch (rm {tmp_path}/tiny/*/fiducial/"
     assert f"{copied}: made for seeds [0], not [1]; {remove}{copied.name})" in text

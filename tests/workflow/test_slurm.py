@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[2]
 SLURM = [sys.executable, str(ROOT / "tests/workflow/local_slurm.py")]
-TABLES = [f"results/tiny/fisher/C_ell_{name}.csv" for name in ("parameters", "directions", "convergence")]
+TABLES = [f"results/tiny/fisher/C_ell_{name}.csv" for name in ("parameters", "directions", "reliability")]
 # what a test has other than a cluster: no accounting, no patience, no GPU behind what Slurm calls one
 PROFILE = ["--workflow-profile", str(ROOT / "profiles/slurm"), "--slurm-status-command", "squeue"]
 PROFILE += ["--slurm-init-seconds-before-status-checks", "1", "--latency-wait", "10"]

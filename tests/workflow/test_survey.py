@@ -10,6 +10,8 @@ import pandas as pd
 import pytest
 import yaml
 
+from lenscast.experiment import read
+
 ROOT = Path(__file__).resolve().parents[2]
 EDGES = [144, 432, 1152]
 SMALL = {
@@ -47,12 +49,12 @@ def snakemake(directory: Path, config: Path, *arguments: str) -> str:
 @pytest.mark.parametrize("year", ["y1", "y10"])
 def test_campaigns_plan_all_their_batches(tmp_path: Path, year: str) -> None:
     path = ROOT / f"configs/lsst_{year}.yaml"
-    config = yaml.safe_load(path.read_text())
+    described = read(path)
     text = snakemake(tmp_path, path, "--dry-run")
     jobs = Counter(re.findall(r"^(?:localrule|rule) (\w+):", text, re.MULTILINE))
-    assert jobs["simulate"] == config["covariance"]["boxes"] / config["boxes_per_batch"]
-    assert jobs["differentiate"] == config["derivatives"]["boxes"] / config["boxes_per_batch"]
-    assert jobs["forecast"] == len(config["forecast"]["data_vectors"])
+    assert jobs["simulate"] == described.covariance.boxes / described.boxes_per_batch
+    assert jobs["differentiate"] == described.derivatives.boxes / described.boxes_per_batch
+    assert jobs["forecast"] == len(described.forecast.data_vectors)
 
 
 @pytest.fixture(scope="module")

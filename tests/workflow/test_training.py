@@ -19,8 +19,9 @@ import pytest
 import yaml
 
 from lenscast import io, plotting
-from lenscast.gravity.reference import Reference
-from lenscast.gravity.training import State, initial_state
+from lenscast.corrections.reference import Reference
+from lenscast.corrections.training import State, initial_state
+from lenscast.sections.training import Training
 
 pytestmark = pytest.mark.slow
 
@@ -77,7 +78,7 @@ def test_trained_weights_make_maps_with_a_warning_of_their_cells(trained: Path) 
     shutil.copy(trained / WEIGHTS, trained / "mine.json")
     snakemake(trained, MAPS, **correction)
     log = (trained / "results/tiny/logs/simulate/fiducial/seeds_100000_100001.log").read_text()
-    assert "mine.json: trained on cells of 5 Mpc/h, but this simulation's are of 12.8125 Mpc/h" in log
+    assert "mine.json: trained on cells of 5 Mpc/h, but this simulation has cells of 12.8125 Mpc/h" in log
     assert "Nothing to be done" in snakemake(trained, "--dry-run", MAPS, **correction)
     content = json.loads((trained / "mine.json").read_text())
     content["weights"]["layers"][0]["biases"][0] = 0.125
@@ -123,44 +124,51 @@ def test_training_killed_in_the_middle_goes_on_to_the_same_bytes(trained: Path, 
 
 
 @pytest.fixture(scope="module")
-def reference() -> Reference:
-    import _training as training
-
-    return training.particle_mesh({**TRAINING, "reference": TRAINING["references"]["one"]})
+def training() -> Training:
+    return Training.model_validate(TRAINING)
 
 
-def test_training_of_other_settings_ignores_a_checkpoint(reference: Reference, tmp_path: Path) -> None:
-    import _training as training
+@pytest.fixture(scope="module")
+def reference(training: Training) -> Reference:
+    import _training as build
 
-    checkpoint, how = tmp_path / "checkpoint.h5", training.how(TRAINING)
-    fresh = initial_state(training.network(TRAINING), {"one": reference}, how)
+    return build.particle_mesh(training.reference("one"))
+
+
+def test_training_of_other_settings_ignores_a_checkpoint(
+    training: Training, reference: Reference, tmp_path: Path
+) -> None:
+    import _training as build
+
+    checkpoint, method = tmp_path / "checkpoint.h5", build.method(training)
+    fresh = initial_state(build.network(training), {"one": reference}, method)
     kept = State(fresh.correction, fresh.optimiser, np.ones((1, 1)))
-    training.keep(checkpoint, kept, "this")
-    again = training.resumed(checkpoint, fresh, "this")
+    build.keep(checkpoint, kept, "this")
+    again = build.resumed(checkpoint, fresh, "this")
     for found, expected in zip(jax.tree.leaves(again), jax.tree.leaves(kept), strict=True):
         np.testing.assert_array_equal(found, expected)
-    assert training.resumed(checkpoint, fresh, "another") is fresh
+    assert build.resumed(checkpoint, fresh, "another") is fresh
 
 
 def test_references_come_back_from_their_files(reference: Reference, tmp_path: Path) -> None:
-    import _build as build
-    import _training as training
+    import _training as build
 
     path = tmp_path / "one.h5"
-    training.save_reference(str(path), "one", reference, {})
-    loaded = build.reference(path)
+    build.save_reference(str(path), "one", reference, {})
+    loaded = build.load_reference(path)
     assert loaded.mesh == reference.mesh
     for found, expected in zip(jax.tree.leaves(loaded), jax.tree.leaves(reference), strict=True):
         np.testing.assert_array_equal(found, expected)
 
 
 def test_snapshots_become_a_reference_of_their_own_cosmology(reference: Reference, tmp_path: Path) -> None:
-    import _training as training
+    import _training as build
 
     particles = [reference.start, reference.start]
     files = [gadget(tmp_path / f"snap_{n}.hdf5", each, reference) for n, each in enumerate(particles)]
-    wanted = {"kind": "snapshots", "files": files, "order": "grid", "subsample": 2}
-    made = training.snapshots({**TRAINING, "reference": wanted})
+    wanted = {"kind": "snapshots", "files": files, "order": "grid", "subsample": 2, "weight": 1.0}
+    described = Training.model_validate({**TRAINING, "references": {"one": wanted}})
+    made = build.from_snapshots(described.reference("one"))
     assert made.mesh.particles == reference.mesh.particles // 2
     assert made.position.shape == (1, 3, 4**3)
     assert float(made.cosmology.parameters.Omega_m) == pytest.approx(0.2)  # of the file

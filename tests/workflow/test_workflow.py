@@ -19,14 +19,15 @@ import pytest
 import yaml
 
 from lenscast import io
-from lenscast.config import load_config, of_sources
-from lenscast.config.disk import batch_bytes, gathered_bytes
+from lenscast.experiment import load
+from lenscast.experiment.disk import batch_bytes, gathered_bytes
+from lenscast.parameters import expanded
 
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = yaml.safe_load((ROOT / "tests/workflow/config.yaml").read_text())
-FIGURES = ["maps", "power_spectrum", "peaks", "derivatives", "correlation", "triangle", "systematics", "convergence"]
+FIGURES = ["maps", "power_spectrum", "peaks", "derivatives", "correlation", "triangle", "systematics", "reliability"]
 COVARIANCE = [f"results/tiny/summaries/fiducial/seeds_{100000 + i}_{100001 + i}.h5" for i in (0, 2)]
 
 
@@ -83,12 +84,12 @@ def test_workflow_makes_tables_and_figures_and_then_has_nothing_to_do(finished: 
         assert (results / f"figures/{name}.png").stat().st_size > 10_000
     for name in TINY["forecast"]["data_vectors"]:
         table = pd.read_csv(results / f"fisher/{name}_parameters.csv")
-        parameters = [each for name in TINY["forecast"]["parameters"] for each in of_sources(name, 1)]
+        parameters = [each for name in TINY["forecast"]["parameters"] for each in expanded(name, 1)]
         assert set(parameters) < set(table["parameter"])
         free = table[(table["systematics"] == "marginalised") & (table["estimator"] == "standard")]
         with_priors = free[free["with_priors"]].set_index("parameter")
         for parameter, prior in TINY["forecast"]["priors"].items():
-            assert 0 < with_priors["sigma"][of_sources(parameter, 1)[0]] < prior
+            assert 0 < with_priors["sigma"][expanded(parameter, 1)[0]] < prior
         fixed = table[(table["systematics"] == "fixed") & (table["estimator"] == "standard") & table["with_priors"]]
         assert not {"A_IA", "m_1"} & set(fixed["parameter"])
         for parameter, sigma in fixed.set_index("parameter")["sigma"].items():
@@ -165,7 +166,7 @@ def test_workflow_with_ten_times_the_boxes_runs_the_new_batches_only(finished: P
     assert (jobs["simulate"], jobs["measure"]) == (36, 36)
     assert (jobs["differentiate"], jobs["measure_derivatives"]) == (18, 18)
     assert (jobs["gather"], jobs["forecast"]) == (1, 3)
-    assert not jobs.keys() & {"theory", "matter_power", "figure_maps"}
+    assert not jobs.keys() & {"theory", "matter_power"}
 
 
 def test_workflow_plans_a_thousand_batches(tmp_path: Path) -> None:
@@ -176,7 +177,7 @@ def test_workflow_plans_a_thousand_batches(tmp_path: Path) -> None:
 
 
 def test_workflow_says_what_it_will_take_on_disk(finished: Path) -> None:
-    config, results = load_config(TINY), finished / "results/tiny"
+    config, results = load(TINY), finished / "results/tiny"
     for folder, size in batch_bytes(config).items():
         for file in (results / folder / "fiducial").iterdir():
             assert file.stat().st_size == pytest.approx(size, rel=0.05)
@@ -221,7 +222,7 @@ def test_two_halves_merge_to_the_whole(finished: Path, tmp_path: Path) -> None:
             shutil.copytree(finished / "results/tiny" / folder, tmp_path / "results" / name / folder)
         run(tmp_path, f"results/{name}/covariance/summaries.h5", run=name, **changes)
     merge = {"run": "both", "merge": "two,one"}
-    assert not planned(tmp_path, **merge).keys() & {"simulate", "differentiate", "gather", "figure_maps"}
+    assert not planned(tmp_path, **merge).keys() & {"simulate", "differentiate", "gather"}
     run(tmp_path, "merge", "--until", "forecast", **merge)
     assert (tmp_path / "results/both" / table).read_bytes() == (finished / "results/tiny" / table).read_bytes()
     merged = io.load(tmp_path / "results/both/covariance/summaries.h5").provenance
@@ -277,7 +278,7 @@ def test_workflow_gives_a_seed_the_same_maps_in_a_batch_of_any_size(finished: Pa
 def test_workflow_validates_maps_by_a_finer_simulation_of_the_same_boxes(tmp_path: Path) -> None:
     run(tmp_path, "validate_lensing")
     results = tmp_path / "results/tiny"
-    for name in ("power_spectrum", "peaks"):
+    for name in ("power_spectrum", "counts"):
         assert (results / f"figures/validation_{name}.png").stat().st_size > 10_000
     fine, coarse = (
         io.load(results / f"validation/maps/{variant}/seeds_200000_200000.h5").variables["kappa"].values

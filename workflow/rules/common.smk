@@ -1,4 +1,3 @@
-import ast
 import hashlib
 import os
 import sys
@@ -9,9 +8,13 @@ from types import SimpleNamespace
 
 from snakemake.exceptions import WorkflowError
 
-from lenscast import config as experiment
-from lenscast import weights
-from lenscast.config import disk
+from lenscast import experiment, trained
+from lenscast.code_hash import code_hash
+from lenscast.experiment import disk
+from lenscast.experiment.observation import observation
+from lenscast.experiment.experiment import Experiment
+from lenscast.parameters import COSMOLOGICAL, PARAMETERS, expanded, stem
+from lenscast.statistics.registry import code_object
 
 # huge pages where the system lends them: kappa with six tangents takes a sixth less; read when a job's Python starts
 os.environ.setdefault("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1")
@@ -19,57 +22,51 @@ os.environ.setdefault("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1")
 training = config.pop("training", workflow.source_path("../../configs/training.yaml"))
 others = config.pop("compare", "")
 merged = config.pop("merge", "")
+config_files = [Path(path) for path in workflow.configfiles]
 try:
-    CONFIG = experiment.load_config(config, ", ".join(map(str, workflow.configfiles)) or "config")
+    config_name = ", ".join(map(str, config_files)) or "config"
+    complete = experiment.complete(config, config_name, config_files[0].parent if config_files else Path())
+    EXPERIMENT = experiment.load(complete, config_name)
     TRAINING = experiment.read_training(training)
 except experiment.ConfigError as error:
     raise WorkflowError(str(error)) from None
+# jobs and provenance have the complete config, whatever base it was given on
+config.clear()
+config.update(complete)
 if merged:
     config["merge"] = merged  # in the provenance: it takes it to make a merged run again
 
-SETTINGS = CONFIG.model_dump(mode="json")
-RESULTS = f"results/{CONFIG.run}"
-DATA_VECTORS = list(CONFIG.forecast.data_vectors)
+SETTINGS = EXPERIMENT.model_dump(mode="json")
+RESULTS = f"results/{EXPERIMENT.run}"
+DATA_VECTORS = list(EXPERIMENT.forecast.data_vectors)
 ROLES = {name: "trained on" if name in TRAINING.references else "held out" for name in TRAINING.simulations}
 TRAINED = f"results/training/{TRAINING.run}"
 TRAINING_SETTINGS = TRAINING.model_dump(mode="json")
 OTHER_RUNS = [name for name in str(others).split(",") if name]
 MERGED = [name for name in str(merged).split(",") if name]
-BIASES = experiment.of_sources("m", CONFIG.survey.sources.number)
-TANGENTS = [name for name in CONFIG.forecast.parameters if name != "m"]
-NUISANCE = [name for name in CONFIG.parameters if name not in experiment.PARAMETERS]
-SYSTEMATIC_STEPS = {"A_IA": 0.1, "eta": 0.1, "log10_T_AGN": 0.1, "delta_z": 0.01, "m": 0.01}  # of theory
 THEORY = find_spec("camb") is not None
-CORRECTION = SETTINGS["simulation"]["correction"]
+SCRIPTS = Path(str(workflow.current_basedir)).parent / "scripts"
+STATISTICS = list(EXPERIMENT.statistics)
+SPECTRUM = next((name for name, each in EXPERIMENT.statistics.items() if each.is_plain_spectrum), None)
+"""The statistic that theory knows: the power spectrum of the maps as they are."""
 
 
 wildcard_constraints:
-    cosmology="|".join(CONFIG.cosmologies),
+    cosmology="|".join(EXPERIMENT.cosmologies),
     batch=r"seeds_\d+_\d+",  # not all names, which would be tried one by one for every job
     data_vector="|".join(DATA_VECTORS),
     reference="|".join(TRAINING.simulations),
 
 
-def sources(*parts):
-    """Hash of the code that a rule's result depends on; comments, docstrings and layout leave it alone."""
-    package = Path(find_spec("lenscast").origin).parent
-    digest = hashlib.sha1()
-    for part in parts:
-        files = sorted((package / part).rglob("*.py")) or [package / f"{part}.py"]
-        for file in files:
-            digest.update(_without_docstrings(file).encode())
-    return digest.hexdigest()
-
-
 @cache
-def _without_docstrings(file):
-    tree = ast.parse(file.read_text())
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list) and body and isinstance(body[0], ast.Expr):
-            if isinstance(getattr(body[0].value, "value", None), str):
-                body[0].value.value = ""
-    return ast.dump(tree)
+def code(script, *objects):
+    """Hash of the code that a script reaches, and of the named objects, which it loads by name."""
+    return code_hash(SCRIPTS / f"{script}.py", *objects)
+
+
+def statistics_code(names):
+    """Where the code of some statistics is."""
+    return [found for name in names if (found := code_object(EXPERIMENT.statistics[name]))]
 
 
 def sources_file():
@@ -79,28 +76,21 @@ def sources_file():
 
 def weights_file(correction):
     """The file of weights that do not come with the package: an input of what simulates."""
-    name = correction.get("weights", "")
-    return [name] if weights.is_path(name) else []
-
-
-MAP_CODE = sources("numerics", "cosmology", "gravity", "lensing", "simulate", "tangents", "batches")
-SUMMARY_CODE = sources("numerics", "statistics", "summarise", "forecast/derivatives")
-FORECAST_CODE = sources("forecast")
-PLOT_CODE = sources("plotting")
-TRAINING_CODE = sources("numerics", "cosmology", "gravity", "io/corrections")
-HASHES = {"maps": MAP_CODE, "statistics": SUMMARY_CODE}
-
-for missing in weights_file(CORRECTION):
-    if missing not in (f"{TRAINED}/hpn.json", f"{TRAINED}/pgd.json"):  # which this workflow makes
-        try:
-            weights.content(missing)
-        except ValueError as error:
-            raise WorkflowError(f"simulation.correction: {error}") from None
+    name = getattr(correction, "weights", "")
+    return [name] if trained.is_path(name) else []
 
 
 def depth_file():
     """The map of the survey's depth: an input of what measures through it."""
-    return [CONFIG.survey.depth.file] if CONFIG.survey.depth.kind == "map" else []
+    return [EXPERIMENT.survey.depth.file] if EXPERIMENT.survey.depth.kind == "map" else []
+
+
+for missing in weights_file(EXPERIMENT.simulation.correction):
+    if missing not in (f"{TRAINED}/hpn.json", f"{TRAINED}/pgd.json"):  # which this workflow makes
+        try:
+            trained.content(missing)
+        except ValueError as error:
+            raise WorkflowError(f"simulation.correction: {error}") from None
 
 
 def seeds_of(wildcards):
@@ -111,13 +101,15 @@ def seeds_of(wildcards):
 
 def batches(pattern, section, **wildcards):
     """The pattern's files of all batches of a section of the config."""
-    return expand(pattern, batch=CONFIG.batches[section], **wildcards)
+    return expand(pattern, batch=EXPERIMENT.batches[section], **wildcards)
 
 
 def kept_seeds(section):
     """Seeds that are not left out, by batch."""
-    left_out = CONFIG.left_out_seeds
-    return {batch: [seed for seed in seeds if seed not in left_out] for batch, seeds in CONFIG.batches[section].items()}
+    left_out = EXPERIMENT.left_out_seeds
+    return {
+        batch: [seed for seed in seeds if seed not in left_out] for batch, seeds in EXPERIMENT.batches[section].items()
+    }
 
 
 def made_by(*made, cosmology="fiducial"):
@@ -135,61 +127,82 @@ def made_by(*made, cosmology="fiducial"):
 
 def weights_hash(correction):
     """Hash of weights that come with the package: others of the same name run what depends on them again."""
-    if correction["kind"] == "none" or weights_file(correction):
+    if correction.kind == "none" or weights_file(correction):
         return None
-    return hashlib.sha1(weights.content(correction["weights"])).hexdigest()
+    return hashlib.sha1(trained.content(correction.weights)).hexdigest()
 
 
-@cache
-def simulation_settings(cosmology):
-    """What the maps of a cosmology depend on."""
-    values = CONFIG.cosmologies[cosmology]
+def settings_of_maps(described, values):
+    """What maps depend on."""
+    sections = described.model_dump(mode="json", include={"simulation", "lightcone", "survey", "systematics"})
     return {
-        "cosmology": {name: values[name] for name in experiment.PARAMETERS},
-        "systematics": {name: values[name] for name in values if name not in experiment.PARAMETERS + BIASES},
-        "simulation": SETTINGS["simulation"],
-        "lightcone": SETTINGS["lightcone"],
-        "sources": SETTINGS["survey"]["sources"],
-        "alignment": {key: SETTINGS["systematics"][key] for key in ("z_pivot", "C1_rho_crit")},
-        "weights": weights_hash(CORRECTION),
+        "cosmology": {name: values[name] for name in COSMOLOGICAL},
+        "systematics": {name: values[name] for name in values if name not in COSMOLOGICAL and not in_map(name)},
+        "simulation": sections["simulation"],
+        "lightcone": sections["lightcone"],
+        "sources": sections["survey"]["sources"],
+        "alignment": {key: sections["systematics"][key] for key in ("z_pivot", "C1_rho_crit")},
+        "weights": weights_hash(described.simulation.correction),
     }
 
 
-@cache
-def statistics_settings(cosmology="fiducial"):
+def settings_of_statistics(described, values, names=STATISTICS):
     """What the summaries of given maps depend on."""
+    sections = described.model_dump(mode="json", include={"lightcone", "survey", "statistics"})
     return {
-        "m": [CONFIG.cosmologies[cosmology][name] for name in BIASES],
-        "statistics": SETTINGS["statistics"],
-        "pixels": CONFIG.lightcone.pixels,
-        "field_deg": CONFIG.lightcone.field_deg,
-        "sigma_e": CONFIG.survey.sigma_e,
-        "n_gal": CONFIG.survey.n_gal,
-        "depth": SETTINGS["survey"]["depth"],
+        "in_map": {name: value for name, value in values.items() if in_map(name)},
+        "statistics": {name: sections["statistics"][name] for name in names},
+        "border": observation(described).region.border,
+        "pixels": described.lightcone.pixels,
+        "field_deg": described.lightcone.field_deg,
+        "sigma_e": described.survey.sigma_e,
+        "n_gal": list(described.survey.n_gal),
+        "depth": sections["survey"]["depth"],
     }
+
+
+def in_map(parameter):
+    """Whether a parameter enters in the map itself, so that maps do not depend on it."""
+    return PARAMETERS[stem(parameter)].enters == "map"
+
+
+@cache
+def map_settings(cosmology):
+    """What the maps of a cosmology depend on."""
+    return settings_of_maps(EXPERIMENT, EXPERIMENT.cosmologies[cosmology])
+
+
+@cache
+def summary_settings(cosmology="fiducial"):
+    """What the summaries of the maps of a cosmology depend on."""
+    return settings_of_statistics(EXPERIMENT, EXPERIMENT.cosmologies[cosmology])
+
+
+def spectrum_settings():
+    """What the power spectrum alone depends on, which theory knows."""
+    return settings_of_statistics(EXPERIMENT.measuring(SPECTRUM), EXPERIMENT.fiducial, [SPECTRUM])
+
+
+HASHES = {"maps": code("differentiate"), "statistics": code("measure_derivatives", *statistics_code(STATISTICS))}
 
 
 def stored(maps):
     """A file of maps, which is deleted after the last job that reads it where the config says so."""
-    return temp(maps) if CONFIG.maps == "temporary" else maps
+    return temp(maps) if EXPERIMENT.maps == "temporary" else maps
 
 
 def gather_memory(wildcards):
     """Megabytes: three copies of what is gathered, and what imports take."""
-    return 2000 + round(3 * disk.gathered_bytes(CONFIG) / 1e6)
+    return 2000 + round(3 * disk.gathered_bytes(EXPERIMENT) / 1e6)
 
 
 def theory_steps():
     """Steps of the differences of theory, which is smooth but good to 1e-4 only: wide ones."""
-    steps = {name: 5 * step for name, step in CONFIG.steps.items() if name in experiment.PARAMETERS}
-    for name in [name for name in SYSTEMATIC_STEPS if name in CONFIG.forecast.parameters]:
-        steps |= dict.fromkeys(experiment.of_sources(name, CONFIG.survey.sources.number), SYSTEMATIC_STEPS[name])
+    steps = {name: 5 * step for name, step in EXPERIMENT.steps.items() if name in COSMOLOGICAL}
+    for name in PARAMETERS:  # in the order of the table
+        if name in EXPERIMENT.forecast.parameters and name not in COSMOLOGICAL:
+            steps |= dict.fromkeys(expanded(name, EXPERIMENT.sources), PARAMETERS[name].step)
     return steps
-
-
-def spectrum_settings():
-    """The power spectrum alone, which theory knows."""
-    return statistics_settings() | {"statistics": {"power_spectrum": SETTINGS["statistics"]["power_spectrum"]}}
 
 
 def growing(amount):
@@ -199,25 +212,9 @@ def growing(amount):
 
 def simulation_memory(tangents):
     """Megabytes of a job that simulates: three copies of the planes and their tangents, and what compiling takes."""
-    lightcone = CONFIG.lightcone
+    lightcone = EXPERIMENT.lightcone
     planes = 3 * lightcone.planes * lightcone.slabs_per_box * lightcone.plane_mesh**2 * 4e-6
     return 2000 + round(3 * planes * (1 + tangents))
-
-
-def reference_settings(wildcards):
-    """What a reference depends on; not on the steps of what learns from it, nor on its weight there."""
-    method = {key: value for key, value in TRAINING_SETTINGS["simulation"].items() if key != "integrator"}
-    wanted = TRAINING.simulations[wildcards.reference].model_dump(mode="json", exclude={"weight"})
-    return {"cosmology": TRAINING_SETTINGS["cosmology"], "a": TRAINING_SETTINGS["a"], "simulation": method} | {
-        "reference": wanted
-    }
-
-
-def reference_memory(wildcards):
-    """Megabytes: fifteen fields on the finest mesh, and what compiling takes."""
-    wanted = TRAINING.simulations[wildcards.reference]
-    fine = wanted.particles * wanted.mesh_factor if wanted.kind == "particle_mesh" else 0
-    return 3000 + round(15 * fine**3 * 4e-6)
 
 
 def gathered_files():
@@ -228,28 +225,3 @@ def gathered_files():
 def forecast_tables():
     """Tables of all data vectors."""
     return expand(rules.forecast.output.parameters, data_vector=DATA_VECTORS)
-
-
-def forecast_figures():
-    """Figures of the forecast; the matter power spectrum shows theory, so it needs CAMB."""
-    names = ["power_spectrum", "peaks", "derivatives", "correlation", "triangle", "convergence"]
-    names += (not MERGED) * ["maps"]
-    names += THEORY * ["matter_power"] + bool(NUISANCE) * ["systematics"]
-    return [f"{RESULTS}/figures/{name}.png" for name in names]
-
-
-def figure_log(name):
-    return f"{RESULTS}/logs/figure_{name}.log"
-
-
-def matter_memory(wildcards):
-    """Megabytes: 60 bytes per point of the mesh of spectra, 500 per particle, and what compiling takes."""
-    wanted = TRAINING.simulations[wildcards.reference]
-    particles = wanted.particles if wanted.kind == "particle_mesh" else 256
-    return 2000 + round((60 * 8 + 500) * particles**3 / 1e6)
-
-
-def matter_title(wildcards):
-    """What a simulation is; its numbers come from its file."""
-    name = wildcards.reference
-    return f"{name} ({ROLES[name]}): {{particles:.0f}}$^3$ in {{box_size:.4g}} Mpc/$h$, $\\Omega_m$ = {{Omega_m:.4g}}"

@@ -15,20 +15,20 @@ def say_disk_use():
     if MERGED:
         return
     missing = {
-        name: sum(not made(batch, name, disk.MEASURED.get(name, name)) for batch in CONFIG.batches[section])
+        name: sum(not made(batch, name, disk.MEASURED.get(name, name)) for batch in EXPERIMENT.batches[section])
         for name, section in disk.SECTIONS.items()
     }
     if not any(missing.values()):
         return
     limits = [workflow.global_resources[name].value for name in ("_nodes", "_cores")]
-    sizes = disk.disk_use(CONFIG, missing, at_once=next((limit for limit in limits if limit), 1))
+    sizes = disk.disk_use(EXPERIMENT, missing, at_once=next((limit for limit in limits if limit), 1))
     results = Path(RESULTS).absolute()
     there = next(folder for folder in (results, *results.parents) if folder.exists())
     needed, free = sum(sizes.values()), shutil.disk_usage(there).free
     parts = ", ".join(f"{name} {format_size(size)}" for name, size in sizes.items())
     logger.info(f"Disk: {format_size(needed)} more for {RESULTS} ({parts}); {format_size(free)} are free.")
     if needed > free:
-        remedy = "set maps: temporary, " if CONFIG.maps == "kept" else ""
+        remedy = "set maps: temporary, " if EXPERIMENT.maps == "kept" else ""
         logger.warning(
             f"Disk: {RESULTS} does not fit: it takes {format_size(needed)}, and {format_size(free)} are free in {there}. "
             f"For room, {remedy}make results a link to another disk, or lower covariance.boxes or derivatives.boxes."

@@ -77,6 +77,21 @@ def progress(seeds: Iterable[int], log: logging.Logger, what: str) -> Iterator[i
         log.info("box %d of %d (seed %d, %s), %.0f s spent, %.0f s left", done, len(seeds), seed, what, spent, left)
 
 
+def boxes_of(
+    path: str, maps: Any, names: Sequence[str] | None, log: logging.Logger, statistics: Sequence[str]
+) -> Iterator[tuple[int, Any, Mapping[str, Any]]]:
+    """Seed, realisations and variables of each box in a file of maps, one box in memory at a time."""
+    import numpy as np
+
+    from lenscast import io
+
+    index = maps.coordinates["map"]
+    for seed in progress(index["seed"].unique().tolist(), log, ", ".join(statistics)):
+        rows = np.flatnonzero(index["seed"] == seed)
+        box = io.load(path, names, {"map": slice(rows[0], rows[-1] + 1)}).variables
+        yield seed, index["realisation"][rows], box
+
+
 def provenance(job: Any, seeds: Sequence[int], source: Mapping[str, str] | None = None) -> dict[str, str]:
     """What makes the outputs of a job again: its whole config, to be saved as config.yaml, and a command.
 
@@ -89,6 +104,28 @@ def provenance(job: Any, seeds: Sequence[int], source: Mapping[str, str] | None 
     settings = {**json.loads((source or {}).get("settings", "{}")), job.rule: own}
     made = io.provenance(job.config, seeds, f"snakemake --configfile config.yaml -- {job.output[0]}")
     return {**made, "settings": json.dumps(settings, sort_keys=True)}
+
+
+def experiment(job: Any) -> Any:
+    """The experiment of a job: that of the config, or what its wildcard `variant` makes of it."""
+    from lenscast.experiment import Experiment
+
+    found = Experiment.model_validate(
+        {key: value for key, value in job.config.items() if key in Experiment.model_fields}
+    )
+    return found.variant(job.wildcards.variant) if hasattr(job.wildcards, "variant") else found
+
+
+def values(job: Any, described: Any) -> Mapping[str, float]:
+    """Values of all parameters in a job: the fiducial ones, or those of its wildcard `cosmology`."""
+    return described.cosmologies[job.wildcards.get("cosmology", "fiducial")]
+
+
+def made_with(job: Any) -> dict[str, str]:
+    """What the summaries and Jacobians of a job are made with, so that runs can be merged."""
+    from lenscast.experiment import campaigns
+
+    return {"made_with": json.dumps(campaigns.made_with(experiment(job), job.params.hashes), sort_keys=True)}
 
 
 def machine() -> str:

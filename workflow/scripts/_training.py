@@ -11,61 +11,79 @@ import jax.numpy as jnp
 import numpy as np
 
 from lenscast import io
-from lenscast.config.simulation import PARAMETERS
+from lenscast.corrections import HPN, Correction, ForceCorrection, PublishedHPN
+from lenscast.corrections.network import nonlinearity
+from lenscast.corrections.particle_power import cross_power, mean_over_ln_k
+from lenscast.corrections.reference import Reference, finer, snapshots
+from lenscast.corrections.training import Loss as Terms
+from lenscast.corrections.training import State
+from lenscast.corrections.training import Training as Method
 from lenscast.cosmology import Parameters, cosmology
-from lenscast.gravity import (
-    HPN,
-    Correction,
-    FixedSteps,
-    Integrator,
-    ParticleMesh,
-    PublishedHPN,
-    comparison,
-    integrator_of,
-)
-from lenscast.gravity.correction import ForceCorrection, nonlinearity
-from lenscast.gravity.matter_power import cross_power, mean_over_ln_k
-from lenscast.gravity.reference import Reference, finer
-from lenscast.gravity.training import Loss, State, Training
-from lenscast.simulate import INITIAL_FIELD
+from lenscast.gravity import FixedSteps, Integrator, ParticleMesh, Particles, linear_field, lpt
+from lenscast.parameters import COSMOLOGICAL
+from lenscast.sections.box import StartSection
+from lenscast.sections.training import HPNNetwork, ReferenceDescription, Training
+from lenscast.streams import INITIAL_FIELD, box_key
 
 
-def particle_mesh(settings: Mapping[str, Any]) -> Reference:
-    """A reference of our own, on a finer mesh."""
-    method, wanted = settings["simulation"], settings["reference"]
-    parameters = {**settings["cosmology"], "Omega_c": wanted["Omega_m"] - settings["cosmology"]["Omega_b"]}
-    return finer(
-        jax.random.fold_in(jax.random.key(wanted["seed"]), INITIAL_FIELD),
-        jnp.array([method["a_start"], *settings["a"]]),
-        jax.jit(cosmology)(Parameters.from_config(parameters)),
-        ParticleMesh(wanted["box_size"], wanted["particles"], method["mesh_factor"], method["gradient"]),
-        method["lpt_order"],
-        wanted["mesh_factor"],
-        FixedSteps("bullfrog", wanted["steps"]),
-    )
+def particle_mesh(description: ReferenceDescription) -> Reference:
+    """A reference from the particle mesh itself, on a finer mesh."""
+    method, wanted = description.simulation, description.reference
+    values = description.cosmology.model_dump() | {"Omega_c": wanted.Omega_m - description.cosmology.Omega_b}
+    cosmos = jax.jit(cosmology)(Parameters.of(values))
+    mesh = _mesh(method, wanted.box_size, wanted.particles)
+    field = linear_field(box_key(wanted.seed, INITIAL_FIELD), cosmos.power, mesh)
+    a = jnp.array([method.a_start, *description.a])
+    start = lpt(field, float(a[0]), cosmos, mesh, method.lpt_order)
+    return finer(start, a, cosmos, mesh, wanted.mesh_factor, FixedSteps(kind="bullfrog", steps=wanted.steps))
 
 
-def snapshots(settings: Mapping[str, Any]) -> Reference:
-    """A reference from snapshots; what they do not tell of their cosmology is that of the config."""
-    method, wanted = settings["simulation"], settings["reference"]
-    first, *later = (
-        io.read_snapshot(path, order=wanted["order"], subsample=wanted["subsample"]) for path in wanted["files"]
-    )
+def from_snapshots(description: ReferenceDescription) -> Reference:
+    """A reference from snapshots; the config gives what they do not tell of their cosmology."""
+    wanted = description.reference
+    first, *later = (io.read_snapshot(path, order=wanted.order, subsample=wanted.subsample) for path in wanted.files)
     told = {name: getattr(first, name) for name in ("h", "Omega_b", "sigma8", "n_s")}
-    parameters = settings["cosmology"] | {name: value for name, value in told.items() if value is not None}
-    parameters["Omega_c"] = first.Omega_m - parameters["Omega_b"]
-    mesh = ParticleMesh(first.box_size, first.particles_per_side, method["mesh_factor"], method["gradient"])
+    values = description.cosmology.model_dump() | {name: value for name, value in told.items() if value is not None}
+    values["Omega_c"] = first.Omega_m - values["Omega_b"]
+    mesh = _mesh(description.simulation, first.box_size, first.particles_per_side)
     return Reference(
         start=first.particles,
         position=jnp.stack([each.particles.position(mesh) for each in later]),
         a=jnp.array([each.a for each in (first, *later)]),
-        cosmology=jax.jit(cosmology)(Parameters.from_config(parameters)),
+        cosmology=jax.jit(cosmology)(Parameters.of(values)),
         mesh=mesh,
     )
 
 
+def _mesh(method: StartSection, box_size: float, particles: int) -> ParticleMesh:
+    """Mesh of the simulation that is trained, in a box."""
+    return ParticleMesh(
+        box_size=box_size, particles=particles, mesh_factor=method.mesh_factor, gradient=method.gradient
+    )
+
+
+def load_reference(path: str | Path, weight: float = 1.0) -> Reference:
+    """A simulation to be reproduced, from the file of `save_reference`, and its weight in a training."""
+    contents = io.load(path)
+    arrays = {name: jnp.asarray(variable.values) for name, variable in contents.variables.items()}
+    row = contents.coordinates["simulation"].iloc[0]
+    return Reference(
+        start=Particles(arrays["displacement"], arrays["momentum"]),
+        position=arrays["position"],
+        a=arrays["a"],
+        cosmology=jax.jit(cosmology)(Parameters.of({name: row[name] for name in COSMOLOGICAL})),
+        mesh=ParticleMesh(
+            box_size=float(row["box_size"]),
+            particles=int(row["particles"]),
+            mesh_factor=int(row["mesh_factor"]),
+            gradient=row["gradient"],
+        ),
+        weight=weight,
+    )
+
+
 def save_reference(path: str, name: str, reference: Reference, provenance: Mapping[str, str]) -> None:
-    """Write what `_build.reference` reads."""
+    """Write the file that `load_reference` reads."""
     axes, mesh, parameters = ("component", "particle"), reference.mesh, reference.cosmology.parameters
     variables = {
         "displacement": io.Variable(reference.start.displacement, axes, "Mpc/h", "of the start, from the lattice"),
@@ -74,23 +92,22 @@ def save_reference(path: str, name: str, reference: Reference, provenance: Mappi
         "a": io.Variable(reference.a, ("time",), "1", "scale factors of the start and of the snapshots"),
     }
     row = {"name": name, **{key: getattr(mesh, key) for key in ("box_size", "particles", "mesh_factor", "gradient")}}
-    row |= {key: float(getattr(parameters, key)) for key in PARAMETERS}
+    row |= {key: float(getattr(parameters, key)) for key in COSMOLOGICAL}
     io.save(path, variables, {"simulation": {key: [value] for key, value in row.items()}}, provenance)
 
 
-def how(settings: Mapping[str, Any]) -> Training:
+def method(training: Training) -> Method:
     """How to train."""
-    method = integrator_of(**settings["simulation"]["integrator"])
-    rest = (settings[key] for key in ("epochs", "learning_rate", "seed"))
-    return Training(method, Loss(**settings["loss"]), *rest)
+    terms = Terms(**training.loss.model_dump())
+    return Method(training.simulation.integrator, terms, training.epochs, training.learning_rate, training.seed)
 
 
-def network(settings: Mapping[str, Any]) -> ForceCorrection:
-    """What is trained, as it begins."""
-    section, key = settings["network"], jax.random.key(settings["seed"])
-    if section["kind"] == "published":
-        return PublishedHPN.initial(key)
-    return HPN.initial(key, tuple(section["ln_sigma_range"]), section["width"])
+def network(training: Training) -> ForceCorrection:
+    """An untrained correction."""
+    key = jax.random.key(training.seed)
+    if isinstance(training.network, HPNNetwork):
+        return HPN.initial(key, training.network.ln_sigma_range, training.network.width)
+    return PublishedHPN.initial(key)
 
 
 def fingerprint(settings: Mapping[str, Any], code: str, files: Sequence[str]) -> str:
@@ -120,10 +137,11 @@ def resumed(path: Path, fresh: State, identity: str) -> State:
 
 
 def card(
-    correction: Correction, references: Mapping[str, Reference], settings: Mapping[str, Any], minimised: Any
+    correction: Correction, references: Mapping[str, Reference], training: Training, minimised: Any
 ) -> dict[str, Any]:
     """Card of a correction that was trained on the references."""
-    each, method = list(references.values()), settings["simulation"]
+    settings, each = training.model_dump(mode="json"), list(references.values())
+    method = settings["simulation"]
     cells = [reference.mesh.cell_size for reference in each]
     a = np.concatenate([reference.a for reference in each])
     ln_sigma = [nonlinearity(r.cosmology, r.mesh)(jnp.log(r.a.astype(jnp.float32))) for r in each]
@@ -138,17 +156,17 @@ def card(
         "mesh_factor": method["mesh_factor"],
         "gradient": method["gradient"],
         "integrator": method["integrator"],
-        "accuracy": _accuracy(correction, references, integrator_of(**method["integrator"])),
+        "accuracy": _accuracy(correction, references, training.simulation.integrator),
         "not_tested_on": "all but the data: other realisations, cells, cosmologies, redshifts; `snakemake validate`",
     }
 
 
-def _accuracy(correction: Correction, references: Mapping[str, Reference], method: Integrator) -> dict[str, Any]:
+def _accuracy(correction: Correction, references: Mapping[str, Reference], integrator: Integrator) -> dict[str, Any]:
     """Over snapshots and ln k to Nyquist, without and with the correction."""
 
     @jax.jit
     def measured(correction: Correction | None, reference: Reference) -> dict[str, jax.Array]:
-        mesh, simulated = reference.mesh, comparison.snapshots(reference, method, correction)
+        mesh, simulated = reference.mesh, snapshots(reference, integrator, correction)
 
         def of_snapshot(pair: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
             spectra = cross_power(*pair, mesh.box_size, 2 * mesh.particles)

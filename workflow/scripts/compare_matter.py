@@ -4,19 +4,21 @@ from _job import start
 
 log = start(snakemake)
 
-import _build as build
+import _training as build
 from lenscast import io
-from lenscast.gravity import integrator_of
-from lenscast.gravity.comparison import checks, comparison_table, densest_point, density_slice, snapshots
+from lenscast.corrections.reference import snapshots
+from lenscast.sections.box import MethodSection
+from lenscast.validation.matter import checks, densest_point, density_slice, matter_comparison
 
 p, name = snakemake.params, snakemake.wildcards.reference
-reference, integrator = build.reference(snakemake.input.reference), integrator_of(**p.integrator)
+reference = build.load_reference(snakemake.input.reference)
+integrator = MethodSection.model_validate(p.simulation).integrator
 mesh, simulated = reference.mesh, {"pm": snapshots(reference, integrator)}
 for kind in ("hpn", "pgd"):
     trained = io.load_correction(snakemake.input[kind], kind)
     io.warn_of_mismatch(trained.card, mesh, snakemake.input[kind])
     simulated[kind] = snapshots(reference, integrator, trained.correction)
-table = comparison_table(simulated, reference)
+table = matter_comparison(simulated, reference)
 io.save_table(snakemake.output.table, table)
 for row in checks(table).query("variant != 'pm'").itertuples():
     log.info(

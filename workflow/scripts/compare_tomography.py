@@ -1,6 +1,6 @@
-"""Tomographic spectra of the maps and their derivatives by nuisance parameters beside those of CCL."""
+"""Tomographic spectra of the maps, and their derivatives with respect to nuisance parameters, compared with CCL."""
 
-from _job import start
+from _job import experiment, start
 
 log = start(snakemake)
 
@@ -8,34 +8,37 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-import _build as build
 from lenscast import io
 from lenscast.cosmology import cosmology
-from lenscast.theory import Galaxies
-from lenscast.tomography_validation import compared, compared_derivatives, theory_components, theory_derivatives
+from lenscast.experiment.observation import observation
+from lenscast.measurement import noise_alone
+from lenscast.pipeline import fiducial
+from lenscast.theory import Galaxies, MeasuredSpectrum
+from lenscast.validation.tomography import compared, compared_derivatives, theory_components, theory_derivatives
 
-p = snakemake.params
-simulation, (parameters, systematics) = build.simulation(p.maps), build.parameters(p.maps)
-(spectrum,) = build.measurement(p.settings)
-galaxies = Galaxies(simulation.sources, systematics, simulation.alignment)
-aligned = galaxies if systematics.A_IA else galaxies.moved("A_IA", 1.0)
-files = list(build.gathered(snakemake.input.spectra, p.seeds, p.made_by))
-jacobians = io.load(snakemake.input.jacobians)
-measured = np.concatenate([file.variables["spectra"].values for file in files])
+p, described = snakemake.params, experiment(snakemake)
+alone = described.measuring(p.spectrum)
+measured = MeasuredSpectrum(alone.statistics[p.spectrum], observation(alone))
+parameters, lightcone, galaxies = fiducial(described).cosmology, described.lightcone, Galaxies.of(described)
+aligned = galaxies if described.systematics.A_IA else galaxies.moved("A_IA", 1.0)
+files = list(io.gathered(snakemake.input.spectra, p.seeds, p.made_by))
+spectra = np.concatenate([file.variables["spectra"].values for file in files])
 box = np.concatenate([file.coordinates["map"]["seed"] for file in files])
-spacing = simulation.mesh.box_size / simulation.mesh.particles
-theory = theory_components(parameters, aligned, spectrum, simulation.lightcone, spacing)
+spacing = described.simulation.box_size / described.simulation.particles
+theory = theory_components(parameters, aligned, measured, lightcone, spacing)
 distances = jax.jit(cosmology)(parameters).distances
-chi = np.asarray(distances.comoving_distance(jnp.asarray(1 / (1 + simulation.sources.mean))))
+chi = np.asarray(distances.comoving_distance(jnp.asarray(1 / (1 + galaxies.sources.mean))))
 limit = np.pi / spacing * chi / 2
-table = compared(measured, box, files[0].coordinates["bin"], theory, limit)
+table = compared(spectra, box, files[0].coordinates["bin"], theory, limit)
 io.save_table(snakemake.output.components, table)
-slopes = theory_derivatives(parameters, galaxies, spectrum, simulation.lightcone, p.steps)
+slopes = theory_derivatives(parameters, galaxies, measured, lightcone, p.steps)
+jacobians = io.load_jacobians(snakemake.input.jacobians)
+rows = (jacobians.bins["statistic"] == p.spectrum).to_numpy()
 derivatives = compared_derivatives(
-    jacobians.variables["jacobian"].values,
-    jacobians.variables["expected"].values - build.noise_alone(p.data_vector),
-    list(jacobians.coordinates["param"]["name"]),
-    jacobians.coordinates["bin"],
+    jacobians.jacobian[:, :, rows],
+    jacobians.expected[:, rows] - noise_alone(described)[rows],
+    jacobians.parameters,
+    jacobians.bins[rows],
     slopes,
     limit,
 )

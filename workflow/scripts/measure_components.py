@@ -1,31 +1,31 @@
 """Spectra of the maps of a batch, lensing and alignments apart, from the maps and their tangents."""
 
-from _job import progress, provenance, start
+from _job import boxes_of, experiment, provenance, start
 
 log = start(snakemake)
 
 import jax
 import numpy as np
 
-from _build import asked, batch, measurement
 from lenscast import io
-from lenscast.summarise import bin_table
-from lenscast.tomography_validation import COMPONENTS, measured_components
+from lenscast.experiment.observation import observation
+from lenscast.measurement import bin_table
+from lenscast.theory import MeasuredSpectrum
+from lenscast.validation.tomography import COMPONENTS, measured_components
 
 p = snakemake.params
-spectra = measurement(p.settings)
-A_IA = p.A_IA or 1.0  # maps without alignments are given some: they are linear in A_IA
-split = jax.jit(lambda k, dk: measured_components(k + (A_IA - p.A_IA) * dk, A_IA * dk, spectra[0]))
+described = experiment(snakemake).measuring(p.spectrum)
+measured = MeasuredSpectrum(described.statistics[p.spectrum], observation(described))
+A_IA = described.systematics.A_IA
+amplitude = A_IA or 1.0  # maps without alignments are given some: they are linear in A_IA
+split = jax.jit(lambda k, dk: measured_components(k + (amplitude - A_IA) * dk, amplitude * dk, measured))
 maps = io.load(snakemake.input.maps, names=[])
-index, param = (maps.coordinates[axis] for axis in ("map", "param"))
-row = list(param["name"]).index("A_IA")
-coordinates = {"component": {"name": COMPONENTS}, "bin": bin_table(spectra)}
-origin = provenance(snakemake, asked(maps.provenance), maps.provenance)
-with batch(snakemake.output.spectra, coordinates, origin) as file:
-    for seed in progress(index["seed"].unique().tolist(), log, "lensing and alignments"):
-        rows = np.flatnonzero(index["seed"] == seed)
-        box = io.load(snakemake.input.maps, select={"map": slice(rows[0], rows[-1] + 1)}).variables
+row = list(maps.coordinates["param"]["name"]).index("A_IA")
+coordinates = {"component": {"name": COMPONENTS}, "bin": bin_table(described)}
+origin = provenance(snakemake, io.requested_seeds(maps.provenance), maps.provenance)
+with io.batch_writer(snakemake.output.spectra, coordinates, origin) as batch:
+    for seed, _, box in boxes_of(snakemake.input.maps, maps, ["kappa", "tangents"], log, [p.spectrum]):
         pairs = zip(box["kappa"].values, box["tangents"].values[:, row], strict=True)
         values = np.stack([split(*each) for each in pairs])
         variable = io.Variable(values, ("map", "component", "bin"), "sr", "spectra of noise-free maps")
-        file.append(seed, {"spectra": variable})
+        batch.append(seed, {"spectra": variable})

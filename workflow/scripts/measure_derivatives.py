@@ -1,42 +1,30 @@
 """Expected statistics of the maps of a batch and their Jacobian, from the maps' tangents."""
 
-from _job import progress, provenance, start
+from _job import boxes_of, experiment, provenance, start
 
 log = start(snakemake)
 
 import jax
 import numpy as np
 
-from _build import asked, batch, measurement
 from lenscast import io
-from lenscast.config import of_sources
-from lenscast.summarise import bin_table, expected_and_jacobian
+from lenscast.measurement import MapAndTangents, bin_table, jacobian_parameters
+from lenscast.pipeline import measure
 
-statistics, draws = measurement(snakemake.params.settings), snakemake.params.draws
-quantity = snakemake.params.quantity
-derive = jax.jit(lambda *maps: expected_and_jacobian(*maps, statistics, draws, quantity))
+p = snakemake.params
+described = experiment(snakemake).measuring(*p.statistics)
+derive = jax.jit(lambda given: measure(given, described, p.draws, p.quantity))
 maps = io.load(snakemake.input.maps, names=[])
-index, shared = (maps.coordinates[axis] for axis in ("map", "param"))
-kinds = {
-    "delta_z": "shifts",
-    "m": "kappa",
-}  # of parameters that each source has, and their tangents: d kappa / dm = kappa
-kinds = {name: kinds[name] for name in snakemake.params.parameters if name in kinds}
-m = snakemake.params.settings["m"]
-names = [*shared["name"], *(each for name in kinds for each in of_sources(name, len(m)))]
-coordinates = {"param": {"name": names}, "bin": bin_table(statistics)}
-origin = provenance(snakemake, asked(maps.provenance), maps.provenance)
-with batch(snakemake.output.summaries, coordinates, origin) as file:
-    for seed in progress(index["seed"].unique().tolist(), log, f"{len(statistics)} statistics, {draws} noise draws"):
-        rows = np.flatnonzero(index["seed"] == seed)
-        box = io.load(snakemake.input.maps, select={"map": slice(rows[0], rows[-1] + 1)}).variables
-        kappas, tangents = box["kappa"].values, box["tangents"].values
-        own = np.stack([box[each].values for each in kinds.values()] or [kappas], axis=1)[:, : len(kinds)]
-        numbers = index["realisation"][rows]
-        values = [derive(k, t, o, seed, r) for k, t, o, r in zip(kappas, tangents, own, numbers, strict=True)]
-        expected, jacobian = (np.stack(column) for column in zip(*values, strict=True))
+coordinates = {"param": {"name": list(jacobian_parameters(described))}, "bin": bin_table(described)}
+origin = provenance(snakemake, io.requested_seeds(maps.provenance), maps.provenance)
+with io.batch_writer(snakemake.output.summaries, coordinates, origin) as batch:
+    for seed, realisations, box in boxes_of(snakemake.input.maps, maps, None, log, p.statistics):
+        shifts = box["shifts"].values if "shifts" in box else len(realisations) * [None]
+        each_map = zip(box["kappa"].values, box["tangents"].values, shifts, realisations, strict=True)
+        derived = [derive(MapAndTangents(k, t, s, seed, r)) for k, t, s, r in each_map]
+        expected, jacobian = (np.stack(column) for column in zip(*derived, strict=True))
         unit = "see bins, per unit of the parameter"
-        file.append(
+        batch.append(
             seed,
             {
                 "expected": io.Variable(expected, ("map", "bin"), "see bins", "mean statistics over the noise"),

@@ -1,21 +1,21 @@
 """Convergence maps of a batch of boxes."""
 
-from _job import progress, provenance, start
+from _job import experiment, progress, provenance, start, values
 
 log = start(snakemake)
 
-import _build as build
 from lenscast import io
 from lenscast.batches import each_box
-from lenscast.simulate import convergence_maps
+from lenscast.lensing import redshift_distributions
+from lenscast.pipeline import fiducial, maps
 
-settings, seeds = snakemake.params.settings, snakemake.params.seeds
-simulation, correction = build.simulation(settings), build.correction(settings)
-parameters = build.parameters(settings)
-boxes = each_box(lambda seed, *given: convergence_maps(seed, *given, simulation, correction), seeds, *parameters)
-coordinates = {"source": {"z": simulation.sources.mean}}
-what = f"{simulation.lightcone.planes} planes, {simulation.realisations} maps"
-with build.batch(snakemake.output.maps, coordinates, provenance(snakemake, seeds)) as batch:
-    for seed, maps in zip(progress(seeds, log, what), boxes, strict=True):
-        kappa = io.Variable(maps, ("map", "source", "y", "x"), "1", "convergence, noise-free")
-        batch.append(seed, {"kappa": kappa})
+described, seeds = experiment(snakemake), snakemake.params.seeds
+correction = io.correction_of(described.simulation)
+theta = fiducial(described, values(snakemake, described))
+boxes = each_box(lambda seed, theta: maps(seed, theta, described, correction), seeds, theta)
+coordinates = {"source": {"z": redshift_distributions(described.survey.sources).mean}}
+what = f"{described.lightcone.planes} planes, {described.lightcone.realisations_per_box} maps"
+with io.batch_writer(snakemake.output.maps, coordinates, provenance(snakemake, seeds)) as batch:
+    for seed, kappa in zip(progress(seeds, log, what), boxes, strict=True):
+        axes = ("map", "source", "y", "x")
+        batch.append(seed, {"kappa": io.Variable(kappa, axes, "1", "convergence, noise-free")})

@@ -7,7 +7,7 @@ log = start(snakemake)
 import pandas as pd
 
 from lenscast import io
-from lenscast.gravity.comparison import at_wavenumbers, checks
+from lenscast.validation.matter import at_wavenumbers, checks
 
 p = snakemake.params
 tables = {key: pd.read_csv(path) for key, path in zip(p.roles.items(), snakemake.input.tables, strict=True)}

@@ -1,17 +1,22 @@
 """Convergence power spectra from CAMB's matter power."""
 
-from _job import start
+from _job import experiment, start
 
 log = start(snakemake)
 
-import _build as build
 from lenscast import io
-from lenscast.theory import Galaxies, spectra_table
+from lenscast.experiment.observation import observation
+from lenscast.pipeline import fiducial
+from lenscast.theory import Galaxies, MeasuredSpectrum, spectra_table
 
-p = snakemake.params
-simulation, (parameters, systematics) = build.simulation(p.settings), build.parameters(p.settings)
-galaxies = Galaxies(simulation.sources, systematics, simulation.alignment)
-(spectrum,) = build.measurement(p.measured)
-table = spectra_table(parameters, galaxies, spectrum, simulation.lightcone, p.steps)
+p, described = snakemake.params, experiment(snakemake)
+measured = described.measuring(p.spectrum)
+table = spectra_table(
+    fiducial(described).cosmology,
+    Galaxies.of(described),
+    MeasuredSpectrum(measured.statistics[p.spectrum], observation(measured)),
+    described.lightcone,
+    p.steps,
+)
 io.save_table(snakemake.output.table, table)
 log.info("\n%s", table.to_string(index=False))

@@ -9,34 +9,33 @@ from pathlib import Path
 
 import pandas as pd
 
-import _build as build
-import _training as training
+import _training as build
 from lenscast import io
-from lenscast.gravity.training import initial_state, train
+from lenscast.corrections.training import initial_state, train
+from lenscast.sections.training import Training
 
 p, files = snakemake.params, snakemake.input.references
-names = [Path(path).stem for path in files]
+training = Training.model_validate(p.settings)
 references = {
-    name: build.reference(path, p.settings["references"][name]["weight"])
-    for name, path in zip(names, files, strict=True)
+    Path(path).stem: build.load_reference(path, training.references[Path(path).stem].weight) for path in files
 }
-how = training.how(p.settings)
+method = build.method(training)
 checkpoint = Path(snakemake.output.weights).with_name("checkpoint.h5")
-identity = training.fingerprint(p.settings, p.code, files)
-begun = training.resumed(checkpoint, initial_state(training.network(p.settings), references, how), identity)
+identity = build.fingerprint(p.settings, p.code, files)
+begun = build.resumed(checkpoint, initial_state(build.network(training), references, method), identity)
 state, before, begin = begun, len(begun.history), time.monotonic()
 if before:
     log.info("going on after epoch %d", before)
-for state in train(begun, references, how):
-    training.keep(checkpoint, state, identity)
+for state in train(begun, references, method):
+    build.keep(checkpoint, state, identity)
     done, spent = len(state.history), time.monotonic() - begin
-    left = spent / (done - before) * (how.epochs - done)
+    left = spent / (done - before) * (training.epochs - done)
     losses = ", ".join(f"{name} {value:.4g}" for name, value in zip(references, state.history[-1], strict=True))
-    log.info("epoch %d of %d: loss %s; %.0f s spent, %.0f s left", done, how.epochs, losses, spent, left)
-history = pd.DataFrame(state.history, columns=list(references)).assign(epoch=range(1, how.epochs + 1))
+    log.info("epoch %d of %d: loss %s; %.0f s spent, %.0f s left", done, training.epochs, losses, spent, left)
+history = pd.DataFrame(state.history, columns=list(references)).assign(epoch=range(1, training.epochs + 1))
 io.save_table(snakemake.output.history, history.melt("epoch", var_name="reference", value_name="loss"))
 minimised = {key: p.settings[key] for key in ("loss", "epochs", "learning_rate", "seed")}
 io.save_correction(
-    snakemake.output.weights, state.correction, training.card(state.correction, references, p.settings, minimised)
+    snakemake.output.weights, state.correction, build.card(state.correction, references, training, minimised)
 )
 checkpoint.unlink(missing_ok=True)

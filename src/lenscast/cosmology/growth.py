@@ -5,9 +5,12 @@ Convention: D1(a = 1) = 1, and D2 in units of D1(1)^2 with D2 -> -(3/7) D1^2 ear
     D1'' + (2 + dlnE/dlna) D1' - (3/2) Omega_m(a) D1 = 0,
     D2'' + (2 + dlnE/dlna) D2' - (3/2) Omega_m(a) D2 = -(3/2) Omega_m(a) D1^2
 
-(Bouchet et al. 1995, astro-ph/9406013). The unknowns are D1/a, D1'/a, D2/a^2 and D2'/a^2, constant while
-matter dominates: fixed steps from knot to knot are accurate, and the tables go on before A_EARLY as they should.
+(Bouchet et al. 1995, astro-ph/9406013). The unknowns are D1/a, D1'/a, D2/a^2 and D2'/a^2, which are constant while
+matter dominates. Fixed steps from knot to knot are therefore accurate, and the straight continuation of
+the table before A_EARLY follows the matter era.
 """
+
+from typing import Generic, NamedTuple, TypeVar
 
 import diffrax
 import equinox as eqx
@@ -17,10 +20,37 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from lenscast.cosmology.background import LN_A, LN_A_SPACING, Omega_m_a, expansion_slope
-from lenscast.cosmology.parameters import PARAMETER_NAMES, Parameters, basis
+from lenscast.cosmology.parameters import Parameters, basis
 from lenscast.numerics.interpolation import HermiteTable, UniformHermiteTable
+from lenscast.parameters import COSMOLOGICAL
 
 __all__ = ["Growth", "growth"]
+
+T = TypeVar("T")
+
+
+class Unknowns(NamedTuple, Generic[T]):
+    """One entry for each of the four unknowns, in their order along the last axis of an array.
+
+    Attributes
+    ----------
+    D1, D1_prime
+        D1 / a and D1' / a.
+    D2, D2_prime
+        D2 / a^2 and D2' / a^2.
+    """
+
+    D1: T
+    D1_prime: T
+    D2: T
+    D2_prime: T
+
+
+COLUMN = Unknowns(*range(4))
+"""Index of each unknown."""
+
+POWER_OF_D1 = Unknowns(D1=1, D1_prime=1, D2=2, D2_prime=2)
+"""Each unknown scales with this power of the normalisation of D1, and with this power of a while matter dominates."""
 
 
 class Growth(eqx.Module):
@@ -30,47 +60,53 @@ class Growth(eqx.Module):
 
     Attributes
     ----------
-    parameters : cosmological parameters.
-    scaled : table in ln a of the four unknowns, together: XLA compiles one table faster than four.
-    ln_a_of_D1 : table of ln a in D1.
+    parameters
+        Cosmological parameters.
+    unknowns
+        Table of the four unknowns in ln a. They share one table, because XLA compiles one table faster than four.
+    ln_a_of_D1
+        Table of ln a as a function of D1.
     """
 
     parameters: Parameters
-    scaled: UniformHermiteTable
+    unknowns: UniformHermiteTable
     ln_a_of_D1: HermiteTable
 
     def D1(self, a: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         """Linear growth factor, 1 today."""
-        return a * self.scaled(jnp.log(a))[..., 0]
+        return a * self.unknowns(jnp.log(a))[..., COLUMN.D1]
 
     def f1(self, a: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         """Linear growth rate dlnD1 / dlna."""
         return self.dD1_da(a) * a / self.D1(a)
 
     def dD1_da(self, a: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-        """Derivative of the linear growth factor by the scale factor."""
-        return self.scaled(jnp.log(a))[..., 1]
+        """Derivative of the linear growth factor with respect to the scale factor."""
+        # D1' is d/dlna, so that D1' / a is d/da
+        return self.unknowns(jnp.log(a))[..., COLUMN.D1_prime]
 
     def d2D1_da2(self, a: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-        """Second derivative of the linear growth factor by the scale factor, from the growth equation."""
+        """Second derivative of the linear growth factor with respect to the scale factor."""
+        # from the growth equation, with D1'' = a^2 d2D1/da2 + a dD1/da: the interpolant's own second derivative is
+        # discontinuous at the knots
         drag = 3 + expansion_slope(a, self.parameters)
         source = 1.5 * Omega_m_a(a, self.parameters) * self.D1(a) / a
         return (source - drag * self.dD1_da(a)) / a
 
     def D2(self, a: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         """Second-order growth factor, -(3/7) D1^2 early."""
-        return a**2 * self.scaled(jnp.log(a))[..., 2]
+        return a**2 * self.unknowns(jnp.log(a))[..., COLUMN.D2]
 
     def f2(self, a: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         """Second-order growth rate dlnD2 / dlna, 2 early."""
         return self.dD2_da(a) * a / self.D2(a)
 
     def dD2_da(self, a: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-        """Derivative of the second-order growth factor by the scale factor."""
-        return a * self.scaled(jnp.log(a))[..., 3]
+        """Derivative of the second-order growth factor with respect to the scale factor."""
+        return a * self.unknowns(jnp.log(a))[..., COLUMN.D2_prime]
 
     def dD2_dD1(self, a: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-        """Derivative of the second-order growth factor by the linear one, -(6/7) D1 early."""
+        """Derivative of the second-order growth factor with respect to the linear one, -(6/7) D1 early."""
         return self.dD2_da(a) / self.dD1_da(a)
 
     def scale_factor(self, D1: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
@@ -83,15 +119,18 @@ def growth(parameters: Parameters) -> Growth:
 
     Parameters
     ----------
-    parameters : cosmological parameters; density and equation of state matter.
+    parameters
+        Cosmological parameters, of which growth depends on matter density and dark energy only.
     """
     state = _solve(parameters)
-    state = state / state[-1:, :1] ** np.array([[1, 1, 2, 2]])
+    # D1 = 1 today; a slice of length 1, so that the last knot's D1 broadcasts over knots and unknowns
+    today = state[-1:, COLUMN.D1 : COLUMN.D1 + 1]
+    state = state / today ** np.array([POWER_OF_D1])
     ln_a = jnp.asarray(LN_A)
-    D1, D1_prime = jnp.exp(ln_a) * state[:, 0], jnp.exp(ln_a) * state[:, 1]
+    D1, D1_prime = jnp.exp(ln_a) * state[:, COLUMN.D1], jnp.exp(ln_a) * state[:, COLUMN.D1_prime]
     return Growth(
         parameters,
-        scaled=UniformHermiteTable(state, _derivative(ln_a, state, parameters), float(LN_A[0]), LN_A_SPACING),
+        unknowns=UniformHermiteTable(state, _derivative(ln_a, state, parameters), float(LN_A[0]), LN_A_SPACING),
         ln_a_of_D1=HermiteTable(D1, ln_a, 1 / D1_prime),
     )
 
@@ -99,39 +138,41 @@ def growth(parameters: Parameters) -> Growth:
 def _derivative(
     ln_a: Float[Array, "*shape"], state: Float[Array, "*shape 4"], parameters: Parameters
 ) -> Float[Array, "*shape 4"]:
-    """Growth equations of the unknowns, as d/dlna."""
-    D1, D1_prime, D2, D2_prime = (state[..., i] for i in range(4))
+    """Growth equations as first-order equations of the unknowns, d/dlna."""
+    D1, D1_prime, D2, D2_prime = Unknowns(*(state[..., column] for column in COLUMN))
     a = jnp.exp(ln_a)
     drag = 2 + expansion_slope(a, parameters)
     gravity = 1.5 * Omega_m_a(a, parameters)
-    slopes = [
-        D1_prime - D1,
-        gravity * D1 - (drag + 1) * D1_prime,
-        D2_prime - 2 * D2,
-        gravity * (D2 - D1**2) - (drag + 2) * D2_prime,
-    ]
+    # an unknown is divided by a or a^2, which adds -1 or -2 times the unknown to its slope
+    slopes = Unknowns(
+        D1=D1_prime - D1,
+        D1_prime=gravity * D1 - (drag + 1) * D1_prime,
+        D2=D2_prime - 2 * D2,
+        D2_prime=gravity * (D2 - D1**2) - (drag + 2) * D2_prime,
+    )
     return jnp.stack(slopes, axis=-1)
 
 
 def _growing_mode(parameters: Parameters) -> Float[Array, "4"]:
-    """Initial state D1 = a^m, D2 = c D1^2 that solves the growth equations with the coefficients of A_EARLY.
+    """Unknowns at A_EARLY for D1 = a^m, D2 = c D1^2, which solve the growth equations with the coefficients there.
 
-    m = 1 and c = -3/7 but for dark energy that still counts then.
+    m = 1 and c = -3/7 where dark energy is negligible at A_EARLY.
     """
     a = jnp.exp(jnp.asarray(LN_A[0]))
     drag = 2 + expansion_slope(a, parameters)
     gravity = 1.5 * Omega_m_a(a, parameters)
+    # D1 = a^m gives m^2 + drag m - gravity = 0, whose positive root grows
     m = (jnp.sqrt(drag**2 + 4 * gravity) - drag) / 2
+    # D2 = c a^2m gives (4 m^2 + 2 drag m - gravity) c = -gravity
     c = -gravity / (4 * m**2 + 2 * drag * m - gravity)
-    return jnp.stack([jnp.ones_like(a), m, c, 2 * m * c])
+    # in units of D1(A_EARLY) / A_EARLY: `growth` normalises to D1 = 1 today
+    return jnp.stack(Unknowns(D1=jnp.ones_like(a), D1_prime=m, D2=c, D2_prime=2 * m * c))
 
 
 def _integrate(parameters: Parameters) -> Float[Array, "knot 4"]:
-    """The unknowns at all knots, with D1 = a at A_EARLY.
-
-    The steps are fixed, so that no error check is needed: a check would call back to the host, and JAX keeps no
-    program that does in its compilation cache.
-    """
+    """Unknowns at all knots, with D1 = a at A_EARLY."""
+    # The steps are fixed and nothing can fail, so throw=False: the check of diffrax calls back to the host, and JAX
+    # keeps no program with callbacks in its compilation cache.
     solution = diffrax.diffeqsolve(
         diffrax.ODETerm(lambda ln_a, state, args: _derivative(jnp.asarray(ln_a), state, args)),
         diffrax.Tsit5(),
@@ -156,14 +197,16 @@ def _solve(parameters: Parameters) -> Float[Array, "knot 4"]:
 
 @_solve.defjvp
 def _solve_jvp(primals: tuple[Parameters], tangents: tuple[Parameters]) -> tuple[Array, Array]:
-    """The Jacobian in forward mode, contracted with the tangent: linear in it, so that reverse mode transposes it.
+    """Jacobian of the solution, computed in forward mode and contracted with the tangent.
 
-    It compiles in half the time of a direct adjoint, and a gradient runs in a quarter.
+    The contraction is linear in the tangent, so that JAX transposes it for reverse mode. This compiles in half the time
+    of a direct adjoint of the solver, and a gradient runs in a quarter of the time.
     """
     (parameters,), (tangent,) = primals, tangents
 
     def column(unit: Parameters) -> tuple[Array, Array]:
         return jax.jvp(_integrate, (parameters,), (unit,))
 
-    state, jacobian = jax.vmap(column, out_axes=(None, 0))(basis(parameters, PARAMETER_NAMES))
+    state, jacobian = jax.vmap(column, out_axes=(None, 0))(basis(parameters, COSMOLOGICAL))
+    # the leaves of the tangent are in the order of COSMOLOGICAL, like the basis
     return state, jnp.tensordot(jnp.stack(jax.tree.leaves(tangent)), jacobian, 1)

@@ -1,33 +1,33 @@
-"""Gravity: initial conditions, perturbation theory, particle-mesh forces and steps, corrections of small scales.
+"""Gravity: initial conditions, perturbation theory, particle-mesh forces and time integration.
+
+The sections `ParticleMesh`, `FixedSteps` and `AdaptiveSteps` of `lenscast.sections.box` say what is simulated. A
+correction of small scales enters `nbody` as two callables of a `Method`; `lenscast.corrections` makes them.
 
 mesh = ParticleMesh(box_size=100.0, particles=32)
 field = linear_field(key, cosmology.power, mesh)
 start = lpt(field, 0.1, cosmology, mesh)
-states = nbody(start, jnp.array([0.1, 1.0]), cosmology, mesh, FixedSteps("bullfrog", 10))
-density = paint(start.position(mesh), mesh.box_size, mesh.particles)
+method = Method(mesh, FixedSteps(kind="bullfrog", steps=10))
+(position,) = nbody(start, jnp.array([0.1, 1.0]), cosmology, method, save=lambda state: state.position(mesh))
+density = paint(position, mesh.box_size, mesh.particles)
 """
 
-from lenscast.gravity.correction import HPN, PublishedHPN
 from lenscast.gravity.forces import acceleration
 from lenscast.gravity.initial import linear_field
 from lenscast.gravity.lpt import lpt
-from lenscast.gravity.mesh import ParticleMesh, Particles
-from lenscast.gravity.nbody import Adaptive, Correction, FixedSteps, Integrator, integrator_of, nbody
+from lenscast.gravity.mesh import Particles, lattice
+from lenscast.gravity.nbody import Method, nbody
 from lenscast.gravity.painting import paint, paint_slabs, read
-from lenscast.gravity.pgd import PGD
+from lenscast.sections.box import AdaptiveSteps, FixedSteps, Integrator, ParticleMesh
 
 __all__ = [
-    "HPN",
-    "PGD",
-    "Adaptive",
-    "Correction",
+    "AdaptiveSteps",
     "FixedSteps",
     "Integrator",
+    "Method",
     "ParticleMesh",
     "Particles",
-    "PublishedHPN",
     "acceleration",
-    "integrator_of",
+    "lattice",
     "linear_field",
     "lpt",
     "nbody",

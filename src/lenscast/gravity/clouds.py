@@ -1,6 +1,6 @@
 """Clouds of one mesh cell around particles: the cells that they overlap and their share in each.
 
-Positions are in cells, periodic, and mesh point i lies at i.
+Convention: positions are in cells and periodic, and mesh point i lies at i.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,15 @@ __all__ = ["Cloud", "cloud", "corners"]
 
 
 class Cloud(NamedTuple):
-    """Home cell of each particle along one axis, the next one, and the cloud's share in both."""
+    """Cells that clouds overlap along one axis.
+
+    Attributes
+    ----------
+    cell
+        Home cell of each particle, and the cell that follows it.
+    share
+        Share of the cloud in each of both.
+    """
 
     cell: tuple[Int[Array, " particle"], Int[Array, " particle"]]
     share: tuple[Float[Array, " particle"], Float[Array, " particle"]]
@@ -23,15 +31,16 @@ class Cloud(NamedTuple):
 def cloud(position: Float[Array, " particle"], size: int) -> Cloud:
     """Clouds along one axis.
 
-    Cells are wrapped at their centres: rounding then never takes one to the wrong side of the border. Comparing with
-    the period is much cheaper than an integer remainder.
-
     Parameters
     ----------
-    position : along that axis, in cells.
-    size : number of cells, the period.
+    position
+        Position along that axis [cells].
+    size
+        Number of cells, the period.
     """
     floor = jnp.floor(position)
+    # The period is found at the centre of the cell, floor + 1/2. At its border the product with 1 / size, which float32
+    # rounds, could fall on the wrong side of an integer. An integer remainder is exact too, but much slower.
     cell = (floor - size * jnp.floor((floor + 0.5) * (1 / size))).astype(jnp.int32)
     following = jnp.where(cell == size - 1, 0, cell + 1)
     beyond = position - floor
@@ -45,14 +54,18 @@ def corners(
 
     Parameters
     ----------
-    position : in cells.
-    size : cells per side.
-    slopes : axes along each of which the share is differentiated once, per cell.
+    position
+        Positions [cells].
+    size
+        Cells per side.
+    slopes
+        Axes along which the share is differentiated, once along each [1/cell].
     """
     x, y, z = (cloud(component, size) for component in position)
     for corner in product((0, 1), repeat=3):
         i, j, k = corner
         factors = [x.share[i], y.share[j], z.share[k]]
         for axis in slopes:
+            # d(1 - s)/ds = -1 in the home cell, ds/ds = +1 in the cell that follows it
             factors[axis] = jnp.full_like(factors[axis], 2 * corner[axis] - 1)
         yield (x.cell[i] * size + y.cell[j]) * size + z.cell[k], factors[0] * factors[1] * factors[2]

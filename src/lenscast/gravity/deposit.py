@@ -1,9 +1,10 @@
 """Adding values to mesh cells and fetching them back: the two linear maps under painting and reading.
 
-They are primitives for three reasons. Under `vmap` over tangents the batch becomes one of channels, so that all
-tangents share indices and weights, and the channels of a cell lie side by side in memory; JAX's own batching of scatter
+`deposit_plain` has their definitions in a few lines. Here they are primitives of JAX, with rules of their own for
+derivatives and batches, for three reasons. Under `vmap` over tangents the batch becomes one of channels: all tangents
+share indices and weights, and the channels of a cell lie side by side in memory, whereas JAX's own batching of scatter
 and gather strides through one mesh per tangent. All tangents of a position share one gradient of the mesh. And on a CPU
-fetching goes block by block, clouds and all: nothing but what is fetched goes to memory.
+fetching goes block by block, clouds included: only the fetched values go to memory.
 """
 
 from collections.abc import Callable, Sequence
@@ -32,9 +33,12 @@ def deposit(
 
     Parameters
     ----------
-    cells : first cell of each particle's window, between 0 and size - window; one array per corner of the cloud.
-    values : what to add to that cell and to those that follow it, one array per corner.
-    size : number of cells.
+    cells
+        First cell of each particle's window, between 0 and size - window; one array per corner of the cloud.
+    values
+        Values to add to that cell and to those that follow it; one array per corner.
+    size
+        Number of cells.
     """
     return _deposit_p.bind(*cells, *(value[:, None] for value in values), size=size)[..., 0]
 
@@ -46,15 +50,21 @@ def fetch(
 
     Parameters
     ----------
-    position : in cells, periodic.
-    mesh : flat cubic mesh with one or more channels a cell.
-    size : cells per side.
+    position
+        Positions, periodic [cells].
+    mesh
+        Flat cubic mesh with one or more channels a cell.
+    size
+        Cells per side.
     """
     return _fetch_p.bind(position, mesh, size=size, slopes=())
 
 
 def _deposit(*operands: Any, size: int) -> Any:
-    """Scatter windows (window, channel, particle) onto a (cell, channel) mesh, corner by corner."""
+    """Scatter windows (window, channel, particle) onto a (cell, channel) mesh, corner by corner.
+
+    The operands are the cells of all corners, then their values.
+    """
     count = len(operands) // 2
     mesh = jnp.zeros((size, operands[-1].shape[1]), operands[-1].dtype)
     numbers = lax.ScatterDimensionNumbers(
@@ -66,7 +76,7 @@ def _deposit(*operands: Any, size: int) -> Any:
 
 
 def _windows(cell: Any, mesh: Any, window: int) -> Any:
-    """Gather windows (window, channel, particle) from a (cell, channel) mesh."""
+    """Gather windows (window, channel, particle) from a (cell, channel) mesh: the transpose of `_deposit`."""
     numbers = lax.GatherDimensionNumbers(offset_dims=(0, 1), collapsed_slice_dims=(), start_index_map=(0,))
     shape = (window, mesh.shape[1])
     return lax.gather(mesh, cell[:, None], numbers, shape, mode="promise_in_bounds")
@@ -79,9 +89,9 @@ def _fetch(position: Any, mesh: Any, *, size: int, slopes: tuple[int, ...]) -> A
 
 
 def _fetch_in_blocks(position: Any, mesh: Any, **static: Any) -> Any:
-    """The same, block by block of consecutive particles."""
+    """`_fetch`, block by block of consecutive particles."""
     particles = position.shape[1]
-    block = gcd(particles, _BLOCK)
+    block = gcd(particles, _BLOCK)  # blocks of equal size, or one pass over all particles where these would be small
     if block < _BLOCK // 16:
         return _fetch(position, mesh, **static)
     blocks = jnp.moveaxis(position.reshape(3, -1, block), 1, 0)
@@ -89,9 +99,19 @@ def _fetch_in_blocks(position: Any, mesh: Any, **static: Any) -> Any:
 
 
 def _primitive(name: str, function: Callable[..., Any], fixed: Callable[[int], int]) -> Primitive:
-    """A primitive linear in its operands behind the fixed ones, which keep their channels on axis 1 and give them last.
+    """A primitive that is linear in all operands but the first ones.
 
-    A batch of them becomes one of channels.
+    Linear operands have their channels on axis 1, and the result has its channels last. A batch of linear operands
+    becomes one of channels.
+
+    Parameters
+    ----------
+    name
+        Name of the primitive.
+    function
+        What it computes.
+    fixed
+        Number of first operands in which it is not linear, such as cells and positions, from the number of all.
     """
     primitive = Primitive(name)
     primitive.def_impl(jax.jit(primitive.bind, static_argnames=("size", "slopes")))
@@ -103,6 +123,7 @@ def _primitive(name: str, function: Callable[..., Any], fixed: Callable[[int], i
 
     def batch(operands: Any, axes: Any, **static: Any) -> Any:
         split = fixed(len(operands))
+        # a batch of positions or cells shares nothing that channels could use: JAX's own batching serves it
         if any(axis is not None for axis in axes[:split]):
             return jax.vmap(partial(function, **static), axes)(*operands), 0
         size = next(x.shape[axis] for x, axis in zip(operands, axes, strict=True) if axis is not None)
@@ -122,41 +143,49 @@ def _fold_batch(operand: Any, axis: int | None, size: int) -> Any:
     return batched.reshape(batched.shape[0], -1, *batched.shape[3:])
 
 
-def _moves(tangent: Any) -> bool:
+def _is_nonzero(tangent: Any) -> bool:
+    """Whether a tangent or cotangent is more than a symbolic zero of JAX."""
     return type(tangent) is not ad.Zero
 
 
 def _push_deposit(primals: Any, tangents: Any, *, size: int) -> Any:
+    """Forward rule: the deposit of the tangents of the values. Cells are integers and have no tangents."""
     cells = primals[: len(primals) // 2]
-    moved = map(ad.instantiate_zeros, tangents[len(cells) :])
-    return _deposit_p.bind(*primals, size=size), _deposit_p.bind(*cells, *moved, size=size)
+    value_tangents = map(ad.instantiate_zeros, tangents[len(cells) :])
+    return _deposit_p.bind(*primals, size=size), _deposit_p.bind(*cells, *value_tangents, size=size)
 
 
 def _transpose_deposit(cotangent: Any, *operands: Any, size: int) -> list[Any]:
+    """Transpose: the windows of the cotangent at the same cells."""
     count = len(operands) // 2
     cells, values = operands[:count], operands[count:]
-    if not _moves(cotangent):
+    if not _is_nonzero(cotangent):
         return [None] * count + [ad.Zero(value.aval) for value in values]
     windows = [_windows(c, cotangent, v.aval.shape[0]) for c, v in zip(cells, values, strict=True)]
     return [None] * count + windows
 
 
 def _push_fetch(primals: Any, tangents: Any, *, size: int, slopes: tuple[int, ...]) -> Any:
-    """One gradient of the interpolated mesh per particle serves all tangents of its position."""
+    """Forward rule: the fetched tangent of the mesh, plus the gradient of the interpolated mesh times that of position.
+
+    One gradient per particle serves all tangents of its position.
+    """
     (position, mesh), (position_dot, mesh_dot) = primals, tangents
     out = _fetch_p.bind(position, mesh, size=size, slopes=slopes)
     dots = []
-    if _moves(mesh_dot):
+    if _is_nonzero(mesh_dot):
         dots.append(_fetch_p.bind(position, mesh_dot, size=size, slopes=slopes))
-    if _moves(position_dot):
-        axes = [axis for axis in range(3) if axis not in slopes]  # a share is linear in each coordinate
+    if _is_nonzero(position_dot):
+        # a share is linear in each coordinate: its second derivative along one axis vanishes
+        axes = [axis for axis in range(3) if axis not in slopes]
         slope = {axis: _fetch_p.bind(position, mesh, size=size, slopes=(*slopes, axis)) for axis in axes}
         dots.extend(slope[axis] * position_dot[axis][:, None] for axis in axes)
     return out, sum(dots) if dots else jnp.zeros_like(out)
 
 
 def _transpose_fetch(cotangent: Any, position: Any, mesh: Any, *, size: int, slopes: tuple[int, ...]) -> list[Any]:
-    if not _moves(cotangent):
+    """Transpose in the mesh: the deposit of the cotangent onto the cells of the clouds, weighted by the same shares."""
+    if not _is_nonzero(cotangent):
         return [None, ad.Zero(mesh.aval)]
     cells, weights = zip(*corners(position, size, slopes), strict=True)
     values = [(cotangent.T * weight[None])[None] for weight in weights]

@@ -7,9 +7,9 @@ motion multiply it, in `nbody` and `integrators`.
 import jax.numpy as jnp
 from jaxtyping import Array, Complex64, Float32
 
-from lenscast.gravity.mesh import ParticleMesh
 from lenscast.gravity.painting import paint, read
 from lenscast.numerics.fourier import wavenumbers
+from lenscast.sections.box import ParticleMesh
 
 __all__ = ["acceleration", "gradient_wavenumbers", "inverse_laplacian", "spectral_gradient"]
 
@@ -21,16 +21,24 @@ def acceleration(
 
     Parameters
     ----------
-    position : comoving positions [Mpc/h].
-    mesh : box, number of particles and force mesh.
-    gain : factor of each mode of the potential, for corrections.
+    position
+        Comoving positions [Mpc/h].
+    mesh
+        Box, number of particles and force mesh.
+    gain
+        Factor of each mode of the potential, for corrections.
 
-    References: Hockney & Eastwood (1988), Chap. 5; the 4-point gradient as in Feng et al. (2016), arXiv:1603.00476.
+    References
+    ----------
+    Hockney & Eastwood (1988), Chap. 5; 4-point gradient: Feng et al. (2016), arXiv:1603.00476.
     """
+    # This is 1 + delta: particles per cell over their mean, 1 / mesh_factor^3. `inverse_laplacian` drops the mean.
     density = paint(position, mesh.box_size, mesh.mesh_size) * float(mesh.mesh_factor**3)
     potential = inverse_laplacian(jnp.fft.rfftn(density), mesh)
     if gain is not None:
         potential = potential * gain
+    # The windows of painting and of reading stay in the force, sinc^4 for a plane wave along an axis. The same cloud
+    # serves both, so that no particle pulls itself; the correction HPN undoes the windows.
     if mesh.gradient == "spectral":
         field = -spectral_gradient(potential, mesh)
     else:
@@ -43,11 +51,14 @@ def inverse_laplacian(density: Complex64[Array, "x y half"], mesh: ParticleMesh)
 
     Parameters
     ----------
-    density : ``rfftn`` of delta (or of 1 + delta) on a cubic mesh, whose last axis is halved.
-    mesh : gives the size of the box [Mpc/h].
+    density
+        ``rfftn`` of delta, or of 1 + delta, on a cubic mesh; the last axis is halved.
+    mesh
+        Gives the size of the box [Mpc/h].
     """
     points = density.shape[0]
     squared = sum(k**2 for k in wavenumbers((points,) * 3, mesh.box_size / points))
+    # the inner `where` keeps 1 / 0 out of the derivative, where it would become 0 * infinity = NaN
     return density * jnp.where(squared > 0, -1 / jnp.where(squared > 0, squared, 1), 0)
 
 
@@ -56,25 +67,30 @@ def spectral_gradient(field: Complex64[Array, "x y half"], mesh: ParticleMesh) -
 
     Parameters
     ----------
-    field : ``rfftn`` of the field.
-    mesh : gives the size of the box [Mpc/h].
+    field
+        ``rfftn`` of the field.
+    mesh
+        Gives the size of the box [Mpc/h].
     """
     points = field.shape[0]
     wavevector = gradient_wavenumbers(points, mesh.box_size / points)
+    # components last: `read` fetches the three components of a cell from one place in memory
     return jnp.stack([jnp.fft.irfftn(1j * k * field, s=(points,) * 3) for k in wavevector], axis=-1)
 
 
 def gradient_wavenumbers(points: int, spacing: float) -> tuple[Float32[Array, "..."], ...]:
-    """Wavenumbers along each axis of a cubic mesh's ``rfftn``, 0 at Nyquist.
+    """Wavenumbers along each axis of a cubic mesh's ``rfftn``, with 0 at Nyquist [h/Mpc].
 
-    The Nyquist mode of an even mesh has no sign, hence no first derivative.
+    On an even mesh the wavenumbers +k and -k of Nyquist are one mode. Their derivatives i k and -i k cancel.
 
     Parameters
     ----------
-    points : mesh points per side.
-    spacing : distance of mesh points [Mpc/h].
+    points
+        Mesh points per side.
+    spacing
+        Distance of mesh points [Mpc/h].
     """
-    nyquist = jnp.pi / spacing * (1 - 1e-6)
+    nyquist = jnp.pi / spacing * (1 - 1e-6)  # float32 rounds wavenumbers by 6e-8
     return tuple(jnp.where(jnp.abs(k) < nyquist, k, 0) for k in wavenumbers((points,) * 3, spacing))
 
 
@@ -84,5 +100,6 @@ def _finite_difference(field: Float32[Array, "x y z"], spacing: float) -> Float3
     def difference(axis: int, steps: int) -> Float32[Array, "x y z"]:
         return jnp.roll(field, -steps, axis) - jnp.roll(field, steps, axis)
 
+    # [8 (f_(i+1) - f_(i-1)) - (f_(i+2) - f_(i-2))] / (12 d) = f' + O(d^4)
     components = [8 * difference(axis, 1) - difference(axis, 2) for axis in range(3)]
     return jnp.stack(components, axis=-1) / (12 * spacing)

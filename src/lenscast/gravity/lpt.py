@@ -1,4 +1,8 @@
-"""Lagrangian perturbation theory: the displacement that starts a simulation."""
+"""Lagrangian perturbation theory: the particles that start a simulation.
+
+Convention: x = q - D1 grad phi1 + D2 grad phi2 with the potentials of the linear field today, D1 = 1 today, and
+momenta p = a^2 dx/dt in H0 Mpc/h.
+"""
 
 from functools import reduce
 from itertools import combinations
@@ -10,7 +14,8 @@ from jaxtyping import Array, Complex64, Float, Float32
 from lenscast.cosmology import Cosmology
 from lenscast.cosmology.background import expansion
 from lenscast.gravity.forces import gradient_wavenumbers, inverse_laplacian, spectral_gradient
-from lenscast.gravity.mesh import ParticleMesh, Particles
+from lenscast.gravity.mesh import Particles
+from lenscast.sections.box import ParticleMesh
 
 __all__ = ["lpt"]
 
@@ -24,22 +29,31 @@ def lpt(
 ) -> Particles:
     """Particles displaced from the lattice by first- or second-order Lagrangian perturbation theory.
 
-    x = q - D1 grad phi1 + D2 grad phi2, laplacian phi1 = delta, laplacian phi2 = sum_(i<j) phi1,ii phi1,jj - phi1,ij^2.
-
     Parameters
     ----------
-    field : linear overdensity today on the particle lattice.
-    a : scale factor.
-    cosmology : gives growth and expansion.
-    mesh : box and number of particles.
-    order : 1 (Zel'dovich) or 2.
+    field
+        Linear overdensity today on the particle lattice.
+    a
+        Scale factor.
+    cosmology
+        Gives growth and expansion.
+    mesh
+        Box and number of particles.
+    order
+        1 (Zel'dovich approximation) or 2.
 
     Raises
     ------
     ValueError
         If the order is neither 1 nor 2, or the field is not on the particle lattice.
 
-    References: Bouchet et al. (1995), astro-ph/9406013; Scoccimarro (1998), astro-ph/9711187, App. D.
+    Notes
+    -----
+    x = q - D1 grad phi1 + D2 grad phi2, laplacian phi1 = delta, laplacian phi2 = sum_(i<j) phi1,ii phi1,jj - phi1,ij^2.
+
+    References
+    ----------
+    Bouchet et al. (1995), astro-ph/9406013; Scoccimarro (1998), astro-ph/9711187, App. D.
     """
     if order not in (1, 2):
         raise ValueError(f"order = {order}: Lagrangian perturbation theory is available to order 1 or 2")
@@ -48,13 +62,16 @@ def lpt(
             f"field of shape {field.shape}: give one value per lattice point of {mesh.particles}^3 particles"
         )
     a = jnp.asarray(a, jnp.float64)
+    # p = a^2 dx/dt = a^3 E dx/da in units of H0: this factor turns dD/da into the growth of momentum
     velocity = a**3 * expansion(a, cosmology.parameters)
     growth = cosmology.growth
     potential = inverse_laplacian(jnp.fft.rfftn(field), mesh)
     first = -_displacement(potential, mesh)
+    # growth in double precision, as it is tabulated; arrays of particles in single
     displacement = growth.D1(a).astype(jnp.float32) * first
     momentum = (velocity * growth.dD1_da(a)).astype(jnp.float32) * first
     if order == 2:
+        # D2 is negative, about -(3/7) D1^2; its sign is in D2 and not in front of grad phi2
         source = jnp.fft.rfftn(_second_order_source(potential, mesh))
         second = _displacement(inverse_laplacian(source, mesh), mesh)
         displacement += growth.D2(a).astype(jnp.float32) * second
@@ -63,13 +80,17 @@ def lpt(
 
 
 def _displacement(potential: Complex64[Array, "x y half"], mesh: ParticleMesh) -> Float32[Array, "3 particle"]:
-    """Gradient on the lattice, in Lagrangian order."""
+    """Gradient of a potential on the lattice, in Lagrangian order."""
     return spectral_gradient(potential, mesh).reshape(-1, 3).T
 
 
 def _second_order_source(potential: Complex64[Array, "x y half"], mesh: ParticleMesh) -> Float32[Array, "x y z"]:
-    """Sum over i < j of phi,ii phi,jj - phi,ij^2, with the derivatives that make the displacement."""
+    """Sum over i < j of phi,ii phi,jj - phi,ij^2.
+
+    Sums of two wavenumbers beyond Nyquist fold back in the products (aliasing). No mode is removed against it.
+    """
     shape = (mesh.particles,) * 3
+    # the wavenumbers of `spectral_gradient`, so that source and displacement are derivatives of one field
     k = gradient_wavenumbers(mesh.particles, mesh.box_size / mesh.particles)
 
     def second(i: int, j: int) -> Float32[Array, "x y z"]:

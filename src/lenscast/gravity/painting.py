@@ -1,9 +1,11 @@
 """Cloud-in-cell painting of particles onto meshes and reading of meshes at particles.
 
-Positions are in Mpc/h, periodic, components first. Mesh point i lies at i box_size / mesh_size, where the Lagrangian
-lattice has its particles too.
+Convention: positions are in Mpc/h, periodic, components first. Mesh point i lies at i box_size / mesh_size, where the
+Lagrangian lattice has its particles too.
 
-References: Hockney & Eastwood (1988), Sect. 5-3-4.
+References
+----------
+Hockney & Eastwood (1988), Sect. 5-3-4.
 """
 
 from itertools import product
@@ -23,11 +25,16 @@ def paint(position: Float32[Array, "3 particle"], box_size: float, mesh_size: in
 
     Parameters
     ----------
-    position : comoving positions [Mpc/h], wrapped periodically.
-    box_size : side of the box [Mpc/h].
-    mesh_size : mesh points per side.
+    position
+        Comoving positions, wrapped periodically [Mpc/h].
+    box_size
+        Side of the box [Mpc/h].
+    mesh_size
+        Mesh points per side.
     """
     x, y, z = (cloud(component * (mesh_size / box_size), mesh_size) for component in position)
+    # Rows have one more cell, a copy of the first: the cloud's two cells along z are then neighbours in memory even at
+    # the border, and four windows of two cells replace eight single cells. The copy is added to the first cell below.
     row = mesh_size + 1
     cells, values = [], []
     for i, j in product((0, 1), (0, 1)):
@@ -41,13 +48,16 @@ def paint(position: Float32[Array, "3 particle"], box_size: float, mesh_size: in
 def read(
     mesh: Float32[Array, "x y z channel"], position: Float32[Array, "3 particle"], box_size: float
 ) -> Float32[Array, "channel particle"]:
-    """Mesh values at particles, by cloud-in-cell interpolation; the transpose of `paint`, channel by channel.
+    """Mesh values at particles, by cloud-in-cell interpolation: the transpose of `paint`, channel by channel.
 
     Parameters
     ----------
-    mesh : values at mesh points, one or more channels each.
-    position : comoving positions [Mpc/h], wrapped periodically.
-    box_size : side of the box [Mpc/h].
+    mesh
+        Values at mesh points, one or more channels each.
+    position
+        Comoving positions, wrapped periodically [Mpc/h].
+    box_size
+        Side of the box [Mpc/h].
     """
     size = mesh.shape[0]
     return fetch(position * (size / box_size), mesh.reshape(size**3, -1), size).T
@@ -58,24 +68,31 @@ def paint_slabs(
 ) -> Float32[Array, "3 slab x y"]:
     """Overdensity of the slabs into which each axis of the box is cut, projected along that axis.
 
-    Plane [0, s] is seen along x with axes (y, z), plane [1, s] along y with (z, x), plane [2, s] along z with (x, y).
-    Across the line of sight particles are clouds of one plane cell. Along it they are clouds of width ``edge``, so
-    that a particle passes smoothly from one slab to the next and derivatives see it cross.
+    Plane [0, s] is projected along x and has the axes (y, z), plane [1, s] along y with (z, x), plane [2, s] along z
+    with (x, y). Across the line of sight particles are clouds of one plane cell. Along it they are clouds of width
+    ``edge``: a particle passes smoothly from one slab to the next, and derivatives include the crossing.
 
     Parameters
     ----------
-    position : comoving positions [Mpc/h], wrapped periodically.
-    box_size : side of the box [Mpc/h].
-    mesh_size : points per side of a plane.
-    slabs : slabs per axis, 1 or more, each box_size / slabs thick.
-    edge : width of the cloud along the line of sight [Mpc/h], at most the thickness of a slab.
+    position
+        Comoving positions, wrapped periodically [Mpc/h].
+    box_size
+        Side of the box [Mpc/h].
+    mesh_size
+        Points per side of a plane.
+    slabs
+        Slabs per axis, 1 or more, each box_size / slabs thick.
+    edge
+        Width of the cloud along the line of sight, at most the thickness of a slab [Mpc/h].
 
     Raises
     ------
     ValueError
         If there is no slab or the edge does not fit into one.
 
-    References: the hard assignment that this replaces has a derivative of zero, Sect. 1 of docs/design.md.
+    Notes
+    -----
+    A hard assignment of particles to slabs has a derivative of zero, see Sect. 1 of docs/design.md.
     """
     if slabs < 1:
         raise ValueError(f"slabs = {slabs}: cut the box into at least 1 slab")
@@ -84,7 +101,7 @@ def paint_slabs(
             f"edge = {edge} Mpc/h: give a positive width, at most that of a slab, {box_size / slabs} Mpc/h"
         )
     mean = position.shape[1] / (mesh_size**2 * slabs)
-    position = computed_once(position)  # a dozen kernels use it
+    position = computed_once(position)  # a dozen kernels use it, and XLA would repeat its sums in each of them
     planes = [
         _project(position[los], position[(los + 1) % 3], position[(los + 2) % 3], box_size, mesh_size, slabs, edge)
         for los in range(3)
@@ -104,9 +121,9 @@ def _project(
     """Particles per plane cell of each slab along one line of sight."""
     x, y = (cloud(component * (mesh_size / box_size), mesh_size) for component in (across, up))
     row = mesh_size + 1
-    in_front, share = _slab(depth, box_size, slabs, edge)
+    slab_numbers, share = _slab(depth, box_size, slabs, edge)
     cells, values = [], []
-    for (slab, weight), i in product(zip(in_front, share, strict=True), (0, 1)):
+    for (slab, weight), i in product(zip(slab_numbers, share, strict=True), (0, 1)):
         cells.append((slab * mesh_size + x.cell[i]) * row + y.cell[0])
         column = weight * x.share[i]
         values.append(jnp.stack([column * y.share[0], column * y.share[1]]))
@@ -121,6 +138,8 @@ def _slab(
     if slabs == 1:
         return (jnp.zeros_like(depth, dtype=jnp.int32),), (jnp.ones_like(depth),)
     thickness = box_size / slabs
+    # The near end of the cloud, depth - edge / 2, lies in the slab `cell[0]` at a fraction `share` of its thickness.
+    # The far end lies beyond that slab by (share - 1) thickness + edge: divided by edge, the part in the next slab.
     cell, (_, share) = cloud((depth - edge / 2) / thickness, slabs)
     beyond = jnp.maximum((share - 1) * (thickness / edge) + 1, 0)
     return cell, (1 - beyond, beyond)

@@ -8,27 +8,48 @@ business.
 """
 
 from lenscast.io.atomic import save_table
+from lenscast.io.batch_files import BatchWriter, batch_writer, gathered, requested_seeds, require_made_by
 from lenscast.io.coordinates import Columns
-from lenscast.io.corrections import Weights, load_correction, save_correction, warn_of_mismatch
+from lenscast.io.corrections import CorrectionFile, correction_of, load_correction, save_correction, warn_of_mismatch
 from lenscast.io.files import Contents, NotFiniteError, Variable, Writer, load, save, writer
 from lenscast.io.origin import disagreement, provenance
+from lenscast.io.products import (
+    load_forecast,
+    load_jacobians,
+    load_summaries,
+    save_forecast,
+    save_jacobians,
+    save_summaries,
+)
 from lenscast.io.snapshots import Snapshot, read_snapshot
 
 __all__ = [
+    "BatchWriter",
     "Columns",
     "Contents",
+    "CorrectionFile",
     "NotFiniteError",
     "Snapshot",
     "Variable",
-    "Weights",
     "Writer",
+    "batch_writer",
+    "correction_of",
     "disagreement",
+    "gathered",
     "load",
     "load_correction",
+    "load_forecast",
+    "load_jacobians",
+    "load_summaries",
     "provenance",
     "read_snapshot",
+    "requested_seeds",
+    "require_made_by",
     "save",
     "save_correction",
+    "save_forecast",
+    "save_jacobians",
+    "save_summaries",
     "save_table",
     "warn_of_mismatch",
     "writer",

@@ -1,7 +1,7 @@
-"""Weights of corrections: JSON with a card that says what they were trained on.
+"""Trained corrections as files: JSON with the weights and a card that says what they were trained on.
 
 A file holds `format`, the `card`, and the `weights`: a kind and its numbers, nested lists of float32 that come back bit
-for bit. Who reads weights says which simulation they are for, and is warned of what the card does not cover.
+for bit. `warn_of_mismatch` compares the card with the simulation that a correction is loaded for.
 """
 
 import json
@@ -15,21 +15,22 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 import numpy as np
 from pydantic import Field, ValidationError
 
-from lenscast import weights as package
-from lenscast.config.errors import ConfigError, problems
-from lenscast.config.section import Positive, Section
+from lenscast import trained as package
 from lenscast.io.atomic import appearing
+from lenscast.sections.box import Simulation
+from lenscast.sections.errors import ConfigError, problems
+from lenscast.sections.section import Positive, Section
 
 if TYPE_CHECKING:
-    from lenscast.gravity import Correction
+    from lenscast.corrections import Correction
 
-CELL_TOLERANCE = 0.01
+CELL_TOLERANCE = 0.01  # relative
 
 Vector = tuple[float, ...]
 
 
 class Card(Section):
-    """What a user of weights has to know."""
+    """What a user of a trained correction needs to know."""
 
     data: Any = Field(description="the simulations that were reproduced")
     loss: Any = Field(description="what was minimised, and how")
@@ -77,8 +78,16 @@ class _File(Section):
     weights: _HPN | _PublishedHPN | _PGD = Field(discriminator="kind")
 
 
-class Weights(NamedTuple):
-    """A trained correction and its card, see `Card`."""
+class CorrectionFile(NamedTuple):
+    """Content of the file of a correction.
+
+    Attributes
+    ----------
+    correction
+        The trained correction.
+    card
+        Values of the fields of `Card`.
+    """
 
     correction: "Correction"
     card: dict[str, Any]
@@ -89,35 +98,64 @@ def save_correction(path: str | os.PathLike[str], correction: object, card: Mapp
 
     Parameters
     ----------
-    path : file to make or replace.
-    correction : `HPN`, `PublishedHPN` or `PGD`.
-    card : values of the fields of `Card`, all of them.
+    path
+        File to make or replace.
+    correction
+        `HPN`, `PublishedHPN` or `PGD`.
+    card
+        Values of all fields of `Card`.
 
     Raises
     ------
     ConfigError
-        A ValueError: for a card that lacks something, and weights that are not finite.
+        If the card lacks a field, or weights are not finite. It is a ValueError.
+    ValueError
+        If the correction is of another type.
     """
     content = {"format": "lenscast correction 1", "card": dict(card), "weights": _plain(correction)}
     text = json.dumps(_checked(content, str(path)).model_dump(mode="json"), indent=1)
+    # `indent` gives each number a line of its own: join the innermost lists, so that a row of weights is a line
     rows = re.sub(r"\[[^\[\]{}\"]*\]", lambda row: " ".join(row[0].split()).replace("[ ", "[").replace(" ]", "]"), text)
     with appearing(Path(path)) as temporary:
         temporary.write_text(rows + "\n", encoding="utf-8")
 
 
-def load_correction(weights: str | os.PathLike[str], kind: Literal["hpn", "pgd"] | None = None) -> Weights:
-    """Read a correction.
+def correction_of(simulation: Simulation) -> "Correction | None":
+    """The correction of small scales that a simulation runs with; a warning says where it was not trained.
 
     Parameters
     ----------
-    weights : name of weights that come with the package, or path of a file that `save_correction` made.
-    kind : that it must be, as in the config; None for any.
+    simulation
+        Section with the kind of the correction and its weights.
 
     Raises
     ------
     ValueError
-        For a name that is not shipped (lists those that are), a file that is not there, not JSON or damaged, and
-        another kind.
+        As `load_correction`.
+    """
+    section = simulation.correction
+    if section.kind == "none":
+        return None
+    trained = load_correction(section.weights, section.kind)
+    warn_of_mismatch(trained.card, simulation, section.weights)
+    return trained.correction
+
+
+def load_correction(weights: str | os.PathLike[str], kind: Literal["hpn", "pgd"] | None = None) -> CorrectionFile:
+    """Read a correction.
+
+    Parameters
+    ----------
+    weights
+        Name of weights that come with the package, or path of a file that `save_correction` made.
+    kind
+        Kind that the correction must have, as in the config; None for any.
+
+    Raises
+    ------
+    ValueError
+        If no weights of this name come with the package (the message lists those that do), if the file does not
+        exist, is not JSON or is damaged, or if the correction is of another kind.
     """
     text = package.content(os.fspath(weights))
     try:
@@ -127,36 +165,44 @@ def load_correction(weights: str | os.PathLike[str], kind: Literal["hpn", "pgd"]
     file = _checked(content, str(weights))
     found = "pgd" if isinstance(file.weights, _PGD) else "hpn"
     if kind not in (None, found):
-        raise ValueError(f"weights {weights} are of kind {found}, but kind: {kind} was asked; give others or change it")
-    return Weights(_built(file.weights, str(weights)), file.card.model_dump(mode="json"))
+        raise ValueError(
+            f"weights {weights} are of kind {found}, but the config says kind: {kind}; change one of the two"
+        )
+    return CorrectionFile(_built(file.weights, str(weights)), file.card.model_dump(mode="json"))
 
 
 def warn_of_mismatch(card: Mapping[str, Any], mesh: Any, weights: str = "the correction") -> None:
-    """Warn of each way in which a simulation is unlike those that a correction was trained on.
+    """Warn of each difference between a simulation and those that a correction was trained on.
 
     Parameters
     ----------
-    card : of the weights.
-    mesh : `ParticleMesh` of the simulation.
-    weights : name or path, for the text.
+    card
+        Card of the correction.
+    mesh
+        `ParticleMesh` of the simulation.
+    weights
+        Name or path of the weights, for the text.
     """
     for text in _mismatches(card, mesh):
         warnings.warn(f"{weights}: {text}", stacklevel=2)
 
 
 def _mismatches(card: Mapping[str, Any], mesh: Any) -> Iterator[str]:
-    """What does not fit, with both numbers."""
+    """Each mismatch in a sentence, with the trained and the given value."""
     low, high = card["cell_min"], card["cell_max"]
     if not low * (1 - CELL_TOLERANCE) <= mesh.cell_size <= high * (1 + CELL_TOLERANCE):
         trained = f"cells of {low:g} Mpc/h" if low == high else f"cells from {low:g} to {high:g} Mpc/h"
-        yield f"trained on {trained}, but this simulation's are of {mesh.cell_size:g} Mpc/h; compare with a finer one"
+        yield (
+            f"trained on {trained}, but this simulation has cells of {mesh.cell_size:g} Mpc/h; compare it with a "
+            "higher-resolution run"
+        )
     for name in ("mesh_factor", "gradient"):
         if card[name] != getattr(mesh, name):
             yield f"trained with {name} = {card[name]}, but this simulation has {getattr(mesh, name)}; change one"
 
 
 def _checked(content: Any, source: str) -> _File:
-    """The content of a file, or what is wrong with it."""
+    """The content of a file, checked; the error lists all that is wrong with it."""
     try:
         return _File.model_validate(content)
     except ValidationError as error:
@@ -165,7 +211,8 @@ def _checked(content: Any, source: str) -> _File:
 
 def _plain(correction: object) -> dict[str, Any]:
     """Kind and numbers of a correction."""
-    from lenscast.gravity import HPN, PGD, PublishedHPN  # here, as these load JAX, which other readers do without
+    # imported here because it loads JAX, which readers of other files do without
+    from lenscast.corrections import HPN, PGD, PublishedHPN
 
     match correction:
         case HPN():
@@ -186,12 +233,12 @@ def _layers(layers: Any) -> list[dict[str, Any]]:
 
 
 def _built(weights: _HPN | _PublishedHPN | _PGD, source: str) -> "Correction":
-    """The correction of kind and numbers."""
+    """The correction of a file; the source is for messages."""
     import jax
     import jax.numpy as jnp
 
-    from lenscast.gravity import HPN, PGD, PublishedHPN
-    from lenscast.gravity.pgd import Band
+    from lenscast.corrections import HPN, PGD, PublishedHPN
+    from lenscast.corrections.pgd import Band
 
     def array(values: Any) -> Any:
         return jnp.asarray(np.asarray(values, np.float32))
@@ -200,7 +247,7 @@ def _built(weights: _HPN | _PublishedHPN | _PGD, source: str) -> "Correction":
         return tuple((array(layer.weights), array(layer.biases)) for layer in layers)
 
     network: HPN | PublishedHPN
-    number = jax.ShapeDtypeStruct((), jnp.float32)
+    number = jax.ShapeDtypeStruct((), jnp.float32)  # stands for a and ln_sigma, to check shapes without computing
     try:
         match weights:
             case _PGD():
@@ -215,5 +262,7 @@ def _built(weights: _HPN | _PublishedHPN | _PGD, source: str) -> "Correction":
                 network = PublishedHPN(*parts)
         jax.eval_shape(network.response, jax.ShapeDtypeStruct((8,), jnp.float32), number, number)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"weights {source} do not fit each other ({error}): copy the file again or train") from error
+        raise ValueError(
+            f"weights {source} have shapes that do not fit each other ({error}): copy the file again or train again"
+        ) from error
     return network

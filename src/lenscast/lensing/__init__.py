@@ -1,42 +1,56 @@
-"""Lensing: the lightcone of a periodic box, sources and their systematics, convergence, rays and shape noise."""
+"""Lensing: source bins and their kernels, lens planes, the sky that rays see, alignments, systematics and feedback.
 
-from lenscast.lensing.alignment import AlignmentModel, alignment_weights
-from lenscast.lensing.born import Seen, convergence_born
-from lenscast.lensing.feedback import suppressed, suppression_wavenumbers, with_feedback
-from lenscast.lensing.light import convergence, look
-from lenscast.lensing.lightcone import Lightcone, Orientation, density_planes, orientation, plane_window, sky
-from lenscast.lensing.noise import shape_noise, shape_noise_rms
-from lenscast.lensing.raytracing import Distortion, deflected_sky, distortion
-from lenscast.lensing.sources import Sources, lensing_weights, plane_strength, source_shares
+`density_planes` cuts planes from a box and `with_feedback` adds baryons; `draw_view` and `look` give what the rays of
+one realisation meet; `plane_kernels` and `convergence` make the maps; `limber_sum` makes the spectra of theory.
+"""
+
+from lenscast.lensing.alignment import AlignmentConstants, alignment_kernel
+from lenscast.lensing.feedback import suppression_wavenumbers, with_feedback, with_suppressed_power
+from lenscast.lensing.kernels import (
+    Kernels,
+    convergence,
+    convergence_born,
+    lensing_kernel,
+    limber_sum,
+    plane_kernels,
+    plane_strength,
+    source_shares,
+)
+from lenscast.lensing.planes import density_planes, plane_window
+from lenscast.lensing.rays import Distortion, deflected_sky, distortion
+from lenscast.lensing.sky import look, straight_sky
+from lenscast.lensing.sources import Sources, redshift_distributions, source_planes, tabulated, tomographic
 from lenscast.lensing.systematics import Systematics
-from lenscast.lensing.weights import Weights, plane_weights
+from lenscast.lensing.views import View, VisiblePlanes, draw_view
 
 __all__ = [
-    "AlignmentModel",
+    "AlignmentConstants",
     "Distortion",
-    "Lightcone",
-    "Orientation",
-    "Seen",
+    "Kernels",
     "Sources",
     "Systematics",
-    "Weights",
-    "alignment_weights",
+    "View",
+    "VisiblePlanes",
+    "alignment_kernel",
     "convergence",
     "convergence_born",
     "deflected_sky",
     "density_planes",
     "distortion",
-    "lensing_weights",
+    "draw_view",
+    "lensing_kernel",
+    "limber_sum",
     "look",
-    "orientation",
+    "plane_kernels",
     "plane_strength",
-    "plane_weights",
     "plane_window",
-    "shape_noise",
-    "shape_noise_rms",
-    "sky",
+    "redshift_distributions",
+    "source_planes",
     "source_shares",
-    "suppressed",
+    "straight_sky",
     "suppression_wavenumbers",
+    "tabulated",
+    "tomographic",
     "with_feedback",
+    "with_suppressed_power",
 ]

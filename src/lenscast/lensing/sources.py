@@ -1,42 +1,42 @@
-"""Sources: where they are, and how strongly each lens plane acts on the light that they emit.
+"""Redshift distributions n_b(z) of the source bins.
 
-A weight per plane and source is all that a map needs to know of sources: a distribution n(z) is the average of the
-weights of single planes. Redshifts are what is observed, and held fixed; distances and the planes' scale factors move
-with cosmology.
+Convention: a distribution is cut into cells of redshift, and n_b(z) is linear within each cell. Sources at a single
+redshift are a cell of width 0. Redshifts are observed, hence fixed when the cosmology changes; distances follow from
+them in `lenscast.lensing.kernels`, which also applies the shifts Delta z. This module computes with NumPy alone: a
+distribution is a constant of the compiled programs.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Float64
+from jaxtyping import Float, Float64
 from scipy.special import ndtr
 
-from lenscast.cosmology import Cosmology
-from lenscast.cosmology.background import SPEED_OF_LIGHT_OVER_H0
-from lenscast.lensing.lightcone import Lightcone
+from lenscast.sections.survey import PlaneSources, SmailSources, TabulatedSources
 
-__all__ = ["Sources", "lensing_weights", "plane_strength", "source_planes", "source_shares", "tabulated", "tomographic"]
+__all__ = ["Sources", "redshift_distributions", "source_planes", "tabulated", "tomographic"]
 
 CELL = 1 / 256
-"""Width of the cells of redshift that a distribution is cut into: shares and weights to 1e-5."""
-
-NEAREST = 1e-3
-"""Sources that a shift moves to lower redshifts stay there; no plane is in front of them."""
+"""Width of the cells of redshift: it makes shares and kernels accurate to 1e-5."""
 
 
 @dataclass(frozen=True, eq=False)
 class Sources:
-    """Redshift distributions n_b(z) of source bins, linear in each of some cells of redshift.
+    """Redshift distributions n_b(z) of source bins, linear within cells of redshift that all bins share.
+
+    Instances compare and hash by identity, so that JAX takes one as a static argument.
 
     Attributes
     ----------
-    low, high : ends of each cell; equal where all its galaxies have one redshift.
-    share : share of the galaxies of each bin in each cell, 1 in all.
-    tilt : (n(high) - n(low)) / (n(high) + n(low)) of each bin in each cell.
+    low
+        Lower end of each cell.
+    high
+        Upper end of each cell; equal to `low` where all galaxies of the cell have one redshift.
+    share
+        Share of the galaxies of each bin in each cell; the shares of a bin sum to 1.
+    tilt
+        Slope of n_b(z) within each cell, (n(high) - n(low)) / (n(high) + n(low)).
     """
 
     low: Float64[np.ndarray, " interval"]
@@ -45,7 +45,7 @@ class Sources:
     tilt: Float64[np.ndarray, "source interval"]
 
     def __len__(self) -> int:
-        """Number of bins."""
+        """Number of source bins."""
         return len(self.share)
 
     @property
@@ -56,133 +56,98 @@ class Sources:
     @property
     def mean(self) -> Float64[np.ndarray, " source"]:
         """Mean redshift of each bin."""
+        # a cell of width w with the density [1 + tilt (2 u - 1)] on 0 < u < 1 has its mean at z + tilt w / 6
         return np.sum(self.share * (self.z + self.tilt * (self.high - self.low) / 6), axis=1)
 
-    @classmethod
-    def from_config(cls, section: Any) -> "Sources":
-        """Sources of the section `survey.sources` of a config."""
-        if section.kind == "planes":
-            return source_planes(section.z)
-        if section.kind == "smail":
-            return tomographic(section.z0, section.alpha, section.bins, section.sigma_z, section.z_max)
-        return tabulated(*np.split(np.loadtxt(Path(section.file), ndmin=2).T, [1]))
+
+def redshift_distributions(section: PlaneSources | SmailSources | TabulatedSources) -> Sources:
+    """Redshift distributions of the section `survey.sources` of a config.
+
+    Parameters
+    ----------
+    section
+        Section of any of the three kinds.
+    """
+    if isinstance(section, PlaneSources):
+        return source_planes(section.z)
+    if isinstance(section, SmailSources):
+        return tomographic(section.z0, section.alpha, section.bins, section.sigma_z, section.z_max)
+    return tabulated(*np.split(section.table.T, [1]))
 
 
 def source_planes(z: Sequence[float]) -> Sources:
-    """Bins whose sources have one redshift each."""
+    """Source bins at a single redshift each.
+
+    Parameters
+    ----------
+    z
+        Redshift of each bin.
+    """
     redshift = np.asarray(z, float)
     return Sources(redshift, redshift, np.eye(len(redshift)), np.zeros(2 * redshift.shape))
 
 
 def tomographic(z0: float, alpha: float, bins: int, sigma_z: float, z_max: float) -> Sources:
-    r"""Bins of equal numbers of galaxies, seen through the scatter of photometric redshifts.
+    r"""Bins with equal numbers of galaxies, cut in photometric redshift.
 
-    n(z) ~ z^2 exp[-(z / z0)^alpha] for z <= z_max. Edges are those of equal numbers in true redshift, between 0 and
-    z_max, and cut in photometric redshift, which scatters normally by sigma_z (1 + z).
+    All galaxies together follow n(z) ~ z^2 exp[-(z / z0)^alpha] for z <= z_max. The edges of the bins divide them into
+    equal numbers by true redshift. The cut at these edges is in photometric redshift, which scatters normally about the
+    true one by sigma_z (1 + z); so n_b(z) has wings beyond its edges.
 
     Parameters
     ----------
-    z0, alpha : of n(z).
-    bins : number of bins.
-    sigma_z : scatter of photometric redshifts, in units of 1 + z; 0 for none.
-    z_max : largest redshift.
+    z0
+        Redshift z0 of n(z).
+    alpha
+        Power alpha of n(z).
+    bins
+        Number of bins.
+    sigma_z
+        Scatter of photometric redshifts in units of 1 + z; 0 for none.
+    z_max
+        Largest redshift.
 
-    References: LSST Dark Energy Science Collaboration (2018), arXiv:1809.01669, Sect. D2; Smail, Ellis & Fitchett
+    References
+    ----------
+    LSST Dark Energy Science Collaboration (2018), arXiv:1809.01669, Sect. D2, for the bins; Smail, Ellis & Fitchett
     (1994), astro-ph/9402048, for n(z).
     """
-    z = _edges(0.0, z_max)
+    z = _cell_edges(0.0, z_max)
     number = z**2 * np.exp(-((z / z0) ** alpha))
-    counted = np.concatenate([[0.0], np.cumsum(number[1:] + number[:-1])])
-    edges = np.interp(np.arange(bins + 1) / bins * counted[-1], counted, z)
+    cumulative = np.concatenate([[0.0], np.cumsum(number[1:] + number[:-1])])
+    edges = np.interp(np.arange(bins + 1) / bins * cumulative[-1], cumulative, z)
+    # below 1e-6 the scatter is no longer visible in cells of 4e-3; at 0 the quotient below would be 0 / 0
     scatter = np.maximum(sigma_z * (1 + z), 1e-6)
-    return _linear(z, number * np.diff(ndtr((edges[:, None] - z) / scatter), axis=0))
+    # times the chance that a galaxy at z has its photometric redshift between two edges; galaxies that scatter below 0
+    # or above z_max are in no bin
+    return _linear_between(z, number * np.diff(ndtr((edges[:, None] - z) / scatter), axis=0))
 
 
 def tabulated(z: Float[np.ndarray, "1 row"], n: Float[np.ndarray, "source row"]) -> Sources:
-    """Bins with n(z) in a table, linear between its rows.
+    """Bins with n_b(z) from a table, linear between its rows.
 
     Parameters
     ----------
-    z : redshifts, increasing.
-    n : galaxies per redshift in each bin, in any unit.
+    z
+        Redshifts, increasing.
+    n
+        Galaxies per redshift in each bin, in any unit.
     """
     redshift = z.ravel()
-    edges = np.union1d(_edges(redshift[0], redshift[-1]), redshift)
-    return _linear(edges, np.stack([np.interp(edges, redshift, each) for each in n]))
+    # the rows of the table are ends of cells too, so that its kinks stay where they are
+    edges = np.union1d(_cell_edges(redshift[0], redshift[-1]), redshift)
+    return _linear_between(edges, np.stack([np.interp(edges, redshift, each) for each in n]))
 
 
-def plane_strength(cosmology: Cosmology, lightcone: Lightcone) -> Float[Array, " plane"]:
-    """Convergence per unit overdensity of each plane, for sources at infinity: (3/2) Omega_m (H0/c)^2 chi_i dchi / a_i.
-
-    Parameters
-    ----------
-    cosmology : distances and matter density.
-    lightcone : planes.
-    """
-    chi = jnp.asarray(lightcone.chi)
-    strength = 1.5 * cosmology.parameters.Omega_m / SPEED_OF_LIGHT_OVER_H0**2 * lightcone.thickness
-    return strength * chi / cosmology.distances.scale_factor(chi)
-
-
-def lensing_weights(
-    sources: Sources, shift: Float[Array, " source"], cosmology: Cosmology, lightcone: Lightcone
-) -> Float[Array, "plane source"]:
-    """Convergence per unit overdensity of each plane, for sources at fixed redshifts.
-
-    `plane_strength` times the mean of (1 - chi_i / chi_s) over the sources behind the plane. Redshifts are held fixed;
-    distances chi_s and scale factors a_i move with cosmology.
-
-    Parameters
-    ----------
-    sources : their redshifts.
-    shift : Delta z of each bin, added to its redshifts: n_b(z) becomes n_b(z - Delta z_b).
-    cosmology : distances and matter density.
-    lightcone : planes.
-
-    References: Kilbinger (2015), arXiv:1411.0115, Sect. 2.4; midpoint rule per plane, exact to 0.2 % of C_ell for
-    ell >= 277 with planes of 205 Mpc/h (docs/design.md).
-    """
-    chi = jnp.asarray(lightcone.chi)[:, None, None]
-
-    def efficiency(z: Float64[np.ndarray, " interval"]) -> Float[Array, "plane source interval"]:
-        moved = jnp.maximum(jnp.asarray(z)[None] + shift[:, None], NEAREST)
-        return 1 - chi / cosmology.distances.comoving_distance(1 / (1 + moved))[None]
-
-    near, far = efficiency(sources.low), efficiency(sources.high)
-    is_crossed = (near < 0) & (far > 0)  # by the plane: its far end is a triangle, so that the mean has a slope
-    triangle = far**2 / (2 * jnp.where(is_crossed, far - near, 1))
-    in_cell = jnp.where(is_crossed, triangle, jnp.maximum(near + far, 0) / 2)
-    return plane_strength(cosmology, lightcone)[:, None] * jnp.einsum("psc,sc->ps", in_cell, jnp.asarray(sources.share))
-
-
-def source_shares(
-    sources: Sources, shift: Float[Array, " source"], cosmology: Cosmology, lightcone: Lightcone
-) -> Float[Array, "plane source"]:
-    """Share of the galaxies of each bin that are within the slab of each plane.
-
-    Parameters
-    ----------
-    sources, shift, cosmology, lightcone : as of `lensing_weights`.
-    """
-    edges = jnp.arange(1, lightcone.planes + 1) * lightcone.thickness
-    z = 1 / cosmology.distances.scale_factor(edges) - 1
-    above = z[:, None, None] - shift[None, :, None] - jnp.asarray(sources.low)[None, None]
-    width = jnp.asarray(sources.high - sources.low)[None, None]
-    is_point = width == 0
-    below_edge = jnp.where(is_point, (above > 0).astype(z.dtype), jnp.clip(above / jnp.where(is_point, 1, width), 0, 1))
-    tilt = jnp.asarray(sources.tilt)[None]
-    counted = jnp.einsum("psc,sc->ps", below_edge * (1 - tilt + tilt * below_edge), jnp.asarray(sources.share))
-    return jnp.diff(counted, axis=0, prepend=0)
-
-
-def _edges(start: float, end: float) -> Float64[np.ndarray, " edge"]:
-    """Ends of cells, of about `CELL`, between two redshifts."""
+def _cell_edges(start: float, end: float) -> Float64[np.ndarray, " edge"]:
+    """Ends of cells of at most the width `CELL` between two redshifts."""
     return np.linspace(start, end, 1 + int(np.ceil((end - start) / CELL)))
 
 
-def _linear(z: Float64[np.ndarray, " edge"], n: Float64[np.ndarray, "source edge"]) -> Sources:
-    """Bins whose distributions, in any unit, are given at the ends of cells."""
+def _linear_between(z: Float64[np.ndarray, " edge"], n: Float64[np.ndarray, "source edge"]) -> Sources:
+    """Bins whose distributions, in any unit, have the values `n` at the ends `z` of the cells."""
     low, high = n[:, :-1], n[:, 1:]
     number = (low + high) * np.diff(z)
+    # a cell without galaxies has no slope
     tilt = np.divide(high - low, high + low, out=np.zeros_like(low), where=high + low > 0)
     return Sources(z[:-1], z[1:], number / number.sum(axis=1, keepdims=True), tilt)

@@ -1,9 +1,9 @@
-"""What a survey does not know about its galaxies: intrinsic alignments, redshifts, calibration, and baryons.
+"""Values of the nuisance parameters: intrinsic alignments, redshifts, calibration of shear, and baryons.
 
-Convention: each parameter enters as late as it can. Intrinsic alignments and shifts of redshift enter the weights of
-the planes, baryons the planes, calibration the map: none of them the N-body simulation, and so their derivatives need
-no tangent of it. Parameters that there is one of for each source are named ``<name>_1``, ``<name>_2``, ... in the order
-of the sources; all are 0 in the fiducial model.
+Convention: each parameter enters the forward model as late as it can. Intrinsic alignments and shifts of redshift enter
+the kernels of the planes, baryons the planes, calibration the map. None enters the N-body simulation, so their
+derivatives need no tangent of it. Names, labels and ranges stand in `lenscast.parameters`. A parameter that each source
+bin has its own of is named ``<name>_1``, ``<name>_2``, ... in the order of the bins, and has the fiducial value 0.
 """
 
 from collections.abc import Mapping
@@ -12,13 +12,9 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-__all__ = ["PER_SOURCE", "SHARED", "Systematics", "systematics_label", "systematics_names"]
+from lenscast.parameters import NUISANCE, PER_SOURCE, expanded
 
-SHARED = {"A_IA": r"A_\mathrm{IA}", "eta": r"\eta_\mathrm{IA}", "log10_T_AGN": r"\log_{10} T_\mathrm{AGN}"}
-"""LaTeX labels of the parameters that all sources share."""
-
-PER_SOURCE = {"delta_z": r"\Delta z", "m": "m"}
-"""LaTeX labels of the parameters that there is one of for each source."""
+__all__ = ["Systematics"]
 
 
 class Systematics(eqx.Module):
@@ -26,11 +22,16 @@ class Systematics(eqx.Module):
 
     Attributes
     ----------
-    A_IA : amplitude of intrinsic alignments (NLA).
-    eta : power of (1 + z) / (1 + z_pivot) by which they evolve.
-    delta_z : shift of the redshifts of each source, n_b(z) -> n_b(z - delta_z_b).
-    m : multiplicative bias of the shear of each source, kappa_b -> (1 + m_b) kappa_b.
-    log10_T_AGN : strength of baryonic feedback, log10 of a temperature in K; None without baryons.
+    A_IA
+        Amplitude of intrinsic alignments (NLA).
+    eta
+        Power of (1 + z) / (1 + z_pivot) in this amplitude.
+    delta_z
+        Shift of the redshifts of each source bin, n_b(z) -> n_b(z - delta_z_b).
+    m
+        Multiplicative bias of the shear of each source bin, kappa_b -> (1 + m_b) kappa_b.
+    log10_T_AGN
+        Strength of baryonic feedback, log10 of a temperature in K; None for dark matter only.
     """
 
     A_IA: Float[Array, ""]
@@ -41,31 +42,26 @@ class Systematics(eqx.Module):
 
     @classmethod
     def from_values(cls, values: Mapping[str, float], sources: int) -> "Systematics":
-        """Systematics from a mapping of names, as of `systematics_names`, to values; what it lacks is 0 or none.
+        """Systematics from a mapping of names to values; a missing parameter is 0, missing baryons are None.
+
+        Parameters
+        ----------
+        values
+            Values by the name of the parameter, such as ``A_IA`` or ``delta_z_2``.
+        sources
+            Number of source bins.
 
         Raises
         ------
-        ValueError : for an unknown name.
+        ValueError
+            If a name is unknown.
         """
-        known = systematics_names(sources)
+        known = tuple(name for row in NUISANCE for name in expanded(row, sources))
         if unknown := [name for name in values if name not in known]:
             raise ValueError(f"unknown parameters {unknown}: choose from {known}")
-        of_source = {
-            name: jnp.array([values.get(f"{name}_{source + 1}", 0.0) for source in range(sources)], jnp.float64)
-            for name in PER_SOURCE
+        per_source = {
+            row: jnp.array([values.get(name, 0.0) for name in expanded(row, sources)], jnp.float64)
+            for row in PER_SOURCE
         }
-        shared = {name: jnp.asarray(values[name], jnp.float64) for name in SHARED if name in values}
-        return cls(**{"A_IA": jnp.zeros(()), "eta": jnp.zeros(())} | shared | of_source)
-
-
-def systematics_names(sources: int) -> tuple[str, ...]:
-    """Names of all nuisance parameters for so many sources."""
-    return (*SHARED, *(f"{name}_{source + 1}" for name in PER_SOURCE for source in range(sources)))
-
-
-def systematics_label(name: str) -> str | None:
-    """LaTeX label of a nuisance parameter; None for another name."""
-    stem, _, number = name.rpartition("_")
-    if stem in PER_SOURCE and number.isdecimal():
-        return f"{PER_SOURCE[stem]}_{{{number}}}"
-    return SHARED.get(name)
+        shared = {row: jnp.asarray(values[row], jnp.float64) for row in NUISANCE if row in values}
+        return cls(**{"A_IA": jnp.zeros(()), "eta": jnp.zeros(())} | shared | per_source)

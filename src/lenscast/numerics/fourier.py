@@ -1,7 +1,7 @@
 """Wavenumbers of real-to-complex transforms on periodic meshes.
 
-Convention: ``jnp.fft.rfftn``, the last axis halved, no factor on the forward transform. Wavenumbers are angular,
-in the inverse unit of the mesh spacing.
+Convention: ``jnp.fft.rfftn``, the last axis halved, no factor on the forward transform. Wavenumbers are angular, in the
+inverse unit of the mesh spacing.
 """
 
 import jax.numpy as jnp
@@ -16,14 +16,17 @@ def wavenumbers(
 ) -> tuple[Float[Array, "..."], ...]:
     """Angular wavenumber along each axis of the ``rfftn`` of a mesh, shaped to broadcast.
 
-    Component i has length 1 on all axes but i; ``sum(k**2 for k in wavenumbers(...))`` is the squared wavenumber
-    on the mesh.
+    Component i has length 1 on all axes but i; ``sum(k**2 for k in wavenumbers(...))`` is the squared wavenumber on the
+    mesh.
 
     Parameters
     ----------
-    shape : mesh points along each axis, in real space.
-    spacing : distance of mesh points, equal along all axes [Mpc/h or radian].
-    dtype : of the result.
+    shape
+        Mesh points along each axis, in real space.
+    spacing
+        Distance between mesh points, equal along all axes [Mpc/h or radian].
+    dtype
+        Type of the wavenumbers.
 
     Raises
     ------
@@ -37,6 +40,7 @@ def wavenumbers(
     last = len(shape) - 1
     components = []
     for axis, size in enumerate(shape):
+        # rfftn drops the negative frequencies of the last axis: they are conjugates of the positive ones
         frequencies = np.fft.rfftfreq(size, spacing) if axis == last else np.fft.fftfreq(size, spacing)
         extent = [1] * len(shape)
         extent[axis] = -1

@@ -1,4 +1,8 @@
-"""What keeps the compiler from computing the same thing many times."""
+"""Control over what the compiler fuses: arrays that XLA must compute only once.
+
+XLA fuses the operations that make an array into every kernel that uses it. That saves memory traffic, but repeats
+expensive operations; where it repeats too many, `computed_once` ends a fusion.
+"""
 
 import jax
 import jax.numpy as jnp
@@ -8,13 +12,15 @@ __all__ = ["computed_once"]
 
 
 def computed_once(array: Shaped[Array, "..."]) -> Shaped[Array, "..."]:
-    """The same array, written to memory before anything uses it.
+    """Return the same array, written to memory before anything uses it.
 
-    XLA repeats what makes an array in each of the fused kernels that use it, for each of their elements. It does not
-    look through this loop; an optimization barrier is gone before kernels are fused.
+    Without this, XLA repeats the operations that make the array in each of the fused kernels that use it, for each
+    element of these kernels.
 
     Parameters
     ----------
-    array : two rows or more; a loop of one is none.
+    array
+        Array with two or more rows. XLA removes a loop over a single row, and fuses again.
     """
+    # XLA does not fuse across a loop; it removes jax.lax.optimization_barrier before it fuses kernels
     return jax.lax.map(lambda row: array[row], jnp.arange(array.shape[0]))

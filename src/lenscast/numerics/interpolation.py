@@ -1,9 +1,9 @@
 """Cubic Hermite tables: values and slopes at knots, evaluated at points of any shape.
 
-The interpolant has a continuous first derivative and an error of h^4 / 384 times the fourth derivative between
-knots of spacing h. Outside the knots it goes on as a straight line with the slope of the end knot. Evaluation is
-differentiable in both modes with respect to the point and to everything tabulated. A result has the dtype of the
-point: a float64 table evaluates on a float32 mesh in float32.
+The interpolant has a continuous first derivative and an error of h^4 / 384 times the fourth derivative between knots of
+spacing h. Outside the knots it continues as a straight line with the slope of the end knot. Evaluation is
+differentiable in both modes with respect to the point and to everything tabulated. A result has the dtype of the point:
+a float64 table evaluates on a float32 mesh in float32.
 """
 
 import equinox as eqx
@@ -14,12 +14,14 @@ __all__ = ["HermiteTable", "UniformHermiteTable"]
 
 
 class HermiteTable(eqx.Module):
-    """Table on any increasing knots, which may depend on the parameters: an inverse function's do.
+    """Table on any increasing knots. The knots may depend on the parameters, as those of an inverse function do.
 
     Attributes
     ----------
-    knots : increasing abscissae.
-    values, slopes : the function and its derivative at the knots.
+    knots
+        Increasing abscissae.
+    values, slopes
+        The function and its derivative at the knots.
     """
 
     knots: Float[Array, " knot"]
@@ -27,9 +29,10 @@ class HermiteTable(eqx.Module):
     slopes: Float[Array, " knot"]
 
     def __call__(self, x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-        """The tabulated function at x."""
+        """Evaluate the tabulated function at x."""
         knots = self.knots.astype(x.dtype)
         inside = jnp.clip(x, knots[0], knots[-1])
+        # the clip of the index keeps the last knot in the last interval
         left = jnp.clip(jnp.searchsorted(knots, inside, side="right") - 1, 0, knots.size - 2)
         width = knots[left + 1] - knots[left]
         cubic = _hermite((inside - knots[left]) / width, left, width, self.values, self.slopes)
@@ -37,16 +40,19 @@ class HermiteTable(eqx.Module):
 
 
 class UniformHermiteTable(eqx.Module):
-    """Table on evenly spaced knots: located without a search, with weights that no parameter moves.
+    """Table on evenly spaced knots, which are found without a search and depend on no parameter.
 
-    The grid is static: a tangent of the table is a tangent of values and slopes alone, so that many tangents on a
-    large mesh share one set of indices and weights.
+    The grid is static: a tangent of the table is a tangent of values and slopes alone, so that many tangents on a large
+    mesh share one set of indices and weights.
 
     Attributes
     ----------
-    values, slopes : the function and its derivative at the knots, or several functions, along a last axis.
-    start : first knot.
-    spacing : distance between knots.
+    values, slopes
+        The function and its derivative at the knots, or several functions, along a last axis.
+    start
+        First knot.
+    spacing
+        Distance between knots.
     """
 
     values: Float[Array, "knot ..."]
@@ -55,7 +61,7 @@ class UniformHermiteTable(eqx.Module):
     spacing: float = eqx.field(static=True)
 
     def __call__(self, x: Float[Array, "*shape"]) -> Float[Array, "..."]:
-        """The tabulated functions at x, along a last axis if there are several."""
+        """Evaluate the tabulated functions at x, along a last axis if there are several."""
         last = self.values.shape[0] - 1
         inside = jnp.clip(x, self.start, self.start + last * self.spacing)
         steps = (inside - self.start) / self.spacing
@@ -71,10 +77,12 @@ def _hermite(
     values: Float[Array, "knot ..."],
     slopes: Float[Array, "knot ..."],
 ) -> Float[Array, "..."]:
-    """The cubic at the fraction t of the interval that starts at knot ``left``."""
+    """Cubic at the fraction t of the interval that starts at knot ``left``."""
+    # the table is converted, not the point: on a float32 mesh everything of the mesh's size stays float32
     values, slopes = values.astype(t.dtype), slopes.astype(t.dtype)
     t = t.reshape(t.shape + (1,) * (values.ndim - 1))
     u = 1 - t
+    # Hermite basis (1 + 2t)(1 - t)^2, t (1 - t)^2 and its mirror image: exact at both ends in any precision
     return (
         u**2 * ((1 + 2 * t) * values[left] + t * width * slopes[left])
         + t**2 * ((1 + 2 * u) * values[left + 1] - u * width * slopes[left + 1])
@@ -82,6 +90,6 @@ def _hermite(
 
 
 def _beyond(excess: Float[Array, "*shape"], slopes: Float[Array, "knot ..."]) -> Float[Array, "..."]:
-    """The straight continuation at a signed distance from the nearest end knot."""
+    """Straight continuation at a signed distance from the nearest end knot, 0 between the knots."""
     slope = slopes.astype(excess.dtype)[jnp.where(excess < 0, 0, slopes.shape[0] - 1)]
     return excess.reshape(excess.shape + (1,) * (slopes.ndim - 1)) * slope

@@ -1,7 +1,8 @@
 """Fixed-order Gauss-Legendre quadrature.
 
-Nodes and weights are numpy constants, so that an integral is one weighted sum: exact derivatives in both modes,
-with respect to anything in the integrand. Adaptive quadrature is left out on purpose.
+Nodes and weights are numpy constants, so that an integral is one weighted sum, whose derivatives with respect to
+anything in the integrand are exact in both modes. There is no adaptive quadrature: its nodes would depend on the
+integrand, and so on the parameters.
 """
 
 from typing import NamedTuple
@@ -13,7 +14,15 @@ __all__ = ["Quadrature", "gauss_legendre"]
 
 
 class Quadrature(NamedTuple):
-    """Nodes and weights of an integral over consecutive panels."""
+    """Nodes and weights of an integral over consecutive panels.
+
+    Attributes
+    ----------
+    nodes
+        Abscissae.
+    weights
+        Weights, with the width of the panel included.
+    """
 
     nodes: Float[np.ndarray, "panel order"]
     weights: Float[np.ndarray, "panel order"]
@@ -22,13 +31,15 @@ class Quadrature(NamedTuple):
 def gauss_legendre(edges: Float[np.ndarray, " edge"], order: int) -> Quadrature:
     """Gauss-Legendre rule of the given order on each panel between consecutive edges.
 
-    Exact for polynomials of degree 2 order - 1 on a panel. ``(f(nodes) * weights).sum(axis=1)`` integrates f panel
-    by panel.
+    Exact for polynomials of degree 2 order - 1 on a panel. ``(f(nodes) * weights).sum(axis=1)`` integrates f panel by
+    panel.
 
     Parameters
     ----------
-    edges : increasing panel edges, two or more.
-    order : nodes per panel.
+    edges
+        Increasing panel edges, two or more.
+    order
+        Nodes per panel.
 
     Raises
     ------
@@ -39,6 +50,7 @@ def gauss_legendre(edges: Float[np.ndarray, " edge"], order: int) -> Quadrature:
         raise ValueError(f"edges = {edges}: give two or more increasing panel edges")
     if order < 1:
         raise ValueError(f"order = {order}: give at least 1 node per panel")
+    # numpy's rule is on [-1, 1]
     unit_nodes, unit_weights = np.polynomial.legendre.leggauss(order)
     half_widths = np.diff(edges)[:, None] / 2
     centres = (edges[1:, None] + edges[:-1, None]) / 2

@@ -1,24 +1,27 @@
 """Figures: functions from arrays and tables to matplotlib figures, in one style.
 
-Nothing here computes results: what a figure shows is what it is given. Functions return a `Figure` and leave no global
-state; `save` writes it as PNG. LaTeX labels of parameters are those of `lenscast.cosmology.LABELS`.
+Nothing here computes results, and nothing knows a statistic by its name: a `lenscast.statistics.Statistic` says how it
+is drawn. Functions return a `Figure` and leave no global state; `save` writes it as PNG. `lenscast.figures` goes from
+the files of a campaign to these functions.
 """
 
+from lenscast.plotting.counts import counts
 from lenscast.plotting.derivatives import derivatives, derivatives_check
-from lenscast.plotting.forecasts import convergence, correlation, triangle, verdict_note
+from lenscast.plotting.forecasts import correlation, reliability, triangle, verdict_note
 from lenscast.plotting.maps import maps_and_tangents
-from lenscast.plotting.matter import density_slices, matter_comparison
-from lenscast.plotting.projection import validation_projection
-from lenscast.plotting.style import save, shared_name
-from lenscast.plotting.summaries import Nyquist, matter_power, peak_counts, power_spectra
+from lenscast.plotting.matter import density_slices, matter_comparison, matter_power
+from lenscast.plotting.projection import ProjectedMaps, validation_projection
+from lenscast.plotting.spectra import Nyquist, power_spectra
+from lenscast.plotting.style import save
 from lenscast.plotting.tomography import tomography, tomography_derivatives
 from lenscast.plotting.training import loss_curves
-from lenscast.plotting.validation import validation_peaks, validation_spectra
+from lenscast.plotting.validation import validation_counts, validation_spectra
 
 __all__ = [
     "Nyquist",
-    "convergence",
+    "ProjectedMaps",
     "correlation",
+    "counts",
     "density_slices",
     "derivatives",
     "derivatives_check",
@@ -26,14 +29,13 @@ __all__ = [
     "maps_and_tangents",
     "matter_comparison",
     "matter_power",
-    "peak_counts",
     "power_spectra",
+    "reliability",
     "save",
-    "shared_name",
     "tomography",
     "tomography_derivatives",
     "triangle",
-    "validation_peaks",
+    "validation_counts",
     "validation_projection",
     "validation_spectra",
     "verdict_note",

@@ -1,83 +1,90 @@
-"""Forecasts: correlation of the data, contours of parameters, and how errors converge."""
+"""Forecasts: correlation of the data, contours of parameters, and errors against the number of boxes.
+
+Contours are those of Gaussian posteriors at 68 % and 95 % of the probability in two dimensions, drawn by GetDist.
+Tables and verdicts are those of `lenscast.fisher`.
+"""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from getdist.gaussian_mixtures import GaussianND
-from getdist.plots import get_subplot_plotter
 from jaxtyping import Float
 from matplotlib import pyplot
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
-from lenscast.forecast.fisher import ParameterCovariance
-from lenscast.plotting.style import (
-    COLOURS,
-    MARKERS,
-    block_label,
-    blocks,
-    grid,
-    label,
-    shared_name,
-    styled,
-    vector_label,
-)
+from lenscast.fisher.matrices import ParameterCovariance
+from lenscast.parameters import stem
+from lenscast.plotting.style import COLOURS, MARKERS, block_label, blocks, grid, label, styled, vector_label
+from lenscast.statistics.statistic import Statistic
 
-__all__ = ["convergence", "correlation", "triangle", "verdict_note"]
+__all__ = ["correlation", "reliability", "triangle", "verdict_note"]
 
 MANY_BLOCKS = 8
+"""Number of blocks above which ticks name statistics and scales, without the sources."""
 TWO_DIMENSIONAL_LEVELS = (0.6827, 0.9545)
 LEVELS_NOTE = "contours: 68 % and 95 % in two dimensions (Δχ² = 2.30, 6.18); Fisher matrix with priors"
 
 
 @styled
-def correlation(matrix: Float[np.ndarray, "bin bin"], bins: pd.DataFrame) -> Figure:
+def correlation(
+    matrix: Float[np.ndarray, "bin bin"], bins: pd.DataFrame, statistics: Mapping[str, Statistic]
+) -> Figure:
     """Correlation matrix of the data of one field, with the blocks of the data vector.
 
     Parameters
     ----------
-    matrix : correlation coefficients.
-    bins : the data vector's bins.
+    matrix
+        Correlation coefficients.
+    bins
+        Bins of the data vector.
+    statistics
+        Statistics of the data vector by name.
     """
     figure, axes = grid(1, 1, (5.6, 4.8))
     panel = axes[0, 0]
-    shown = panel.imshow(matrix, cmap="RdBu_r", vmin=-1, vmax=1, interpolation="none")
-    figure.colorbar(shown, ax=panel, label="correlation", shrink=0.9)
-    parts = blocks(bins.reset_index(drop=True))
+    image = panel.imshow(matrix, cmap="RdBu_r", vmin=-1, vmax=1, interpolation="none")
+    figure.colorbar(image, ax=panel, label="correlation", shrink=0.9)
+    bins = bins.reset_index(drop=True)
+    parts = blocks(bins)
     for rows in parts.values():
         panel.axvline(rows[-1] + 0.5, color="black", linewidth=8 / (10 + len(parts)))
         panel.axhline(rows[-1] + 0.5, color="black", linewidth=8 / (10 + len(parts)))
     if len(parts) > MANY_BLOCKS:
-        statistics = bins.reset_index(drop=True).groupby(["statistic", "scale_arcmin"], sort=False, dropna=False)
-        parts = {(*key, 0, 0): rows.to_numpy() for key, rows in statistics.groups.items()}
-    middles, names = [rows.mean() for rows in parts.values()], [block_label(key) for key in parts]
+        parts = blocks(bins.assign(source_1=0, source_2=0))
+    middles, names = [rows.mean() for rows in parts.values()], [block_label(key, statistics) for key in parts]
     panel.set_xticks(middles, names, rotation=20, ha="right")
     panel.set_yticks(middles, names)
     panel.tick_params(length=0)
     panel.grid(False)
-    panel.set_title("each block: low to high $\\ell$ or S/N of a source or pair")
+    panel.set_title("each block: bins of a source or pair, from low to high")
     return figure
 
 
 @styled
 def triangle(posteriors: Mapping[str, ParameterCovariance], notes: Sequence[str] = ()) -> Figure:
-    """Contours and marginal distributions of all parameters for several data vectors, drawn by GetDist.
+    """Contours and marginal distributions of all parameters for several data vectors.
 
-    Gaussian posteriors with contours at 68 % and 95 % of the probability in two dimensions; lines mark the fiducials.
+    Lines mark the fiducial values.
 
     Parameters
     ----------
-    posteriors : by data vector, of the same parameters.
-    notes : lines of text to add beside the levels, such as what has not converged.
+    posteriors
+        Posteriors of the same parameters, by data vector.
+    notes
+        Lines of text that follow the levels of the contours, such as those of `verdict_note`.
     """
+    from getdist.gaussian_mixtures import GaussianND  # here: it takes as long to import as all other figures together
+    from getdist.plots import get_subplot_plotter
+
     first = next(iter(posteriors.values()))
     symbols = [label(name).strip("$") for name in first.names]
     gaussians = [
         GaussianND(posterior.fiducial, posterior.matrix, names=list(posterior.names), labels=symbols)
         for posterior in posteriors.values()
     ]
-    widths = list(np.linspace(2.4, 1.2, len(gaussians)))  # where contours coincide, those below show at the sides
+    # where contours coincide, the wider ones show at the sides of the narrower ones
+    widths = list(np.linspace(2.4, 1.2, len(gaussians)))
     plotter = get_subplot_plotter(width_inch=1.45 * len(first.names))
     plotter.settings.fontsize = plotter.settings.legend_fontsize = 11
     plotter.settings.axes_fontsize, plotter.settings.axes_labelsize = 8, 11
@@ -95,7 +102,7 @@ def triangle(posteriors: Mapping[str, ParameterCovariance], notes: Sequence[str]
     )
     figure = plotter.fig
     pyplot.close(figure)
-    for axes in figure.axes:  # GetDist's own ticks use what matplotlib 3.11 deprecates
+    for axes in figure.axes:  # the ticks of GetDist use functions that matplotlib 3.11 deprecates
         axes.xaxis.set_major_locator(MaxNLocator(3, prune="both"))
         if len(axes.get_yticks()):
             axes.yaxis.set_major_locator(MaxNLocator(3, prune="both"))
@@ -104,32 +111,40 @@ def triangle(posteriors: Mapping[str, ParameterCovariance], notes: Sequence[str]
 
 
 def verdict_note(data_vector: str, table: pd.DataFrame) -> list[str]:
-    """A line on the parameters whose errors the simulations do not settle or the prior sets; none if there are none.
+    """Line on the parameters whose errors the simulations do not settle, or which the prior sets.
 
     Parameters
     ----------
-    data_vector : name.
-    table : of `forecast.tables.fisher_table`; the standard estimator with priors is what contours show.
+    data_vector
+        Name of the data vector.
+    table
+        Table of `forecast.tables.fisher_table`, of which the rows of the contours are read: the standard estimator with
+        priors.
+
+    Returns
+    -------
+    A list with the line, or an empty list if there is no such parameter.
     """
     rows = table[(table["estimator"] == "standard") & table["with_priors"] & (table["systematics"] != "fixed")]
-    open_ends = rows[rows["verdict"] != "converged"].groupby("verdict", sort=False)["parameter"]
-    groups = {verdict: list(names) for verdict, names in open_ends}
+    unsettled = rows[rows["verdict"] != "converged"].groupby("verdict", sort=False)["parameter"]
+    groups = {verdict: list(names) for verdict, names in unsettled}
     groups |= {"set by the prior": list(rows["parameter"][rows["prior_dominated"]])}
-    labels = {text: dict.fromkeys(label(shared_name(name)) for name in names) for text, names in groups.items()}
+    labels = {text: dict.fromkeys(label(stem(name)) for name in names) for text, names in groups.items()}
     texts = [f"{text}: {', '.join(symbols)}" for text, symbols in labels.items() if symbols]
     return [f"{vector_label(data_vector)}: {'; '.join(texts)}"] if texts else []
 
 
 @styled
-def convergence(curves: Mapping[str, pd.DataFrame]) -> Figure:
+def reliability(curves: Mapping[str, pd.DataFrame]) -> Figure:
     """Marginal errors against the number of boxes behind the derivatives, by both estimators.
 
     Parameters
     ----------
-    curves : of `forecast.convergence.convergence_curve`, by data vector.
+    curves
+        Tables of `forecast.reliability.reliability_curve`, by data vector.
     """
     every = dict.fromkeys(next(iter(curves.values()))["parameter"])
-    names = [name for name in every if shared_name(name) == name]
+    names = [name for name in every if stem(name) == name]
     ticks = sorted(set(next(iter(curves.values()))["boxes"]))
     columns = min(3, len(names))
     figure, axes = grid(-(-len(names) // columns), columns, (3.1, 2.4), sharex=True)

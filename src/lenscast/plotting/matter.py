@@ -1,4 +1,7 @@
-"""Matter of corrected simulations beside their references: power, cross-correlation and slices of density."""
+"""Matter: its power compared with theory, and corrected simulations compared with their references.
+
+References have the phases of the simulations, so that cross-correlations and slices of density can be compared too.
+"""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -12,9 +15,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import PercentFormatter
 
-from lenscast.plotting.style import COLOURS, EXPECTED, MEASURED, grid, note, plain_ticks, styled, symmetric
+from lenscast.plotting.style import COLOURS, EXPECTED, MEASURED, THEORY, grid, note, plain_ticks, styled, symmetric
 
-__all__ = ["density_slices", "matter_comparison"]
+__all__ = ["density_slices", "matter_comparison", "matter_power"]
 
 VARIANTS = MappingProxyType(
     {
@@ -25,16 +28,19 @@ VARIANTS = MappingProxyType(
     }
 )
 BEYOND = 1.25
+"""Largest wavenumber that is drawn, in Nyquist wavenumbers of the particles."""
 
 
 @styled
 def matter_comparison(table: pd.DataFrame, title: str) -> Figure:
-    """Power over that of the reference, and cross-correlation with it, for each scale factor.
+    """Power over that of the reference, and cross-correlation with it, one column per scale factor.
 
     Parameters
     ----------
-    table : from `lenscast.gravity.comparison.comparison_table`.
-    title : what the reference is.
+    table
+        Table of `lenscast.validation.matter.matter_comparison`.
+    title
+        Name of the reference.
     """
     times = sorted(table["a"].unique())
     table = table[table["k"] < BEYOND * table["nyquist"]]
@@ -53,8 +59,8 @@ def matter_comparison(table: pd.DataFrame, title: str) -> Figure:
         upper.set(title=f"a = {a:.3g} (z = {1 / a - 1:.2g})", xscale="log")
         lower.set(yscale="log", xlabel=r"$k$ [$h$/Mpc]", ylim=(1e-6, 1.0))
         plain_ticks(lower.xaxis)
-    shown = table.loc[table["k"] < table["nyquist"], "power_error"]
-    axes[0, 0].set_ylim(max(-1.0, min(-0.3, 1.1 * shown.min())), min(1.0, max(0.2, 1.3 * shown.max())))
+    resolved = table.loc[table["k"] < table["nyquist"], "power_error"]
+    axes[0, 0].set_ylim(max(-1.0, min(-0.3, 1.1 * resolved.min())), min(1.0, max(0.2, 1.3 * resolved.max())))
     axes[0, 0].yaxis.set_major_formatter(PercentFormatter(1.0))
     axes[0, 0].set_ylabel(r"$P/P_\mathrm{ref} - 1$")
     axes[1, 0].set_ylabel(r"$1 - r(k)$")
@@ -73,22 +79,27 @@ def density_slices(
     zoom: float,
     title: str,
 ) -> Figure:
-    """Slices of density side by side in one range of colours, and below them what is around their centre.
+    """Slices of density in one range of colours, and below them what is around their centre.
 
     Parameters
     ----------
-    density : projected, in units of the mean; by name of the variant, "reference" among them.
-    box_size : side of the maps [Mpc/h].
-    thickness : of the slab [Mpc/h].
-    zoom : side of the lower panels [Mpc/h].
-    title : what is shown.
+    density
+        Projected density in units of the mean, by name of the variant, with "reference" among them.
+    box_size
+        Side of the maps [Mpc/h].
+    thickness
+        Thickness of the slice [Mpc/h].
+    zoom
+        Side of the lower panels [Mpc/h].
+    title
+        Name of the reference, and the scale factor.
     """
     figure, axes = grid(2, len(density), (2.5, 2.5), sharex="row", sharey="row")
     reference = density["reference"][density["reference"] > 0]
     norm = LogNorm(np.percentile(reference, 5), reference.max(), clip=True)
     for (upper, lower), (variant, each) in zip(axes.T, density.items(), strict=True):
         for panel, reach in ((upper, box_size), (lower, zoom)):
-            shown = panel.imshow(
+            image = panel.imshow(
                 each,
                 origin="lower",
                 extent=(-box_size / 2, box_size / 2, -box_size / 2, box_size / 2),
@@ -103,13 +114,45 @@ def density_slices(
         lower.set_xlabel(r"$x$ [Mpc/$h$]")
     for panel in axes[:, 0]:
         panel.set_ylabel(r"$y$ [Mpc/$h$]")
-    figure.colorbar(shown, ax=axes, shrink=0.8, pad=0.01, extend="both", label=r"$\Sigma/\bar\Sigma$")
+    figure.colorbar(image, ax=axes, shrink=0.8, pad=0.01, extend="both", label=r"$\Sigma/\bar\Sigma$")
     figure.suptitle(title, fontsize=10)
-    text = f"A slab {thickness:.3g} Mpc/$h$ thick around the densest point of the reference; below, the square."
+    text = f"A slice {thickness:.3g} Mpc/$h$ thick around the densest point of the reference; below, the square."
     note(figure, f"{text} Mass between particles interpolated in Lagrangian space.")
     return figure
 
 
 def _frame(axes: Axes, side: float) -> None:
-    """Outline of the square that is shown larger."""
+    """Outline of the square that the lower panel enlarges."""
     axes.add_patch(Rectangle((-side / 2, -side / 2), side, side, fill=False, edgecolor="w", linewidth=0.8))
+
+
+@styled
+def matter_power(table: pd.DataFrame, nyquist: float, seeds: int) -> Figure:
+    """Matter power of simulations today compared with theory, and the limit of the mesh.
+
+    Parameters
+    ----------
+    table
+        Table of `lenscast.validation.matter.matter_power_table`.
+    nyquist
+        Nyquist wavenumber of the force mesh [h/Mpc].
+    seeds
+        Number of boxes behind the mean.
+    """
+    figure, axes = grid(2, 1, (6.4, 3.2), sharex=True, height_ratios=(2, 1.4))
+    upper, lower = axes[:, 0]
+    k = table["k"]
+    for panel, divisor in ((upper, 1.0), (lower, table["halofit"])):
+        panel.errorbar(k, table["power"] / divisor, table["error"] / divisor, fmt="o", color=MEASURED, alpha=0.6,
+                       label=f"PM at a = 1, mean of {seeds} boxes")  # fmt: skip
+        panel.errorbar(k, table["corrected"] / divisor, table["corrected_error"] / divisor, fmt="s", color=COLOURS[2],
+                       markerfacecolor="white", label=r"PM / its initial modes $\times$ linear")  # fmt: skip
+        panel.plot(k, table["linear"] / divisor, ":", color=EXPECTED, label="linear, Eisenstein & Hu")
+        panel.plot(k, table["linear_camb"] / divisor, "--", color=COLOURS[4], label="linear, CAMB")
+        panel.plot(k, table["halofit"] / divisor, "-", color=THEORY, label="halofit")
+        panel.axvline(nyquist, color=COLOURS[3], linestyle="-.", linewidth=1)
+    upper.set(xscale="log", yscale="log", ylabel=r"$P(k)$ [$(\mathrm{Mpc}/h)^3$]")
+    lower.set(xlabel=r"$k$ [$h$/Mpc]", ylabel="ratio to halofit", ylim=(0, 1.5))
+    upper.plot([], [], "-.", color=COLOURS[3], label="mesh Nyquist")
+    upper.legend(loc="lower left")
+    return figure

@@ -1,6 +1,12 @@
-"""Ray-traced maps beside those in the Born approximation."""
+"""Ray-traced maps compared with maps in the Born approximation.
 
-from typing import Any
+The table is that of `lenscast.validation.lensing.variant_comparison` with the variants born, to which ratios refer, and
+ray_tracing. It has rows of the statistics of the experiment and of `lenscast.validation.one_point`, and a column
+``z_source``.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -9,76 +15,112 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lenscast.plotting.maps import show_map
-from lenscast.plotting.style import COLOURS, MARKERS, grid, note, plain_ticks, styled, symmetric
+from lenscast.plotting.style import (
+    COLOURS,
+    MARKERS,
+    bin_axis,
+    bin_positions,
+    grid,
+    note,
+    plain_ticks,
+    styled,
+    symmetric,
+)
+from lenscast.plotting.validation import statistic_rows
+from lenscast.statistics.statistic import Statistic
 
-__all__ = ["validation_projection"]
+__all__ = ["ProjectedMaps", "validation_projection"]
 
 ZOOM_ARCMIN = 120.0
+"""Side of the square of the maps that is drawn [arcmin]."""
 SHARED = (
     "Change: ray-traced / Born - 1; errors: jackknife over boxes, which have phases, views and shape noise in common. "
-    "Spectra, maps and distributions are\nwithout noise, peaks of noisy maps; outermost bins of peaks are open. "
+    "Spectra, maps and distributions are\nwithout noise, other statistics of noisy maps. "
 )
 
 
+class ProjectedMaps(NamedTuple):
+    """Convergence map of the farthest source in two projections, smoothed as the one-point distributions are.
+
+    Attributes
+    ----------
+    born, traced
+        Maps in the Born approximation and ray-traced.
+    pixel_arcmin
+        Side of their pixels [arcmin].
+    """
+
+    born: Float[np.ndarray, "y x"]
+    traced: Float[np.ndarray, "y x"]
+    pixel_arcmin: float
+
+
 @styled
-def validation_projection(
-    table: pd.DataFrame, born: Float[np.ndarray, "y x"], traced: Float[np.ndarray, "y x"], pixel_arcmin: float
-) -> Figure:
-    """What the Born approximation leaves out: in a map, in spectra, in one-point distributions and in peak counts.
+def validation_projection(table: pd.DataFrame, maps: ProjectedMaps, statistics: Mapping[str, Statistic]) -> Figure:
+    """What the Born approximation leaves out: in a map, in statistics, and in one-point distributions.
+
+    One spectrum is drawn, and two scales of other statistics.
 
     Parameters
     ----------
-    table : of `lensing_validation.comparison_table` with variants born, which ratios refer to, and ray_tracing: rows of
-        spectra, peaks and `statistics.one_point`, and a column z_source.
-    born, traced : map of the farthest source in the two projections, smoothed as the distributions are; shown about
-        the highest peak.
-    pixel_arcmin : side of their pixels [arcmin].
+    table
+        Table of the comparison.
+    maps
+        Maps to draw, around the highest peak.
+    statistics
+        Statistics by name.
     """
     figure, axes = grid(3, 3, (4.0, 3.1))
-    _maps(axes[0], born, traced, pixel_arcmin, table["z_source"].max())
-    spectra, peaks = (table[table["statistic"] == name] for name in ("power_spectrum", "peaks"))
-    _change(axes[1, 0], spectra, r"change of $C_\ell$ [%]")
-    axes[1, 0].set(xscale="log", xlabel=r"multipole $\ell$")
-    plain_ticks(axes[1, 0].xaxis)
+    _maps(axes[0], maps, table["z_source"].max())
+    for statistic, _, rows in statistic_rows(table, statistics, is_spectrum=True)[:1]:
+        _change(axes[1, 0], rows, f"change of {statistic.label} [%]")
+        axes[1, 0].set(xscale="log", xlabel=statistic.axis)
+        plain_ticks(axes[1, 0].xaxis)
     _moments(axes[2, 0], table)
     _distribution(axes[1:, 1], table)
-    for axis, scale in zip(axes[1:, 2], np.unique(peaks["scale_arcmin"])[:2], strict=False):
-        _change(axis, peaks[peaks["scale_arcmin"] == scale], f"change of peak counts,\n{scale:.3g} arcmin [%]")
-        axis.set_xlabel(r"height $\nu$ [S/N]")
-    axes[2, 2].set_visible(peaks["scale_arcmin"].nunique() > 1)
-    figure.legend(*axes[1, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
+    others = statistic_rows(table, statistics, is_spectrum=False)[:2]
+    for axis, (statistic, scale, rows) in zip(axes[1:, 2], others, strict=False):
+        size = "" if scale is None else f",\n{scale:.3g} arcmin"
+        _change(axis, rows, f"change of {'the number of ' if statistic.is_count else ''}{statistic.label}{size} [%]")
+        axis.set_xlabel(bin_axis(statistic, rows[rows["z_source"] == rows["z_source"].iloc[0]]))
+    for axis in (axes[1, 0], *axes[1:, 2]):
+        axis.set_visible(axis.has_data())
+    figure.legend(*axes[2, 1].get_legend_handles_labels(), loc="outside upper center", ncols=3)
     smoothing = table.loc[table["statistic"] == "density", "scale_arcmin"].iloc[0]
-    note(figure, f"{SHARED}Maps and distributions: smoothed, $\\sigma$ = {smoothing:g} arcmin.")
+    is_open = any(rows[["low", "high"]].isna().any(axis=None) for *_, rows in others)
+    ends = "Their outermost bins are open. " if is_open else ""
+    note(figure, f"{SHARED}{ends}Maps and distributions: smoothed, $\\sigma$ = {smoothing:g} arcmin.")
     return figure
 
 
-def _maps(
-    axes: np.ndarray, born: Float[np.ndarray, "y x"], traced: Float[np.ndarray, "y x"], pixel_arcmin: float, z: float
-) -> None:
-    """A square about the highest peak, in both projections and their difference."""
+def _maps(axes: np.ndarray, maps: ProjectedMaps, z: float) -> None:
+    """Square around the highest peak, in both projections and their difference."""
+    born, traced, pixel_arcmin = maps
     side = min(len(born), round(ZOOM_ARCMIN / pixel_arcmin))
+    # a square around a peak nearer to the edges would not fit into the map
     centres = slice(side // 2, len(born) - (side - side // 2) + 1)
     corner = np.unravel_index(np.argmax(born[centres, centres]), 2 * (len(born) - side + 1,))
     zoom = tuple(slice(start, start + side) for start in corner)
-    low, high = np.percentile(born[zoom], [0.5, 99.8])
+    limits = np.percentile(born[zoom], [0.5, 99.8])
     reach = np.percentile(np.abs(traced - born)[zoom], 99.5)
     width = side * pixel_arcmin
-    show_map(axes[0], born[zoom], rf"$\kappa$, Born, $z_s$ = {z:g}", width, "magma", low, high)
-    show_map(axes[1], traced[zoom], r"$\kappa$, ray-traced", width, "magma", low, high)
-    show_map(axes[2], (traced - born)[zoom], "ray-traced - Born", width, "RdBu_r", -reach, reach)
+    show_map(axes[0], born[zoom], rf"$\kappa$, Born, $z_s$ = {z:g}", width, "magma", limits)
+    show_map(axes[1], traced[zoom], r"$\kappa$, ray-traced", width, "magma", limits)
+    show_map(axes[2], (traced - born)[zoom], "ray-traced - Born", width, "RdBu_r", (-reach, reach))
     for axis in axes:
         axis.set_xlabel("[arcmin]")
     axes[0].set_ylabel("[arcmin]")
 
 
 def _change(axes: Axes, rows: pd.DataFrame, label: str) -> None:
-    """Relative change of each bin, sources side by side."""
+    """Relative change of each bin, with the sources next to each other."""
     sources = list(rows.groupby("z_source"))
     for number, (z, own) in enumerate(sources):
         change, error = _percent(own)
-        centre = own["centre"].to_numpy()
-        aside = 0.15 * (number - (len(sources) - 1) / 2) * np.diff(centre).min()
-        axes.errorbar(centre + aside, change, error, linestyle="none", label=rf"$z_s$ = {z:g}", **_look(number))
+        centre = bin_positions(own)
+        spacing = np.diff(centre).min() if len(centre) > 1 else 1.0
+        offset = 0.15 * (number - (len(sources) - 1) / 2) * spacing
+        axes.errorbar(centre + offset, change, error, linestyle="none", label=rf"$z_s$ = {z:g}", **_look(number))
     symmetric(axes)
     axes.set_ylabel(label)
 
@@ -104,12 +146,12 @@ def _distribution(axes: np.ndarray, table: pd.DataFrame) -> None:
     rms = np.sqrt(rows["z_source"].map(moments["born"]["variance"]))
     rows["centre"] /= rms
     for number, (z, own) in enumerate(rows.groupby("z_source")):
-        counted = own[own["born"] > 0]
-        unit, skewness = rms[counted.index], moments.loc[("skewness", z)]
+        occupied = own[own["born"] > 0]
+        unit, skewness = rms[occupied.index], moments.loc[("skewness", z)]
         label = f"skewness {skewness['born']:.3f} $\\to$ {skewness['ray_tracing']:.3f}"
-        axes[0].plot(counted["centre"], counted["born"] * unit, color=COLOURS[number])
+        axes[0].plot(occupied["centre"], occupied["born"] * unit, color=COLOURS[number])
         look = {**_look(number), "markerfacecolor": "white", "linestyle": "none", "label": label}
-        axes[0].plot(counted["centre"], counted["ray_tracing"] * unit, **look)
+        axes[0].plot(occupied["centre"], occupied["ray_tracing"] * unit, **look)
     axes[0].set(yscale="log", ylabel=r"density of $\kappa/\sigma$", title="lines: Born, markers: ray-traced")
     axes[0].set_ylim(bottom=axes[0].get_ylim()[0] / 10)
     axes[0].legend(loc="lower center")

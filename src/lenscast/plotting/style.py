@@ -1,10 +1,11 @@
-"""One style for all figures, labels with units, and files.
+"""One style for all figures: colours, labels with units, panels, and files.
 
-Colours are those of Okabe & Ito, which colour-blind readers can tell apart; line styles and markers differ too.
+Colours are those of Okabe & Ito (2008), which colour-blind readers can tell apart; line styles and markers differ too.
+Symbols of parameters come from the table in `lenscast.parameters`, names of statistics from the statistics themselves.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from pathlib import Path
 from types import MappingProxyType
@@ -19,11 +20,12 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from lenscast.cosmology import LABELS
-from lenscast.lensing.systematics import PER_SOURCE, SHARED, systematics_label
+from lenscast import parameters
+from lenscast.statistics.statistic import Statistic
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-SYMBOLS = {**LABELS, "S8": "S_8", **SHARED, **PER_SOURCE}
+DERIVED = MappingProxyType({"S8": "S_8"})
+"""Symbols of parameters that are not in the table of parameters, because they follow from others."""
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 MEASURED, EXPECTED, THEORY = COLOURS[0], COLOURS[1], COLOURS[6]
 
@@ -52,7 +54,7 @@ R = TypeVar("R")
 
 
 def styled(function: Callable[P, R]) -> Callable[P, R]:
-    """Run a function in the style of this module and leave matplotlib's settings as they were."""
+    """Run a function in the style of this module, and leave the settings of matplotlib as they were."""
 
     @wraps(function)
     def inner(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -64,12 +66,16 @@ def styled(function: Callable[P, R]) -> Callable[P, R]:
 
 @styled
 def save(figure: Figure, path: str | os.PathLike[str]) -> None:
-    """Write a figure as PNG with 200 dots per inch; it appears whole or not at all, without time or version.
+    """Write a figure as PNG with 200 dots per inch.
+
+    The file appears whole or not at all. It holds neither time nor version, so that equal figures give equal bytes.
 
     Parameters
     ----------
-    figure : what to write.
-    path : file to make or replace.
+    figure
+        Figure to write.
+    path
+        File to make or replace.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -82,64 +88,108 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> None:
 
 
 def label(parameter: str) -> str:
-    """A parameter's symbol, or its name where it has none."""
-    symbol = SYMBOLS.get(parameter) or systematics_label(parameter)
+    """Symbol of a parameter in mathematical type, or its name if it has no symbol."""
+    symbol = DERIVED.get(parameter) or parameters.label(parameter)
     return f"${symbol}$" if symbol else parameter
 
 
-def shared_name(parameter: str) -> str:
-    """What parameters that there is one of for each source have in common; of others, the name."""
-    stem = parameter.rpartition("_")[0]
-    return stem if stem in PER_SOURCE else parameter
-
-
 def grid(rows: int, columns: int, size: tuple[float, float], **options: Any) -> tuple[Figure, np.ndarray]:
-    """Figure with rows x columns panels of the given size [inch], as a two-dimensional array."""
+    """Figure with a two-dimensional array of panels.
+
+    Parameters
+    ----------
+    rows, columns
+        Number of panels.
+    size
+        Width and height of a panel [inch].
+    options
+        Passed to `matplotlib.figure.Figure.subplots`.
+    """
     figure = Figure(figsize=(columns * size[0], rows * size[1]), layout="constrained")
     return figure, figure.subplots(rows, columns, squeeze=False, **options)
 
 
 def mean_and_error(values: Float[np.ndarray, "box ..."]) -> tuple[np.ndarray, np.ndarray]:
-    """Mean over independent boxes and its standard error, 0 where there is but one box."""
+    """Mean over independent boxes and its standard error, which is 0 for a single box."""
     error = values.std(axis=0, ddof=1) / len(values) ** 0.5 if len(values) > 1 else np.zeros(values.shape[1:])
     return values.mean(axis=0), error
 
 
 def blocks(bins: pd.DataFrame) -> dict[tuple[Any, ...], np.ndarray]:
-    """Rows of each part of a data vector that shares statistic, scale and sources, keyed by these, in order."""
-    keys = bins[["statistic", "scale_arcmin", "source_1", "source_2"]]
-    number = (keys.ne(keys.shift()) & ~(keys.isna() & keys.shift().isna())).any(axis=1).cumsum()
-    return {tuple(keys.loc[rows.index[0]]): rows.index.to_numpy() for _, rows in keys.groupby(number)}
+    """Rows of each block of a data vector, in order.
+
+    A block is all bins with the same statistic, scale and sources; these four are its key. Where one does not apply, it
+    is NaN or None.
+    """
+    keys = ["statistic", "scale_arcmin", "source_1", "source_2"]
+    return {key: rows.index.to_numpy() for key, rows in bins.groupby(keys, sort=False, dropna=False)}
 
 
-def block_label(key: tuple[Any, ...], numbered: bool = False) -> str:
-    """What a part of a data vector is, in words, such as ``peaks 9.4 arcmin``; sources have numbers if asked for."""
+def distinct(values: Any) -> list[Any]:
+    """Different values in the order of their first appearance, with None in place of NaN."""
+    return list(dict.fromkeys(None if pd.isna(value) else value for value in values))
+
+
+def block_label(key: tuple[Any, ...], statistics: Mapping[str, Statistic], numbered: bool = False) -> str:
+    """Name of a block of a data vector, such as ``peaks 9.4 arcmin (2)``.
+
+    Parameters
+    ----------
+    key
+        Key of `blocks`.
+    statistics
+        Statistics by name, which have the labels.
+    numbered
+        Whether to write the number of the first source too, where there is no other one.
+    """
     statistic, scale, first, second = key
-    names = {"power_spectrum": r"$C_\ell$", "starlet_power_spectrum": r"$C_\ell$", "peaks": "peaks"}
-    words = [names.get(statistic, statistic), "" if pd.isna(scale) else f"{scale:.3g} arcmin"]
+    words = [statistics[statistic].label, "" if pd.isna(scale) else f"{scale:.3g} arcmin"]
     sources = [f"{int(source) + 1}" for source in (first, second) if not pd.isna(source)]
     return " ".join(word for word in words if word) + (
         f" ({'-'.join(sources)})" if numbered or set(sources) - {"1"} else ""
     )
 
 
+def value_label(statistic: Statistic, unit: str) -> str:
+    """Label of an axis with the values of a statistic: what is counted, or the name of the statistic with its unit."""
+    if statistic.is_count:
+        return f"{unit} and bin"
+    return statistic.label if unit in ("", "1") else f"{statistic.label} [{unit}]"
+
+
+def are_numbered(bins: pd.DataFrame) -> bool:
+    """Whether the bins of a block have no increasing positions on the axis of the statistic: figures number them."""
+    has_limits = bins[["low", "high"]].notna().any(axis=None)
+    return not (has_limits and np.isfinite(bins["centre"]).all() and (np.diff(bins["centre"]) > 0).all())
+
+
+def bin_positions(bins: pd.DataFrame) -> np.ndarray:
+    """Centres of the bins of a block, or their numbers from 1 where they have no position."""
+    return np.arange(1.0, len(bins) + 1) if are_numbered(bins) else bins["centre"].to_numpy(float)
+
+
+def bin_axis(statistic: Statistic, bins: pd.DataFrame) -> str:
+    """Label of the axis that `bin_positions` are on."""
+    return "bin" if are_numbered(bins) else statistic.axis
+
+
 def vector_label(name: str) -> str:
-    """Name of a data vector, with the field's symbol for the spectrum."""
+    """Name of a data vector, with the symbol of the field for the spectrum."""
     return name.replace("_", " ").replace("C ell", r"$C_\ell$")
 
 
 def note(figure: Figure, text: str) -> None:
-    """Text below the panels, for what a reader must know."""
+    """Write below the panels what a reader must know."""
     figure.supxlabel(text, fontsize=9, x=0.01, ha="left")
 
 
 def plain_ticks(axis: Axis) -> None:
-    """Numbers such as 300 on a logarithmic axis that spans a decade or so, in place of powers of ten."""
+    """Write numbers such as 300 on a logarithmic axis that spans about a decade, in place of powers of ten."""
     axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_formatter(NullFormatter())
 
 
 def symmetric(axes: Axes, centre: float = 0.0) -> None:
-    """Line at the value that agreement or no effect has."""
+    """Draw a line at the value that stands for agreement or for no effect."""
     axes.axhline(centre, color="0.4", linewidth=0.8, zorder=0)

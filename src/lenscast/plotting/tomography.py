@@ -1,4 +1,8 @@
-"""Tomographic spectra of lensing and alignments, and their derivatives by nuisance parameters, beside theory."""
+"""Tomographic spectra of lensing and alignments compared with theory, and their derivatives.
+
+Tables are those of `lenscast.validation.tomography`: components GG (lensing), GI (cross) and II (alignments) of each
+pair of source bins, and derivatives with respect to nuisance parameters.
+"""
 
 from typing import Any
 
@@ -7,7 +11,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lenscast.plotting.style import COLOURS, MEASURED, THEORY, grid, label, plain_ticks, shared_name, styled, symmetric
+from lenscast.parameters import stem
+from lenscast.plotting.style import COLOURS, MEASURED, THEORY, grid, label, plain_ticks, styled, symmetric
 
 __all__ = ["tomography", "tomography_derivatives"]
 
@@ -17,16 +22,19 @@ LOOKS: dict[str, dict[str, Any]] = {
     "II": {"color": COLOURS[2], "marker": "^"},
 }
 REACH = (0.0, 2.0)
-SMALLEST = 1e-4  # of the largest component: what is below has no galaxies in common
+"""Range of the ratios to theory."""
+SMALLEST = 1e-4
+"""Smallest component that is drawn, over the largest: those below are of bins without galaxies in common."""
 
 
 @styled
 def tomography(table: pd.DataFrame) -> Figure:
-    """Spectra of all pairs of sources, lensing and alignments apart, below the diagonal; their ratios to theory above.
+    """Spectra of all pairs of source bins by component, below the diagonal; their ratios to theory above it.
 
     Parameters
     ----------
-    table : of `tomography_validation.compared`.
+    table
+        Table of the comparison of components.
     """
     sources = 1 + int(table["source_2"].max())
     figure, axes = grid(sources, sources + 1, (2.5, 2.0), sharex=True)
@@ -40,8 +48,8 @@ def tomography(table: pd.DataFrame) -> Figure:
             )
             lower.plot(ell, scale * rows["theory"].abs(), color=look["color"])
             lower.plot(ell, scale * rows["ccl"].abs(), ":", color=look["color"])
-            shown = rows[rows["theory"].abs() > 2 * rows["error"]]
-            upper.errorbar(shown["centre"], shown["ratio"], shown["ratio_error"], **look)
+            significant = rows[rows["theory"].abs() > 2 * rows["error"]]
+            upper.errorbar(significant["centre"], significant["ratio"], significant["ratio_error"], **look)
             if name == "GG":
                 upper.fill_between(ell, 1, 1 + rows["shot"] / rows["theory"], color=THEORY, alpha=0.12, linewidth=0)
         symmetric(upper, 1.0)
@@ -67,14 +75,17 @@ def tomography(table: pd.DataFrame) -> Figure:
 
 @styled
 def tomography_derivatives(table: pd.DataFrame) -> Figure:
-    """Derivatives of ln C_ell by nuisance parameters, each source with itself and by its own parameters.
+    """Derivatives of ln C_ell of each source bin with itself, with respect to nuisance parameters.
+
+    Where each bin has a parameter of its own, the derivative is the one with respect to that parameter.
 
     Parameters
     ----------
-    table : of `tomography_validation.compared_derivatives`.
+    table
+        Table of the comparison of derivatives.
     """
     table = table[table["source_1"] == table["source_2"]]
-    columns = list(dict.fromkeys(map(shared_name, table["parameter"])))
+    columns = list(dict.fromkeys(map(stem, table["parameter"])))
     sources = 1 + int(table["source_1"].max())
     figure, axes = grid(sources, len(columns), (3.0, 1.5), sharex=True)
     for column, panels in zip(columns, axes.T, strict=True):
@@ -101,7 +112,7 @@ def tomography_derivatives(table: pd.DataFrame) -> Figure:
 
 
 def _shade(axes: Axes, table: pd.DataFrame) -> None:
-    """Where particles do not resolve what lenses the sources."""
-    beyond = table[~table["resolved"]]
-    if len(beyond):
-        axes.axvspan(beyond["low"].min(), table["high"].max(), color=COLOURS[3], alpha=0.12, linewidth=0)
+    """Shade the multipoles at which the particles do not resolve the matter that lenses the sources."""
+    unresolved = table[~table["resolved"]]
+    if len(unresolved):
+        axes.axvspan(unresolved["low"].min(), table["high"].max(), color=COLOURS[3], alpha=0.12, linewidth=0)

@@ -1,4 +1,4 @@
-"""How a training went."""
+"""Loss of a training against the epoch."""
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -17,7 +17,8 @@ def loss_curves(history: pd.DataFrame) -> Figure:
 
     Parameters
     ----------
-    history : columns epoch (from 1), reference and loss; one row for each reference and epoch.
+    history
+        Columns epoch (from 1), reference and loss, one row for each reference and epoch.
     """
     figure, axes = grid(1, 1, (6.4, 4.0))
     panel = axes[0, 0]
@@ -33,5 +34,5 @@ def loss_curves(history: pd.DataFrame) -> Figure:
     panel.legend()
     first, last = table.mean(axis=1).iloc[[0, -1]]
     panel.set_title(f"mean loss from {first:.3g} to {last:.3g} in {len(table)} epochs")
-    note(figure, "The loss of a reference is that of the weights before its step in the epoch.")
+    note(figure, "The loss of a reference is computed before the weights take its step in the epoch.")
     return figure

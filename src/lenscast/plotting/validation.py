@@ -1,5 +1,10 @@
-"""Maps beside those of a finer simulation of the same boxes, and beside theory."""
+"""Statistics of maps compared with those of a finer simulation of the same boxes, and with theory.
 
+Tables are those of `lenscast.validation.lensing.variant_comparison`, with a column ``z_source``. Rows of statistics
+that the experiment does not have are left out.
+"""
+
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -7,9 +12,23 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lenscast.plotting.style import COLOURS, THEORY, grid, note, plain_ticks, styled, symmetric
+from lenscast.plotting.style import (
+    COLOURS,
+    THEORY,
+    bin_axis,
+    bin_positions,
+    block_label,
+    distinct,
+    grid,
+    note,
+    plain_ticks,
+    styled,
+    symmetric,
+    value_label,
+)
+from lenscast.statistics.statistic import Statistic
 
-__all__ = ["validation_peaks", "validation_spectra"]
+__all__ = ["statistic_rows", "validation_counts", "validation_spectra"]
 
 LOOKS: dict[str, dict[str, Any]] = {
     "plain": {"color": COLOURS[0], "marker": "o", "label": "particle mesh"},
@@ -21,77 +40,127 @@ PUBLISHED: dict[str, dict[str, Any]] = {
     "dll_pm": {"color": COLOURS[5], "marker": "v", "label": r"DLL, 128$^3$"},
     "dll_hpn": {"color": COLOURS[4], "marker": "D", "label": r"DLL, 128$^3$, corrected"},
 }
-REACH = 2.0  # of the ratios that are shown: what is beyond is noise of the lattice
+REACH = 2.0
+"""Largest ratio that the panels of spectra show: larger ones are noise of the particle lattice."""
 SHARED = "Errors: jackknife over boxes; boxes, views and shape noise are the same in all variants."
+WITH_THEORY = (
+    " Theory as the maps show it; published spectra over those of Limber; dotted: what windows leave of Limber's."
+)
+
+
+def statistic_rows(
+    table: pd.DataFrame, statistics: Mapping[str, Statistic], is_spectrum: bool
+) -> list[tuple[Statistic, float | None, pd.DataFrame]]:
+    """Spectra, or the other statistics, of a table: each with its scales and their rows.
+
+    Parameters
+    ----------
+    table
+        Table with the columns ``statistic`` and ``scale_arcmin``.
+    statistics
+        Statistics by name.
+    is_spectrum
+        Whether to choose spectra, or the others.
+    """
+    chosen = []
+    for name in table["statistic"].unique():
+        if name in statistics and statistics[name].is_spectrum == is_spectrum:
+            own = table[table["statistic"] == name]
+            for scale in distinct(own["scale_arcmin"]):
+                at_scale = own["scale_arcmin"].isna() if scale is None else own["scale_arcmin"] == scale
+                chosen.append((statistics[name], scale, own[at_scale]))
+    return chosen
 
 
 @styled
-def validation_spectra(table: pd.DataFrame) -> Figure:
+def validation_spectra(table: pd.DataFrame, statistics: Mapping[str, Statistic]) -> Figure:
     """Convergence spectra over theory, and over those of the finer simulation, one column per source.
 
     Parameters
     ----------
-    table : of `lensing_validation.comparison_table`, with a column z_source; columns theory and limber of
-        `theory_spectra` and those of `published_spectra` are shown where there are any.
+    table
+        Table of the comparison. The columns of `theory_spectra` and `published_spectra` are drawn, with the spectra of
+        the maps as they are, where the table has them.
+    statistics
+        Statistics by name.
     """
-    table = table[table["statistic"] == "power_spectrum"]
-    variants, has_theory = _variants(table), "theory" in table
-    sources = list(table.groupby("z_source"))
-    figure, axes = grid(1 + has_theory, len(sources), (3.6, 2.7), sharex=True, sharey="row")
-    for column, (z, rows) in zip(axes.T, sources, strict=True):
-        ell = rows["centre"].to_numpy()
-        if has_theory:
-            column[0].plot(ell, rows["theory"] / rows["limber"], ":", color=THEORY, label="windows of the maps")
-            for name in variants:
-                ratio, error = ((rows[each] / rows["theory"]).to_numpy() for each in (name, f"{name}_error"))
-                column[0].errorbar(ell, ratio, error, **LOOKS[name])
-            for name in (each for each in PUBLISHED if each in rows and rows[each].notna().any()):
-                look = {**PUBLISHED[name], "markerfacecolor": "white", "linestyle": "none"}
-                column[0].plot(ell, rows[name] / rows["ktng_limber"], **look)
-            symmetric(column[0], 1.0)
-        _ratios(column[-1], ell, rows)
+    spectra, sources = statistic_rows(table, statistics, is_spectrum=True), sorted(table["z_source"].unique())
+    has_theory = ["theory" in table and statistic.is_plain_spectrum for statistic, *_ in spectra]
+    size = (3.6, 2.7)
+    figure, axes = grid(len(spectra) + sum(has_theory), len(sources), size, sharex=True, sharey="row")
+    panels = iter(axes)
+    for (statistic, scale, own), is_theory in zip(spectra, has_theory, strict=True):
+        block = [next(panels) for _ in range(1 + is_theory)]
+        for z, *column in zip(sources, *block, strict=True):
+            rows = own[own["z_source"] == z]
+            if is_theory:
+                _over_theory(column[0], rows)
+            _ratios(column[-1], rows["centre"].to_numpy(), rows)
+        block[-1][0].set_ylabel(f"{block_label((statistic.name, scale, 0, 0), statistics)} / finer simulation")
+        if is_theory:
+            block[0][0].set_ylabel(f"{statistic.label} / HMCode2020")
+    for z, column in zip(sources, axes.T, strict=True):
         column[0].set_title(rf"$z_s$ = {z:g}")
-        column[-1].set(xscale="log", xlabel=r"multipole $\ell$")
+        column[-1].set(xscale="log", xlabel=spectra[0][0].axis)
         plain_ticks(column[-1].xaxis)
-    axes[-1, 0].set_ylabel(r"$C_\ell$ / finer simulation")
     for axis in axes[:, 0]:
         axis.set_ylim(0, min(axis.get_ylim()[1], REACH))
-    if has_theory:
-        axes[0, 0].set_ylabel(r"$C_\ell$ / HMCode2020")
     _legend(figure, axes)
-    seen = " Theory as the maps show it; published spectra over Limber's; dotted: what windows leave of Limber's."
-    note(figure, SHARED + (seen if has_theory else ""))
+    note(figure, SHARED + (WITH_THEORY if any(has_theory) else ""))
     return figure
 
 
+def _over_theory(axes: Axes, rows: pd.DataFrame) -> None:
+    """Spectra of all variants over theory, and published ones over theory of their cosmology."""
+    ell = rows["centre"].to_numpy()
+    axes.plot(ell, rows["theory"] / rows["limber"], ":", color=THEORY, label="windows of the maps")
+    for name in _variants(rows):
+        ratio, error = ((rows[each] / rows["theory"]).to_numpy() for each in (name, f"{name}_error"))
+        axes.errorbar(ell, ratio, error, **LOOKS[name])
+    for name in (each for each in PUBLISHED if each in rows and rows[each].notna().any()):
+        look = {**PUBLISHED[name], "markerfacecolor": "white", "linestyle": "none"}
+        axes.plot(ell, rows[name] / rows["ktng_limber"], **look)
+    symmetric(axes, 1.0)
+
+
 @styled
-def validation_peaks(table: pd.DataFrame) -> Figure:
-    """Peaks per field and their ratio to those of the finer simulation, two rows per scale, one column per source.
+def validation_counts(table: pd.DataFrame, statistics: Mapping[str, Statistic]) -> Figure:
+    """Statistics that are not spectra, and their ratios to the finer simulation.
+
+    Each scale has two rows, each source a column.
 
     Parameters
     ----------
-    table : of `lensing_validation.comparison_table`, with a column z_source.
+    table
+        Table of the comparison.
+    statistics
+        Statistics by name.
     """
-    table = table[table["statistic"] == "peaks"]
-    scales, sources = (sorted(table[name].unique()) for name in ("scale_arcmin", "z_source"))
-    figure, axes = grid(2 * len(scales), len(sources), (3.6, 2.2), sharex="col", height_ratios=[1.4, 1] * len(scales))
-    for (upper, lower), scale in zip(axes.reshape(len(scales), 2, -1), scales, strict=True):
-        for counts, ratios, z in zip(upper, lower, sources, strict=True):
-            rows = table[(table["scale_arcmin"] == scale) & (table["z_source"] == z)]
-            height = rows["centre"].to_numpy()
-            for name in _variants(table):
-                look = {**LOOKS[name], "linestyle": "none"}
-                number, error = (rows[each].to_numpy() for each in (name, f"{name}_error"))
-                counts.errorbar(height, number, error, **look)
-            counts.set(yscale="log", title=rf"{scale:.3g} arcmin, $z_s$ = {z:g}")
-            plain_ticks(counts.yaxis)
-            _ratios(ratios, height, rows)
-        upper[0].set_ylabel("peaks per field\nand bin")
+    parts, sources = statistic_rows(table, statistics, is_spectrum=False), sorted(table["z_source"].unique())
+    is_one_axis = len({bin_axis(statistic, own[own["z_source"] == sources[0]]) for statistic, _, own in parts}) == 1
+    options = {"sharex": "col" if is_one_axis else "none", "height_ratios": [1.4, 1] * len(parts)}
+    figure, axes = grid(2 * len(parts), len(sources), (3.6, 2.2), **options)
+    for (upper, lower), (statistic, scale, own) in zip(axes.reshape(len(parts), 2, -1), parts, strict=True):
+        name = statistic.label if scale is None else f"{scale:.3g} arcmin"
+        for values, ratios, z in zip(upper, lower, sources, strict=True):
+            rows = own[own["z_source"] == z]
+            x = bin_positions(rows)
+            for variant in _variants(table):
+                mean, error = (rows[each].to_numpy() for each in (variant, f"{variant}_error"))
+                values.errorbar(x, mean, error, **{**LOOKS[variant], "linestyle": "none"})
+            values.set_title(rf"{name}, $z_s$ = {z:g}")
+            if statistic.is_count:
+                values.set_yscale("log")
+                plain_ticks(values.yaxis)
+            _ratios(ratios, x, rows)
+            if not is_one_axis or ratios in axes[-1]:
+                ratios.set_xlabel(bin_axis(statistic, rows))
+        upper[0].set_ylabel(value_label(statistic, own["unit"].iloc[0]).replace(" and bin", "\nand bin"))
         lower[0].set_ylabel("/ finer\nsimulation")
-    for axis in axes[-1]:
-        axis.set_xlabel(r"height $\nu$ [S/N]")
     _legend(figure, axes)
-    note(figure, SHARED + " Hard counts of noisy maps, averaged over draws of the noise; the outermost bins are open.")
+    is_open = any(own[["low", "high"]].isna().any(axis=None) for *_, own in parts)
+    text = " Measured in noisy maps, averaged over draws of the noise"
+    note(figure, f"{SHARED}{text}{'; the outermost bins are open' if is_open else ''}.")
     return figure
 
 
@@ -110,7 +179,7 @@ def _ratios(axes: Axes, x: np.ndarray, rows: pd.DataFrame) -> None:
 
 
 def _legend(figure: Figure, axes: np.ndarray) -> None:
-    """One legend below all panels, each entry once."""
+    """One legend above all panels, with each entry once."""
     entries: dict[str, Any] = {}
     for axis in axes.flat:
         handles, labels = axis.get_legend_handles_labels()

@@ -1,26 +1,25 @@
 """Summary statistics of convergence maps, their means over shape noise and the derivatives of these.
 
-statistics = statistics_from_config(config, pixels=256, field_deg=5.0, noise=ShapeNoise(rms=(0.05,)))
-counts = statistics[0].measured(kappa, noise)
-mean, derivative = jax.jvp(lambda kappa: statistics[0].expected(kappa, noise), (kappa,), (tangent,))
+Importing this package does not load JAX, since configs are read with it.
+
+    observation = Observation(Region(pixels=256, field_deg=5.0, border=0), ShapeNoise(rms=(0.05,)))
+    spectrum = PowerSpectrum(ell_edges=(144, 432, 720))
+    mean, derivative = jax.jvp(lambda k: spectrum.expected(k, noise, observation), (kappa,), (tangent,))
 """
 
 from lenscast.statistics.peaks import Peaks
-from lenscast.statistics.power_spectrum import PowerSpectrum
+from lenscast.statistics.power_spectrum import PowerSpectrum, StarletPowerSpectrum
 from lenscast.statistics.region import Region
-from lenscast.statistics.registry import analysis_region, statistics_from_config
 from lenscast.statistics.shape_noise import ShapeNoise
-from lenscast.statistics.starlet import starlet
-from lenscast.statistics.statistic import Bin, Statistic
+from lenscast.statistics.statistic import Bin, Observation, Statistic
 
 __all__ = [
     "Bin",
+    "Observation",
     "Peaks",
     "PowerSpectrum",
     "Region",
     "ShapeNoise",
+    "StarletPowerSpectrum",
     "Statistic",
-    "analysis_region",
-    "starlet",
-    "statistics_from_config",
 ]

@@ -1,23 +1,30 @@
-"""Bins of data vectors: of a field's value with open ends, and of Fourier modes in ell.
+"""Bins of data vectors: bins of a field's value with open ends, and bins of Fourier modes in ell.
 
-Conventions: n edges of a value make n + 1 bins, the outer two open, so that each value is in one bin and none is lost.
-What is in a bin is the difference of the tails above its edges: whether tails are counts or smooth functions of the
-value, the bins add up to the total. n edges in ell make n - 1 bins, low <= ell < high, in which modes weigh the same.
+Conventions: n edges of a value make n + 1 bins. The outer two are open, so that each value is in one bin and none is
+lost. n edges in ell make n - 1 bins, low <= ell < high, in which all modes of the plane have the same weight. This
+module knows edges and modes; `local_maxima` turns tails into the contents of open bins.
 """
 
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Float64, Int
+from jaxtyping import Float64, Int
 
-__all__ = ["Interval", "Modes", "check_edges", "counts_from_tails", "fourier_modes", "open_intervals"]
+__all__ = ["Interval", "Modes", "fourier_modes", "open_intervals"]
 
 
 class Interval(NamedTuple):
-    """Bin of a value; an open end is None, and the centre of such a bin lies half the next bin beyond its edge."""
+    """Bin of a value.
+
+    Attributes
+    ----------
+    low, high
+        Ends of the bin; None where it is open.
+    centre
+        Middle of the bin; of an open bin, a point half the width of the neighbouring bin beyond its edge.
+    """
 
     low: float | None
     high: float | None
@@ -25,7 +32,19 @@ class Interval(NamedTuple):
 
 
 class Modes(NamedTuple):
-    """Modes of a map's real Fourier transform (`rfft2`, flattened) that are in a bin; weights add up to 1 in each."""
+    """Modes of the real Fourier transform of a map (`rfft2`) that are in one of the bins.
+
+    Attributes
+    ----------
+    flat_index
+        Index of each mode in the flattened transform.
+    ell_y, ell_x
+        Components of its multipole.
+    bin
+        Number of its bin.
+    weight
+        Its weight in the mean over the bin; the weights of a bin add up to 1.
+    """
 
     flat_index: Int[np.ndarray, " mode"]
     ell_y: Float64[np.ndarray, " mode"]
@@ -34,29 +53,18 @@ class Modes(NamedTuple):
     weight: Float64[np.ndarray, " mode"]
 
 
-def check_edges(edges: Sequence[float], key: str) -> tuple[float, ...]:
-    """Edges of bins as a tuple; `key` is what the config calls them.
-
-    Raises
-    ------
-    ValueError : if there are fewer than two, or they do not increase.
-    """
-    if len(edges) < 2 or not all(low < high for low, high in pairwise(edges)):
-        raise ValueError(f"{key} = {list(edges)}: give at least two edges, in increasing order")
-    return tuple(float(edge) for edge in edges)
-
-
 def open_intervals(edges: Sequence[float]) -> list[Interval]:
-    """Bins between inner edges, from all below the first to all above the last."""
+    """Bins of a value: below the first edge, between neighbouring edges, and above the last edge.
+
+    Parameters
+    ----------
+    edges
+        Inner edges, increasing, 2 or more.
+    """
     inner = [Interval(low, high, (low + high) / 2) for low, high in pairwise(edges)]
     below = Interval(None, edges[0], edges[0] - (edges[1] - edges[0]) / 2)
     above = Interval(edges[-1], None, edges[-1] + (edges[-1] - edges[-2]) / 2)
     return [below, *inner, above]
-
-
-def counts_from_tails(tails: Float[Array, "tail source"]) -> Float[Array, "tail source"]:
-    """Contents of the bins of `open_intervals`, from the total and the tails above each edge, in this order."""
-    return tails - jnp.concatenate([tails[1:], jnp.zeros_like(tails[:1])])
 
 
 def fourier_modes(pixels: int, pixel_radian: float, edges: Sequence[float]) -> Modes:
@@ -64,13 +72,17 @@ def fourier_modes(pixels: int, pixel_radian: float, edges: Sequence[float]) -> M
 
     Parameters
     ----------
-    pixels : pixels per side.
-    pixel_radian : side of a pixel [rad].
-    edges : edges of the bins in ell.
+    pixels
+        Pixels per side.
+    pixel_radian
+        Side of a pixel [rad].
+    edges
+        Edges of the bins in ell, increasing.
 
     Raises
     ------
-    ValueError : if a bin has no mode, or the last one ends beyond the pixels' Nyquist frequency.
+    ValueError
+        If a bin has no mode, or the last bin ends above the Nyquist frequency of the pixels.
     """
     nyquist, spacing = np.pi / pixel_radian, 2 * np.pi / (pixels * pixel_radian)
     if edges[-1] > nyquist:
@@ -82,7 +94,8 @@ def fourier_modes(pixels: int, pixel_radian: float, edges: Sequence[float]) -> M
     ell_bin = np.digitize(np.hypot(ell_y, ell_x), edges) - 1
     index = np.flatnonzero((ell_bin >= 0) & (ell_bin < len(edges) - 1))
     ell_y, ell_x, ell_bin = ell_y[index], ell_x[index], ell_bin[index]
-    # rfft2 leaves out the conjugate of each mode, but for those in the columns ell_x = 0 and Nyquist
+    # rfft2 keeps one mode of each conjugate pair, which counts twice. The columns ell_x = 0 and Nyquist hold both modes
+    # of a pair, so that each counts once there; an odd number of pixels has no Nyquist column.
     column = index % len(frequency_x)
     copies = np.where((column > 0) & (2 * column != pixels), 2.0, 1.0)
     copies_in_bin = np.bincount(ell_bin, copies, minlength=len(edges) - 1)

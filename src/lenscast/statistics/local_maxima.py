@@ -1,21 +1,22 @@
 """Local maxima of noisy starlet coefficients: hard counts, their exact mean over part of the noise, soft counts.
 
-Convention: nu is a normalised coefficient over the rms of its noise, and a peak is a pixel whose nu is above that of
-its 8 neighbours, `Stencil.spacing` pixels away. Counts are per grid of that spacing: of all pixels, over spacing^2.
-Where depth varies, so do the noise and its stencil, and pixels near masked ones do not count (`stencil`).
+Convention: nu is a normalised coefficient over the rms of its noise. A peak is a pixel whose nu is above the nu of its
+8 neighbours, `Stencil.spacing` pixels away. Counts are per grid of that spacing: the count over all pixels, divided by
+spacing^2. Where depth varies, noise and stencil vary too, and pixels near masked ones do not count (`stencil`).
 
-A hard count jumps when a pixel becomes a peak. Its derivative pixel by pixel, which autodiff gives, lacks the peaks
-that come and go. But the noise is white on the sky and known, so that some of it can be averaged over exactly
-(conditional Monte Carlo). Let n be the noise of nu at the 9 pixels of a stencil, C its covariance, and q a contrast: 1
-at the centre and -1/8 at the neighbours; s^2 = q C q and c = C q / s. Then t = q n / s is a unit normal variable
-independent of n - c t. If t changes while n - c t does not, the pixel is a peak above e once t has risen from its value
-in the map by
+A hard count jumps when a pixel becomes a peak. Its derivative pixel by pixel, which automatic differentiation gives,
+misses the peaks that come and go. But the noise is white on the sky and its rms is known, so part of it can be averaged
+over exactly (conditional Monte Carlo). Let n be the noise of nu at the 9 pixels of a stencil, C its covariance, and q a
+contrast: 1 at the centre and -1/8 at the neighbours. With s^2 = q C q and c = C q / s, t = q n / s is a unit normal
+variable that is independent of n - c t. If t changes while n - c t does not, the pixel is a peak above e once t has
+risen from its value in the map by
 
     z = max(max_j (nu_j - nu_0) / (c_0 - c_j), (e - nu_0) / c_0).
 
-Hard counts are the number of z < 0. The sum over pixels of Phi(-t - z), the probability of a peak given all noise but
-t, has the same mean exactly. It is continuous in the map, so that its derivative is an unbiased estimate of that of the
-mean count. It scatters the more, the closer the neighbours: noise of adjacent pixels hardly differs on a wide scale.
+The hard count is the number of pixels with z < 0. The sum over pixels of Phi(-t - z), the probability of a peak for
+fixed n - c t, has exactly the same mean. It is continuous in the map, so that its derivative is an unbiased estimate of
+the derivative of the mean count. The closer the neighbours, the larger the scatter of the estimate: on a wide scale the
+noise of adjacent pixels hardly differs.
 
 Reference: Asmussen & Glynn (2007), Stochastic Simulation, Sects. V.4 and VII.2.
 """
@@ -31,19 +32,35 @@ from jaxtyping import Array, Float, Float64
 
 from lenscast.statistics.stencil import CORNERS, EDGES, Stencil
 
-__all__ = ["hard_tails", "masked_tails", "mean_tails", "soft_tails"]
+__all__ = ["counts_from_tails", "hard_tails", "masked_tails", "mean_tails", "soft_tails"]
+
+
+def counts_from_tails(tails: Float[Array, "tail source"]) -> Float[Array, "tail source"]:
+    """Contents of the bins of `open_intervals`, as differences of tails.
+
+    The bins add up to the total, whether tails are counts or smooth functions of the value.
+
+    Parameters
+    ----------
+    tails
+        Total number, and number above each edge, edges increasing.
+    """
+    return tails - jnp.concatenate([tails[1:], jnp.zeros_like(tails[:1])])
 
 
 def hard_tails(
     snr: Float[Array, "source y x"], stencil: Stencil, snr_edges: Sequence[float]
 ) -> Float64[Array, "tail source"]:
-    """Number of peaks, all of them and those above each edge.
+    """Number of peaks: of all peaks, and of those above each edge.
 
     Parameters
     ----------
-    snr : nu; pixels that lack a neighbour are no peaks.
-    stencil : where the neighbours are.
-    snr_edges : edges in nu.
+    snr
+        Signal to noise nu; pixels that lack a neighbour are no peaks.
+    stencil
+        Positions of the neighbours.
+    snr_edges
+        Edges in nu.
     """
     to_peak, to_zero = _rise(snr, stencil)
     rise = jnp.maximum(to_peak[None], to_zero[None] + _levels(snr_edges, stencil.centre, snr.dtype))
@@ -56,14 +73,18 @@ def mean_tails(
     stencil: Stencil,
     snr_edges: Sequence[float],
 ) -> Float64[Array, "tail source"]:
-    """`hard_tails` averaged over the contrast of the noise at each pixel, given the rest of the noise.
+    """`hard_tails` averaged over the contrast t of the noise at each pixel, for fixed n - c t.
 
     Parameters
     ----------
-    snr : nu of signal plus noise; pixels that lack a neighbour are no peaks.
-    noise : nu of the noise.
-    stencil : where the neighbours are, and the covariance of the noise there.
-    snr_edges : edges in nu.
+    snr
+        Signal to noise nu of signal plus noise; pixels that lack a neighbour are no peaks.
+    noise
+        Signal to noise nu of the noise alone.
+    stencil
+        Positions of the neighbours, and the covariance of the noise there.
+    snr_edges
+        Edges in nu.
     """
     contrast = _contrast(noise, stencil)
     to_peak, to_zero = _rise(snr, stencil)
@@ -76,15 +97,20 @@ def soft_tails(
 ) -> Float64[Array, "tail source"]:
     """Smooth counts that differ from `hard_tails` in the second order of their softness.
 
-    Being a peak is a sigmoid of the height above the highest neighbour, of width softness times the rms half second
-    difference of the noise; being above an edge is a normal distribution function of width softness in nu.
+    A pixel is a peak to the degree of a sigmoid of its height above the highest neighbour, whose width is the softness
+    times the rms of half the second difference of the noise. It is above an edge to the degree of a normal distribution
+    function in nu, whose width is the softness.
 
     Parameters
     ----------
-    snr : nu; pixels that lack a neighbour are no peaks.
-    stencil : where the neighbours are, and the curvature of the noise there.
-    snr_edges : edges in nu.
-    softness : width tau.
+    snr
+        Signal to noise nu; pixels that lack a neighbour are no peaks.
+    stencil
+        Positions of the neighbours, and the curvature of the noise there.
+    snr_edges
+        Edges in nu.
+    softness
+        Width of both functions.
     """
     centre = _at(snr, (0, 0), stencil.spacing)
     height = centre - _highest(snr, EDGES + CORNERS, stencil.spacing)
@@ -98,15 +124,19 @@ def masked_tails(
 ) -> Float64[Array, "tail source"]:
     """Counts with smooth edges in nu behind a hard mask of the peaks.
 
-    Automatic differentiation sees the peaks of the mask move in height but none appear or vanish: the derivative of
-    their total number is 0. Kept to show how wrong that is.
+    Automatic differentiation follows the heights of the peaks in the mask, but misses peaks that appear or vanish: the
+    derivative of their total number is 0. This function exists to show how wrong that is.
 
     Parameters
     ----------
-    snr : nu; pixels that lack a neighbour are no peaks.
-    stencil : where the neighbours are.
-    snr_edges : edges in nu.
-    width : of the edges in nu.
+    snr
+        Signal to noise nu; pixels that lack a neighbour are no peaks.
+    stencil
+        Positions of the neighbours.
+    snr_edges
+        Edges in nu.
+    width
+        Width of the edges in nu.
     """
     centre = _at(snr, (0, 0), stencil.spacing)
     peak = centre > _highest(snr, EDGES + CORNERS, stencil.spacing)
@@ -117,10 +147,11 @@ def masked_tails(
 def _rise(
     snr: Float[Array, "source y x"], stencil: Stencil
 ) -> tuple[Float[Array, "source y2 x2"], Float[Array, "source y2 x2"]]:
-    """Rise of t that lifts a pixel above its neighbours, none if it does not count, and one that lifts it to nu = 0."""
+    """Rise of t that lifts a pixel above its neighbours, infinite where it does not count; and rise to nu = 0."""
     centre = _at(snr, (0, 0), stencil.spacing)
     above_edges = (_highest(snr, EDGES, stencil.spacing) - centre) / stencil.edge
     above_corners = (_highest(snr, CORNERS, stencil.spacing) - centre) / stencil.corner
+    # the rise to an edge e is that to 0 plus e / c_0, which the callers add for all edges at once
     to_peak, to_zero = _larger(above_edges, above_corners), -centre / stencil.centre
     if stencil.local is None:
         return to_peak, to_zero
@@ -129,7 +160,7 @@ def _rise(
 
 
 def _contrast(noise: Float[Array, "source y x"], stencil: Stencil) -> Float[Array, "source y2 x2"]:
-    """The part t of the noise that is averaged over."""
+    """Part t of the noise that is averaged over."""
     centre, *neighbours = (_at(noise, offset, stencil.spacing) for offset in ((0, 0), *EDGES, *CORNERS))
     if stencil.local is None:
         return (centre - sum(neighbours) / 8) / stencil.contrast
@@ -150,7 +181,11 @@ def _exceedance(
 def _exceedance_jvp(
     primals: tuple[Array, Array, Array], tangents: tuple[Array, Array, Array]
 ) -> tuple[Float64[Array, "tail source"], Float64[Array, "tail source"]]:
-    """A matrix of densities times all tangents, where tracing would make a cube for each; levels are constants."""
+    """Derivative of the probabilities, which are minus the normal density times the derivative of the threshold.
+
+    Traced by JAX, each tangent would make an array of its own for all edges and pixels; here one array of densities
+    serves all tangents. The levels are constants.
+    """
     first, second, levels = primals
     threshold = jnp.maximum(first[None], second[None] + levels)
     density = jnp.exp(-(threshold**2) / 2) / sqrt(2 * pi)
@@ -166,19 +201,19 @@ def _upper_tail(x: Float[Array, "*any"]) -> Float[Array, "*any"]:
 
 
 def _total(indicators: Float[Array, "tail source y x"], stencil: Stencil) -> Float64[Array, "tail source"]:
-    """Sum over pixels that count, per grid of the stencil's spacing."""
+    """Sum over pixels that count, per grid of the spacing of the stencil."""
     if stencil.local is not None:
         indicators = jnp.where(stencil.local.counted[None, None], indicators, 0)
     return jnp.sum(indicators, axis=(-2, -1), dtype=jnp.float64) / stencil.spacing**2
 
 
 def _levels(snr_edges: Sequence[float], unit: float, dtype: jnp.dtype) -> Float[Array, "tail 1 1 1"]:
-    """Edges above which tails are taken, in units of so many nu; the first is below all values."""
+    """Edges above which tails are taken, in units of `unit` in nu; the first is below all values."""
     return jnp.array([-inf, *(edge / unit for edge in snr_edges)], dtype)[:, None, None, None]
 
 
 def _at(maps: Float[Array, "source y x"], offset: tuple[int, int], spacing: int) -> Float[Array, "source y2 x2"]:
-    """Neighbour, in one direction, of each pixel that has all neighbours."""
+    """Neighbour in one direction of each pixel that has all neighbours; (0, 0) is the pixel itself."""
     side = maps.shape[-1] - 2 * spacing
     y, x = ((1 + step) * spacing for step in offset)
     return maps[..., y : y + side, x : x + side]
@@ -187,10 +222,10 @@ def _at(maps: Float[Array, "source y x"], offset: tuple[int, int], spacing: int)
 def _highest(
     maps: Float[Array, "source y x"], offsets: Sequence[tuple[int, int]], spacing: int
 ) -> Float[Array, "source y2 x2"]:
-    """Highest neighbour in these directions, of each pixel that has all neighbours."""
+    """Highest neighbour in these directions of each pixel that has all neighbours."""
     return reduce(_larger, (_at(maps, offset, spacing) for offset in offsets))
 
 
 def _larger(first: Float[Array, "source y x"], second: Float[Array, "source y x"]) -> Float[Array, "source y x"]:
-    """Maximum whose tangent is one selection: that of jnp.maximum takes twice as long to compile."""
+    """Maximum of two maps, whose tangent is a single selection; that of jnp.maximum takes twice as long to compile."""
     return jnp.where(first > second, first, second)

@@ -1,139 +1,145 @@
 """Counts of starlet peaks in bins of signal-to-noise ratio.
 
-Conventions: nu is the normalised starlet coefficient over the rms of the shape noise there; peaks are pixels above
-their 8 neighbours, counted in bins of nu with open ends [peaks per region]. Masked pixels are 0 to the filter, and what
-is near them does not count (`stencil`). On the stencil "pixel" the neighbours are the adjacent pixels. On "scale" they
+Conventions: nu is the normalised starlet coefficient over the rms of the shape noise there. Peaks are pixels above
+their 8 neighbours, counted in bins of nu with open ends [peaks per region]. Masked pixels are 0 to the filter, and
+peaks near them do not count (`stencil`). On the stencil "pixel" the neighbours are the adjacent pixels. On "scale" they
 are 2^(j-1) pixels away, half the scale of level j, and counts are averaged over the 4^(j-1) grids of that spacing:
-peaks of nu as sampled at half its scale. How peaks are counted, and why the derivative of `Peaks.expected` is unbiased,
-is told in `local_maxima`.
+peaks of nu as sampled at half its scale. `local_maxima` says how peaks are counted, and why the derivative of
+`Peaks.expected` is unbiased.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator
+from functools import lru_cache, partial
 from itertools import product
-from typing import Any
+from typing import Any, ClassVar, Literal
 
-import equinox as eqx
-import jax.numpy as jnp
-from jaxtyping import Array, Float, Float64
+from jaxtyping import Float, Float64
+from pydantic import Field, model_validator
 
-from lenscast.statistics.binning import check_edges, counts_from_tails, open_intervals
-from lenscast.statistics.local_maxima import hard_tails, masked_tails, mean_tails, soft_tails
+from lenscast.geometry import starlet_levels, starlet_reach
+from lenscast.sections.section import Increasing
+from lenscast.statistics.binning import open_intervals
 from lenscast.statistics.region import Region
-from lenscast.statistics.shape_noise import ShapeNoise
-from lenscast.statistics.starlet import starlet, starlet_reach
-from lenscast.statistics.statistic import Bin, Statistic
+from lenscast.statistics.starlet import ScalesArcmin, scale_problems, starlet
+from lenscast.statistics.statistic import Bin, Observation, Statistic
 from lenscast.statistics.stencil import Stencil, noise_stencil, uneven_stencil
 
 __all__ = ["Peaks", "stencil_spacing"]
 
 
 class Peaks(Statistic):
-    """Peak counts; the data vector runs over scales, sources and bins of nu, the last fastest.
+    """Counts of local maxima on starlet scales, in bins of signal to noise.
 
-    Parameters
-    ----------
-    name : key of the statistic in the config.
-    region : part of the map in which the peaks are.
-    noise : shape noise of the maps.
-    levels : starlet levels.
-    snr_edges : inner edges of the bins of nu.
-    stencil : which pixels are neighbours, "pixel" or "scale".
-    counts : "hard", or "soft" for `soft_tails` in both `measured` and `expected`.
-    softness : width of soft counts; hard ones have none.
-
-    Raises
-    ------
-    ValueError : if the edges do not increase, an option is unknown, soft counts have no softness, or the mask or the
-        depth allow no peaks, see `uneven_stencil`.
+    The data vector runs over scales, sources and bins of nu, the last fastest.
     """
 
-    name: str = eqx.field(static=True)
-    region: Region = eqx.field(static=True)
-    noise: ShapeNoise
-    levels: tuple[int, ...] = eqx.field(static=True)
-    snr_edges: tuple[float, ...] = eqx.field(static=True)
-    counts: str = eqx.field(static=True)
-    softness: float | None = eqx.field(static=True)
-    stencils: tuple[Stencil, ...]
+    label: ClassVar[str] = "peaks"
+    axis: ClassVar[str] = r"height $\nu$ [S/N]"
+    is_count: ClassVar[bool] = True
 
-    def __init__(
-        self,
-        name: str,
-        region: Region,
-        noise: ShapeNoise,
-        levels: Sequence[int],
-        snr_edges: Sequence[float],
-        stencil: str,
-        counts: str,
-        softness: float | None = None,
-    ) -> None:
-        self.name, self.region, self.noise = name, region, noise
-        self.levels, self.snr_edges = tuple(levels), check_edges(snr_edges, f"{name}.snr_edges")
-        self.counts, self.softness = counts, softness
-        spacings = [stencil_spacing(level, stencil) for level in self.levels]
-        self.stencils = tuple(
-            noise_stencil(level, spacing) if noise.depth is None else uneven_stencil(level, spacing, region, noise)
-            for level, spacing in zip(self.levels, spacings, strict=True)
-        )
+    scales_arcmin: ScalesArcmin
+    snr_edges: Increasing = Field(
+        min_length=2, description="inner edges of the S/N bins; outer bins are open: n edges make n + 1 bins"
+    )
+    stencil: Literal["pixel", "scale"] = Field(
+        description="the 8 neighbours that a peak exceeds: 1 pixel off, or 2^(j-1) pixels off on level j"
+    )
+    counts: Literal["hard", "soft"] = Field(
+        description="hard: a pixel is a peak or not; soft: a sigmoid of the height above the neighbours"
+    )
+    softness: float | None = Field(
+        default=None,
+        gt=0.0,
+        le=1.0,
+        description="width of the sigmoid of soft counts [rms half second difference of the noise]",
+    )
 
-    def __check_init__(self) -> None:
-        if (self.counts, self.softness is None) not in (("hard", True), ("soft", False)):
-            raise ValueError(
-                f"{self.name}.counts = {self.counts!r} with softness = {self.softness}: choose hard without one, "
-                "or soft with one such as 0.1"
-            )
-        if self.softness is not None and not self.softness > 0:
-            raise ValueError(f"{self.name}.softness = {self.softness}: give a width above 0, such as 0.1")
+    @model_validator(mode="after")
+    def _softness_of_soft_counts(self) -> "Peaks":
+        if self.counts == "soft" and self.softness is None:
+            raise ValueError("counts = soft without a softness; add one such as softness: 0.1, or give counts: hard")
+        if self.counts == "hard" and self.softness is not None:
+            raise ValueError(f"counts = hard with softness = {self.softness:g}; remove softness, or give counts: soft")
+        return self
 
-    @staticmethod
-    def border(settings: Mapping[str, Any]) -> int:
+    def reach(self, pixel_arcmin: float) -> int:
         """Reach of the starlet and distance of the neighbours [pixels]."""
-        return max(starlet_reach(level) + stencil_spacing(level, settings["stencil"]) for level in settings["levels"])
+        return max(self._reach(level) for level in starlet_levels(self.scales_arcmin, pixel_arcmin))
 
-    def bins(self) -> list[Bin]:
-        """One record per element; bins of nu, counts in the region."""
+    def problems(self, region: Region) -> Iterator[tuple[str, str]]:
+        """Scales that the maps do not have."""
+        yield from scale_problems(self.scales_arcmin, region, self._reach)
+
+    def bins(self, observation: Observation) -> list[Bin]:
+        """One record for each element; bins of nu, counts in the region."""
+        region, noise = observation
         return [
             Bin(
                 statistic=self.name,
                 source_1=source,
                 source_2=None,
-                scale_arcmin=2**level * self.region.pixel_arcmin,
+                scale_arcmin=2**level * region.pixel_arcmin,
                 low=interval.low,
                 high=interval.high,
                 centre=interval.centre,
                 unit="peaks per region",
             )
             for level, source, interval in product(
-                self.levels, range(self.noise.n_sources), open_intervals(self.snr_edges)
+                starlet_levels(self.scales_arcmin, region.pixel_arcmin),
+                range(noise.sources),
+                open_intervals(self.snr_edges),
             )
         ]
 
-    def measured(self, kappa: Float[Array, "source y x"], noise: Float[Array, "source y x"]) -> Float64[Array, " bin"]:
+    def measured(
+        self, kappa: Float[Any, "source y x"], noise: Float[Any, "source y x"], observation: Observation
+    ) -> Float64[Any, " bin"]:
         """Counts in kappa + noise, hard or soft."""
-        tails = hard_tails if self.softness is None else partial(soft_tails, softness=self.softness)
-        return self._counts(tails, kappa + noise)
+        from lenscast.statistics.local_maxima import hard_tails, soft_tails
 
-    def expected(self, kappa: Float[Array, "source y x"], noise: Float[Array, "source y x"]) -> Float64[Array, " bin"]:
+        tails = hard_tails if self.softness is None else partial(soft_tails, softness=self.softness)
+        return self._counts(tails, observation, kappa + noise)
+
+    def expected(
+        self, kappa: Float[Any, "source y x"], noise: Float[Any, "source y x"], observation: Observation
+    ) -> Float64[Any, " bin"]:
         """Hard counts averaged over the contrast of the noise at each pixel, given the rest of it; or soft counts."""
+        from lenscast.statistics.local_maxima import mean_tails
+
         if self.softness is not None:
-            return self.measured(kappa, noise)
-        return self._counts(mean_tails, kappa + noise, noise)
+            return self.measured(kappa, noise, observation)
+        return self._counts(mean_tails, observation, kappa + noise, noise)
 
     def through_mask(
-        self, kappa: Float[Array, "source y x"], noise: Float[Array, "source y x"], width: float = 0.25
-    ) -> Float64[Array, " bin"]:
-        """Counts with edges ``width`` wide in nu behind a hard mask: for checks of derivatives, not for forecasts."""
-        return self._counts(partial(masked_tails, width=width), kappa + noise)
+        self, kappa: Float[Any, "source y x"], noise: Float[Any, "source y x"], observation: Observation
+    ) -> Float64[Any, " bin"]:
+        """Counts with edges 0.25 wide in nu behind a hard mask: for checks of derivatives, not for forecasts."""
+        from lenscast.statistics.local_maxima import masked_tails
+
+        return self._counts(partial(masked_tails, width=0.25), observation, kappa + noise)
+
+    def _reach(self, level: int) -> int:
+        """Farthest pixel that a peak on a starlet level depends on."""
+        return starlet_reach(level) + stencil_spacing(level, self.stencil)
 
     def _counts(
-        self, tails: Callable[..., Float64[Array, "tail source"]], *maps: Float[Array, "source y x"]
-    ) -> Float64[Array, " bin"]:
+        self,
+        tails: Callable[..., Float64[Any, "tail source"]],
+        observation: Observation,
+        *maps: Float[Any, "source y x"],
+    ) -> Float64[Any, " bin"]:
         """Data vector made by a function of the maps' nu on one level, its stencil and the edges."""
-        coefficients = [starlet(self.noise.snr(each), self.levels) for each in maps]
+        import jax.numpy as jnp
+
+        from lenscast.statistics.local_maxima import counts_from_tails
+
+        region, noise = observation
+        levels = starlet_levels(self.scales_arcmin, region.pixel_arcmin)
+        coefficients = [starlet(noise.snr(each), levels) for each in maps]
         counts = []
-        for stencil, *snr in zip(self.stencils, *coefficients, strict=True):
-            inside = [self.region.crop(each, margin=stencil.spacing) for each in snr]
+        for level, *snr in zip(levels, *coefficients, strict=True):
+            stencil = _stencil(level, self.stencil, observation)
+            inside = [region.crop(each, margin=stencil.spacing) for each in snr]
             if stencil.local is not None:
                 inside = [each / stencil.local.rms[None] for each in inside]
             counts.append(counts_from_tails(tails(*inside, stencil=stencil, snr_edges=self.snr_edges)).T.ravel())
@@ -145,14 +151,19 @@ def stencil_spacing(level: int, stencil: str) -> int:
 
     Parameters
     ----------
-    level : level j.
-    stencil : "pixel" or "scale".
-
-    Raises
-    ------
-    ValueError : if the stencil is another.
+    level
+        Starlet level j.
+    stencil
+        "pixel" for the adjacent pixels, "scale" for pixels half the scale away.
     """
-    spacings = {"pixel": 1, "scale": 2 ** (level - 1)}
-    if stencil not in spacings:
-        raise ValueError(f"peaks.stencil = {stencil!r}: choose {' or '.join(spacings)}")
-    return spacings[stencil]
+    return {"pixel": 1, "scale": 2 ** (level - 1)}[stencil]
+
+
+@lru_cache
+def _stencil(level: int, stencil: str, observation: Observation) -> Stencil:
+    """Stencil of a level, computed once for each observation, since uneven depth makes it costly."""
+    region, noise = observation
+    spacing = stencil_spacing(level, stencil)
+    if noise.depth is None:
+        return noise_stencil(level, spacing)
+    return uneven_stencil(level, spacing, region, noise)

@@ -1,16 +1,16 @@
 """The part of the sky that all statistics of a data vector share.
 
 Convention: convergence maps are not periodic, so that a filtered map is right only where the filter does not reach over
-an edge. All statistics of a data vector are measured on one square `Region`, the map less a border as wide as the
-farthest reach of any of them. Their Fisher matrices then scale alike, with survey area / area of the region that is not
-masked, `ShapeNoise.area_deg2`.
+an edge. All statistics of a data vector are measured on one square `Region`, the map without a border as wide as the
+farthest reach of any of them. Their Fisher matrices then scale alike, with the survey area over the area of the region
+that is not masked (`ShapeNoise.area_deg2`).
 """
 
 from dataclasses import dataclass
 from math import radians
+from typing import Any
 
-import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
 __all__ = ["Region"]
 
@@ -19,15 +19,19 @@ __all__ = ["Region"]
 class Region:
     """Square of the sky on which all statistics of a data vector are measured.
 
-    Parameters
+    Attributes
     ----------
-    pixels : pixels per side of the whole map.
-    field_deg : side of the whole map [deg].
-    border : pixels cut from each side.
+    pixels
+        Pixels per side of the whole map.
+    field_deg
+        Side of the whole map [deg].
+    border
+        Pixels cut from each side of the map.
 
     Raises
     ------
-    ValueError : if the border leaves less than a quarter of the map's side.
+    ValueError
+        If the border leaves less than a quarter of the map's side.
     """
 
     pixels: int
@@ -61,10 +65,16 @@ class Region:
         """Sky area that one map contributes [deg^2]."""
         return (self.side * self.field_deg / self.pixels) ** 2
 
-    def crop(
-        self, maps: Float[Array | np.ndarray, "*maps y x"], margin: int = 0
-    ) -> Float[Array | np.ndarray, "*maps y2 x2"]:
-        """Region and so many pixels around it, of maps that have the same centre."""
+    def crop(self, maps: Float[Any, "*maps y x"], margin: int = 0) -> Float[Any, "*maps y2 x2"]:
+        """Part of the maps inside the region.
+
+        Parameters
+        ----------
+        maps
+            Maps that have the same centre as the region.
+        margin
+            Width of the frame around the region that is kept too [pixels].
+        """
         cut = (maps.shape[-1] - self.side) // 2 - margin
         inside = slice(cut, maps.shape[-1] - cut)
         return maps[..., inside, inside]

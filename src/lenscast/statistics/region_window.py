@@ -1,9 +1,9 @@
 """Bandpower windows: the mean of measured power spectra, for fields whose spectrum is known.
 
-A region that is not periodic mixes neighbouring multipoles: the Fourier modes of a square have power from all modes of
-the sky within about a fundamental mode. For spectra as red as those of lensing that changes the lowest bins by some per
-cent (see `power_spectrum`), and a mask changes all of them; theory that goes through the same square, and the same
-weights, needs no tolerance for it.
+A region that is not periodic mixes neighbouring multipoles: a Fourier mode of a square receives power from all modes of
+the sky within about one fundamental mode of the square. The spectra of lensing are so red that this changes the lowest
+bins by some per cent (see `power_spectrum`); a mask changes all bins. Theory that goes through the same square and the
+same weights needs no tolerance for this mixing.
 """
 
 from collections.abc import Sequence
@@ -24,27 +24,41 @@ def bandpower_windows(
     weights: Float64[np.ndarray, "y x"] | None = None,
     extent: int = 4,
 ) -> Float[np.ndarray, "bin ell"]:
-    """Expectation of the C_ell that `PowerSpectrum` measures on a region of an isotropic field is this matrix @ C(ell).
+    """Matrix W with <C_b> = sum_ell W(b, ell) C(ell) for the C_b that `PowerSpectrum` measures of an isotropic field.
 
-    Exact, for C(ell) that is linear between multipoles and none outside them, on a periodic sky so many times as wide
-    as the region: each bin is a sum over lags of their covariance, times the products of weights over pairs of pixels
-    at that lag, and so of the modes of that sky.
+    The matrix is exact on a periodic sky `extent` times as wide as the region, for a spectrum C(ell) that is linear
+    between the given multipoles and 0 outside them.
 
     Parameters
     ----------
-    ell : multipoles at which the spectrum is known, increasing.
-    region : square that is measured.
-    ell_edges : edges of the bins.
-    weights : of the pixels, `ShapeNoise.weights`; the same for all by default.
-    extent : side of the periodic sky, in sides of the region.
+    ell
+        Multipoles at which the spectrum is known, increasing.
+    region
+        Square that is measured.
+    ell_edges
+        Edges of the bins.
+    weights
+        Weights of the pixels of the region, `ShapeNoise.weights`; by default all pixels weigh the same.
+    extent
+        Side of the periodic sky, in sides of the region.
 
     Raises
     ------
-    ValueError : as `fourier_modes`.
+    ValueError
+        If the bins do not fit the region, as for `fourier_modes`.
+
+    Notes
+    -----
+    With the weights w of the pixels and the covariance xi of the field, each bin is a sum over lags d,
+
+        <C_b> ~ sum_d xi(d) [sum_x w(x) w(x + d)] [sum over modes of b of cos(ell d)],
+
+    and xi is the Fourier transform of C(ell) on the periodic sky.
     """
     side, pixel = region.side, region.pixel_radian
     modes = fourier_modes(side, pixel, ell_edges)
     window = np.ones((side, side)) if weights is None else weights / np.sqrt(np.mean(weights**2))
+    # sum_x w(x) w(x + d) for each lag d; zeros as wide as the region keep lags from wrapping around
     pairs = np.fft.irfft2(np.abs(np.fft.rfft2(window, s=(2 * side, 2 * side))) ** 2)
     frequency = 2 * np.pi * np.fft.fftfreq(extent * side, pixel)
     of_sky = np.hypot(frequency[:, None], frequency).ravel()
@@ -57,10 +71,11 @@ def bandpower_windows(
         own = np.zeros((side, side // 2 + 1))
         chosen = modes.bin == index
         own.flat[modes.flat_index[chosen]] = modes.weight[chosen]
-        # sum of the bin's modes at each lag; lags that differ by a side are one to them
+        # sum of the modes of the bin at each lag; modes of the region do not tell lags apart that differ by a side
         waves = np.fft.fft2(own, s=(side, side)).real
         on_sky = np.zeros((extent * side, extent * side))
         on_sky[np.ix_(lag, lag)] = np.tile(waves, (2, 2)) * pairs[np.ix_(lag, lag)]
         share = np.fft.fft2(on_sky).real.ravel()[inside] / (side * extent * side) ** 2
+        # linear interpolation between multipoles: each mode of the sky divides its share between two of them
         row += np.bincount(knot, (1 - upper) * share, len(ell)) + np.bincount(knot + 1, upper * share, len(ell))
     return matrix

@@ -1,96 +1,147 @@
-"""From the config to the statistics: which there are, and the region of the map they share.
+"""Which statistics there are: those of lenscast, of installed packages, and of files that a config names.
 
-A new statistic is one class and one entry of `STATISTICS`, which states the keys of its section in the config. They are
-passed on by name; `scales_arcmin` becomes `levels`, the levels of the starlet that have these scales.
+A new statistic of lenscast is its file and one line of `STATISTICS`. Another package brings one by an entry point of
+the group ``lenscast.statistics``, and a config by the key ``file``: a Python file with one class of `Statistic`.
+Statistics are loaded by name when a config asks for them, so that reading a config reaches the code of no other one.
 """
 
+import importlib.util
+import inspect
+import sys
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
-from lenscast.statistics.peaks import Peaks
-from lenscast.statistics.power_spectrum import PowerSpectrum
-from lenscast.statistics.region import Region
-from lenscast.statistics.shape_noise import ShapeNoise
-from lenscast.statistics.starlet import starlet_level
+from pydantic import ValidationError
+
+from lenscast.sections.errors import WHOLE, ConfigError, Problem, did_you_mean, problems
+from lenscast.sections.section import Section
 from lenscast.statistics.statistic import Statistic
 
-__all__ = ["STATISTICS", "Entry", "analysis_region", "statistics_from_config"]
+__all__ = ["STATISTICS", "code_object", "statistic_class", "statistics_from_config"]
+
+STATISTICS: Mapping[str, str] = MappingProxyType(
+    {
+        "power_spectrum": "lenscast.statistics.power_spectrum:PowerSpectrum",
+        "starlet_power_spectrum": "lenscast.statistics.power_spectrum:StarletPowerSpectrum",
+        "peaks": "lenscast.statistics.peaks:Peaks",
+    }
+)
+"""Statistics of lenscast by the name of their section in a config, in the notation of entry points."""
+
+ENTRY_POINTS = "lenscast.statistics"
 
 
-class Entry(NamedTuple):
-    """Class of a statistic, and the keys of its section in the config."""
-
-    statistic: type[PowerSpectrum] | type[Peaks]
-    required: frozenset[str]
-    optional: frozenset[str] = frozenset()
-
-
-STATISTICS: Mapping[str, Entry] = {
-    "power_spectrum": Entry(PowerSpectrum, frozenset({"ell_edges"})),
-    "starlet_power_spectrum": Entry(PowerSpectrum, frozenset({"scales_arcmin", "ell_edges"})),
-    "peaks": Entry(Peaks, frozenset({"scales_arcmin", "snr_edges", "stencil", "counts"}), frozenset({"softness"})),
-}
-
-
-def statistics_from_config(
-    statistics_config: Any, pixels: int, field_deg: float, noise: ShapeNoise
-) -> tuple[Statistic, ...]:
-    """Statistics of a config, in its order, all on the same region.
+def statistic_class(kind: str, file: str | None = None) -> type[Statistic]:
+    """Class of a statistic.
 
     Parameters
     ----------
-    statistics_config : the config's section `statistics`, a mapping or a pydantic model.
-    pixels : pixels per side of the maps.
-    field_deg : side of the maps [deg].
-    noise : shape noise of the maps.
+    kind
+        Name of a statistic of lenscast or of an entry point.
+    file
+        Python file that holds the class; `kind` is then of no account.
 
     Raises
     ------
-    ValueError : if a statistic or key is unknown, a key is missing, or the maps or a statistic do not allow a value.
+    ValueError
+        If there is no such statistic, or the file does not hold one class of `Statistic`.
     """
-    region = analysis_region(statistics_config, pixels, field_deg)
-    return tuple(
-        STATISTICS[name].statistic(name, region, noise, **settings)
-        for name, settings in _settings(statistics_config, region.pixel_arcmin).items()
-    )
+    if file is not None:
+        return _of_file(str(Path(file).absolute()))
+    found = {**{each.name: each.value for each in entry_points(group=ENTRY_POINTS)}, **STATISTICS}
+    if kind not in found:
+        raise ValueError(
+            f"{kind} is not a statistic{did_you_mean(kind, found)}; a section of another name says which one it "
+            "measures by kind, or by file, the path of a Python file"
+        )
+    try:
+        loaded = EntryPoint(kind, found[kind], ENTRY_POINTS).load()
+    except Exception as error:
+        message = f"the entry point {kind} of {ENTRY_POINTS} cannot be imported: {type(error).__name__}: {error}"
+        raise ValueError(message) from error
+    if not (inspect.isclass(loaded) and issubclass(loaded, Statistic)):
+        raise ValueError(f"the entry point {kind} of {ENTRY_POINTS} is no class of lenscast.statistics.Statistic")
+    return loaded
 
 
-def analysis_region(statistics_config: Any, pixels: int, field_deg: float) -> Region:
-    """Region that the statistics of a config share, the map less the widest border that any of them needs.
+def code_object(statistic: Section) -> str | None:
+    """Where the code of a statistic is: a file, or a class of lenscast in the notation of entry points.
+
+    None for a class of another installed package, whose version stands for its code.
+    """
+    module = type(statistic).__module__
+    if file := getattr(statistic, "file", None):
+        return str(file)
+    return f"{module}:{type(statistic).__qualname__}" if module.split(".")[0] == "lenscast" else None
+
+
+def statistics_from_config(sections: Any) -> dict[str, Statistic]:
+    """Statistics of a config by name.
 
     Parameters
     ----------
-    statistics_config, pixels, field_deg : as of `statistics_from_config`.
+    sections
+        The config's section ``statistics``: a mapping of each name to the keys of its statistic.
 
     Raises
     ------
-    ValueError : as of `statistics_from_config`, or if the border leaves less than a quarter of the map's side.
+    ConfigError
+        With all that is wrong, by dotted key.
     """
-    whole = Region(pixels, field_deg, border=0)
-    settings = _settings(statistics_config, whole.pixel_arcmin)
-    border = max((STATISTICS[name].statistic.border(each) for name, each in settings.items()), default=0)
-    return Region(pixels, field_deg, border)
+    if not isinstance(sections, Mapping) or not sections:
+        raise ValueError(f"{sections!r} given; must be a section with one or more of {', '.join(STATISTICS)}")
+    made, found = dict[str, Statistic](), list[Problem]()
+    for name, section in sections.items():
+        if isinstance(section, Statistic):
+            made[name] = section
+            continue
+        if not isinstance(section, Mapping):
+            found.append(Problem(f".{name}", f"{section!r} given; must be a section with the keys of the statistic"))
+            continue
+        if "name" in section:
+            found.append(Problem(f".{name}.name", "unknown key; the key of the section is the name of the statistic"))
+            continue
+        wrong = [key for key in ("kind", "file") if not isinstance(section.get(key), str | None)]
+        if wrong:
+            found += [Problem(f".{name}.{key}", f"{section[key]!r} given; must be a text") for key in wrong]
+            continue
+        try:
+            statistic = statistic_class(section.get("kind") or name, section.get("file"))
+            made[name] = statistic.model_validate({**section, "name": name})
+        except ValidationError as error:
+            for key, text in problems(error, statistic.model_json_schema()):
+                found.append(Problem(f".{name}" if key == WHOLE else f".{name}.{key}", text))
+        except ValueError as error:
+            found.append(Problem(f".{name}", str(error)))
+    if found:
+        raise ConfigError(found)
+    return made
 
 
-def _settings(statistics_config: Any, pixel_arcmin: float) -> dict[str, dict[str, Any]]:
-    """Arguments of the class of each statistic in the config."""
-    settings = {}
-    for name, section in _mapping(statistics_config).items():
-        if name not in STATISTICS:
-            raise ValueError(f"statistics.{name}: there is no such statistic; choose among {', '.join(STATISTICS)}")
-        given, entry = dict(_mapping(section)), STATISTICS[name]
-        missing, unknown = entry.required - given.keys(), given.keys() - entry.required - entry.optional
-        if missing or unknown:
-            raise ValueError(
-                f"statistics.{name}: keys missing: {', '.join(sorted(missing)) or 'none'}; unknown: "
-                f"{', '.join(sorted(unknown)) or 'none'}; give {', '.join(sorted(entry.required))}"
-            )
-        if "scales_arcmin" in given:
-            given["levels"] = tuple(starlet_level(scale, pixel_arcmin) for scale in given.pop("scales_arcmin"))
-        settings[name] = given
-    return settings
-
-
-def _mapping(section: Any) -> Mapping[str, Any]:
-    """A section of the config by key."""
-    return section if isinstance(section, Mapping) else section.model_dump(exclude_none=True)
+@cache
+def _of_file(path: str) -> type[Statistic]:
+    """The one statistic that a Python file defines."""
+    module_name = f"lenscast_statistic_{Path(path).stem}"
+    spec = importlib.util.spec_from_file_location(module_name, path)
+    if spec is None or spec.loader is None or not Path(path).is_file():
+        raise ValueError(f"file {path}: there is no such Python file; give the path of one that defines a statistic")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module_name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise ValueError(f"file {path} cannot be imported: {type(error).__name__}: {error}") from error
+    own = [
+        each
+        for each in vars(module).values()
+        if inspect.isclass(each) and issubclass(each, Statistic) and each.__module__ == module_name
+    ]
+    if len(own) != 1:
+        raise ValueError(
+            f"file {path} defines {len(own)} classes of lenscast.statistics.Statistic; give a file that defines one"
+        )
+    return own[0]

@@ -1,43 +1,53 @@
-"""How noisy the convergence of a survey is: shape noise of each source, depth over the field, and what is masked.
+"""How noisy the convergence of a survey is: shape noise of each source, depth over the field, and the mask.
 
-Convention: depth is the number of galaxies in a pixel over their nominal number, the same for all sources; 0 is masked.
-Noise has no correlations and the variance rms^2 / depth, so that depth is its inverse variance too. A masked pixel has
-neither signal nor noise: statistics see 0 there.
+Convention: depth is the number of galaxies in a pixel over their nominal number, the same for all sources; 0 means
+masked. Noise has no correlations and the variance rms^2 / depth, so that depth is its inverse variance too. A masked
+pixel has neither signal nor noise: statistics see 0 there.
+
+Free of JAX at import, as everything that a config is checked with.
 """
 
-import equinox as eqx
-import jax.numpy as jnp
-import numpy as np
-from jaxtyping import Array, Float, Float32, Float64
+from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
+from jaxtyping import Float, Float32, Float64
+
+from lenscast.sections.survey import Survey
 from lenscast.statistics.region import Region
 
 __all__ = ["ShapeNoise"]
 
 SMALLEST_DEPTH = 1e-3
-"""Least depth over the largest: pixels with less than one galaxy in many have noise that hides that of all others."""
+"""Least depth over the largest: a pixel with fewer galaxies has noise that hides the noise of all others."""
 
 
-class ShapeNoise(eqx.Module):
-    """Rms of the shape noise per pixel, and its unevenness.
+@dataclass(frozen=True, eq=False)
+class ShapeNoise:
+    """Rms of the shape noise per pixel, and its variation over the field.
 
-    Parameters
+    Attributes
     ----------
-    rms : per pixel of nominal depth, of each source; sigma_e / sqrt(n_gal A_pix).
-    depth : galaxies per pixel over their nominal number; None where it is 1 everywhere.
-    max_masked : share of the squared weights of a filter that masked pixels may hold where its peaks count.
+    rms
+        Rms per pixel of nominal depth, of each source: sigma_e / sqrt(n_gal A_pix), van Waerbeke (2000),
+        astro-ph/9909160.
+    depth
+        Galaxies per pixel over their nominal number; None where it is 1 everywhere.
+    max_masked
+        Share of the squared weights of a filter that masked pixels may hold where its peaks count.
 
     Raises
     ------
-    ValueError : if a source has no noise, depth is negative, not finite or tiny but not 0, or more than half may be
-        masked.
+    ValueError
+        If a source has no noise, a depth is negative, not finite, or tiny but not 0, or if more than half of a filter
+        may be masked.
     """
 
-    rms: tuple[float, ...] = eqx.field(static=True)
+    rms: tuple[float, ...]
     depth: Float64[np.ndarray, "y x"] | None = None
-    max_masked: float = eqx.field(static=True, default=0.0)
+    max_masked: float = 0.0
 
-    def __check_init__(self) -> None:
+    def __post_init__(self) -> None:
         if not self.rms or not all(each > 0 for each in self.rms):
             raise ValueError(f"rms = {self.rms}: heights of peaks are in units of it, give one above 0 for each source")
         if not 0 <= self.max_masked <= 0.5:
@@ -53,35 +63,50 @@ class ShapeNoise(eqx.Module):
                 f"{SMALLEST_DEPTH:g} of the largest"
             )
 
+    @classmethod
+    def of_survey(cls, survey: Survey, pixel_arcmin: float) -> "ShapeNoise":
+        """Shape noise of a survey on pixels of this side [arcmin]."""
+        rms = tuple(float(survey.sigma_e / (n_gal**0.5 * pixel_arcmin)) for n_gal in survey.n_gal)
+        if survey.depth.kind == "uniform":
+            return cls(rms)
+        return cls(rms, np.load(survey.depth.file).astype(float), survey.depth.max_masked)
+
     @property
-    def n_sources(self) -> int:
+    def sources(self) -> int:
         """Number of sources."""
         return len(self.rms)
 
-    def rms_maps(self) -> Float32[Array, "source _ _"]:
+    def rms_maps(self) -> Float32[Any, "source _ _"]:
         """Rms of the noise per pixel, 0 where masked; one pixel stands for all where depth is uniform."""
+        import jax.numpy as jnp
+
         rms = jnp.array(self.rms, jnp.float32)[:, None, None]
         if self.depth is None:
             return rms
-        seen = self.depth > 0
-        return rms * jnp.where(seen, jnp.where(seen, self.depth, 1) ** -0.5, 0)[None].astype(jnp.float32)
+        visible = self.depth > 0
+        return rms * jnp.where(visible, jnp.where(visible, self.depth, 1) ** -0.5, 0)[None].astype(jnp.float32)
 
-    def snr(self, maps: Float[Array, "source y x"]) -> Float[Array, "source y x"]:
+    def snr(self, maps: Float[Any, "source y x"]) -> Float[Any, "source y x"]:
         """Maps over the rms of the noise of nominal depth, with 0 for masked pixels."""
-        seen = maps if self.depth is None else jnp.where((self.depth > 0)[None], maps, 0)
-        return seen / jnp.array(self.rms, maps.dtype)[:, None, None]
+        import jax.numpy as jnp
+
+        visible = maps if self.depth is None else jnp.where((self.depth > 0)[None], maps, 0)
+        return visible / jnp.array(self.rms, maps.dtype)[:, None, None]
 
     def weights(self, region: Region, margin: int = 0) -> Float64[np.ndarray, "y x"]:
-        """Depth in a region and so many pixels around it: the weights of the least noisy mean.
+        """Depth in a region and a frame around it: the weights of the mean with the least noise.
 
         Parameters
         ----------
-        region : part of the map.
-        margin : width of the frame around it [pixels].
+        region
+            Part of the map.
+        margin
+            Width of the frame around the region [pixels].
 
         Raises
         ------
-        ValueError : if the depth is that of other pixels, or all of the region is masked.
+        ValueError
+            If the depth has another number of pixels, or the whole region is masked.
         """
         depth = np.ones((region.pixels, region.pixels)) if self.depth is None else self.depth
         if depth.shape != (region.pixels, region.pixels):

@@ -8,59 +8,87 @@ per pixel on every level. Coefficients that would need a pixel outside the map a
 Reference: Starck, Fadili & Murtagh (2007), IEEE Transactions on Image Processing 16, 297, Sect. III.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Annotated, Any
 
 import numpy as np
-from jax import lax
-from jaxtyping import Array, Float, Float64
+from jaxtyping import Float, Float64
+from pydantic import Field
+
+from lenscast.geometry import starlet_level, starlet_scale
+from lenscast.sections.section import Ascending, Positive
+from lenscast.statistics.region import Region
 
 __all__ = [
+    "ScalesArcmin",
     "noise_correlation",
     "noise_rms",
+    "scale_problems",
     "starlet",
     "starlet_kernel",
-    "starlet_level",
-    "starlet_reach",
     "starlet_transfer",
 ]
+
+ScalesArcmin = Annotated[
+    tuple[Positive, ...],
+    Field(min_length=1, description="starlet scales, increasing, each 2^j pixels of the map within 10 % [arcmin]"),
+    Ascending,
+]
+"""Scales of a statistic in the config."""
+
+SMALLEST_REGION = (16, 0.25)
+"""Least side of the region that a scale may leave: in pixels, and as a share of the side of the map."""
 
 B3_SPLINE = np.array([1.0, 4.0, 6.0, 4.0, 1.0]) / 16.0
 
 
-def starlet_level(scale_arcmin: float, pixel_arcmin: float) -> int:
-    """Level j whose scale of 2^j pixels is `scale_arcmin` to 10 %: names of scales are rounded.
+def scale_problems(
+    scales_arcmin: Sequence[float], region: Region, reach: Callable[[int], int]
+) -> Iterator[tuple[str, str]]:
+    """Scales that are no level of the maps, that leave too little of them, or that are given twice.
 
     Parameters
     ----------
-    scale_arcmin : scale [arcmin].
-    pixel_arcmin : side of a pixel [arcmin].
-
-    Raises
-    ------
-    ValueError : if there is none.
+    scales_arcmin
+        Scales in the config [arcmin].
+    region
+        Gives the pixels and the side of the maps.
+    reach
+        Farthest pixel that the statistic depends on, for a level.
     """
-    level = max(1, round(float(np.log2(max(scale_arcmin / pixel_arcmin, 1.0)))))
-    if abs(scale_arcmin / (2**level * pixel_arcmin) - 1) >= 0.1:
-        allowed = ", ".join(f"{2**j * pixel_arcmin:.4g}" for j in range(1, 8))
-        raise ValueError(
-            f"no starlet scale of {scale_arcmin:g} arcmin on pixels of {pixel_arcmin:.4g} arcmin; choose one of "
-            f"{allowed} ... arcmin, or other pixels"
-        )
-    return level
+    pixels, (least, share) = region.pixels, SMALLEST_REGION
+    allowed = [
+        level for level in range(1, pixels.bit_length()) if pixels - 2 * reach(level) >= max(least, share * pixels)
+    ]
+    sizes = ", ".join(f"{starlet_scale(level, region.pixel_arcmin):.4g}" for level in allowed)
+    advice = f"allowed: {sizes} arcmin" if allowed else "raise lightcone.pixels"
+    used: dict[int, float] = {}
+    for scale in scales_arcmin:
+        try:
+            level = starlet_level(scale, region.pixel_arcmin)
+        except ValueError as error:
+            yield "scales_arcmin", f"{error}; {advice}"
+            continue
+        if level not in allowed:
+            yield (
+                "scales_arcmin",
+                f"{scale:g} arcmin reaches {reach(level)} pixels into the map from each side, which leaves "
+                f"{max(0, pixels - 2 * reach(level))} of {pixels}; {advice}",
+            )
+        if level in used:
+            yield "scales_arcmin", f"{used[level]:g} and {scale:g} arcmin are the same scale; keep one"
+        used[level] = scale
 
 
-def starlet_reach(level: int) -> int:
-    """Farthest pixel, along an axis, that a coefficient of level j depends on."""
-    return 2 * (2**level - 1)
-
-
-def starlet(maps: Float[Array, "*maps y x"], levels: Sequence[int]) -> tuple[Float[Array, "*maps _ _"], ...]:
+def starlet(maps: Float[Any, "*maps y x"], levels: Sequence[int]) -> tuple[Float[Any, "*maps _ _"], ...]:
     """Normalised coefficients of some levels, each on the pixels at least `starlet_reach` away from the edges.
 
     Parameters
     ----------
-    maps : maps in any unit, which the coefficients have too.
-    levels : levels j.
+    maps
+        Maps in any unit, which the coefficients have too.
+    levels
+        Levels j.
     """
     smooth = [maps]
     for j in range(max(levels)):
@@ -71,15 +99,18 @@ def starlet(maps: Float[Array, "*maps y x"], levels: Sequence[int]) -> tuple[Flo
 def starlet_transfer(
     level: int, theta_y: Float64[np.ndarray, "*modes"], theta_x: Float64[np.ndarray, "*modes"]
 ) -> Float64[np.ndarray, "*modes"]:
-    """Factor, between 0 and 1, by which c_(j-1) - c_j scales a Fourier mode; not normalised.
+    """Factor, between 0 and 1, by which c_(j-1) - c_j multiplies a Fourier mode; not normalised.
 
     Parameters
     ----------
-    level : level j.
-    theta_y, theta_x : phase between neighbouring pixels, ell times the pixel's side [rad].
+    level
+        Level j.
+    theta_y, theta_x
+        Phase between neighbouring pixels, ell times the side of a pixel [rad].
     """
 
     def smoothing(steps: int) -> Float64[np.ndarray, "*modes"]:
+        # factor from c_0 to c_steps: the B3 spline has the transfer function cos(theta / 2)^4 along an axis
         factors = [(np.cos(2**i * theta_y / 2) * np.cos(2**i * theta_x / 2)) ** 4 for i in range(steps)]
         return np.prod([np.ones_like(theta_y), *factors], axis=0)
 
@@ -89,7 +120,7 @@ def starlet_transfer(
 def starlet_kernel(level: int) -> Float64[np.ndarray, "y x"]:
     """Kernel of the normalised coefficients of level j, symmetric, `starlet_reach` pixels wide on each side.
 
-    Its squares are the shares of the pixels in the variance of white noise: they add up to 1.
+    Its squares are the shares of the pixels in the variance of white noise, and add up to 1.
     """
     fine, coarse = _smoothing_kernel(level - 1), _smoothing_kernel(level)
     fine = np.pad(fine, (len(coarse) - len(fine)) // 2)
@@ -97,21 +128,26 @@ def starlet_kernel(level: int) -> Float64[np.ndarray, "y x"]:
 
 
 def noise_rms(level: int) -> float:
-    """Rms of c_(j-1) - c_j for white noise of unit rms, by which coefficients of level j are divided."""
+    """Rms of c_(j-1) - c_j for white noise of unit rms; normalised coefficients are divided by it."""
     return float(np.sqrt(_noise_covariance(level)[0, 0]))
 
 
 def noise_correlation(level: int) -> Float64[np.ndarray, "lag lag"]:
-    """Correlation of the noise of two coefficients that are 0, 1, ... pixels apart along y and x; zero farther out."""
+    """Correlation of the noise of two coefficients that are 0, 1, ... pixels apart along y and x.
+
+    The table ends where the correlation is 0.
+    """
     covariance = _noise_covariance(level)
     return covariance / covariance[0, 0]
 
 
 def _noise_covariance(level: int) -> Float64[np.ndarray, "lag lag"]:
-    """Autocorrelation of the kernel of c_(j-1) - c_j, a difference of two products of kernels along the axes."""
+    """Autocorrelation of the kernel of c_(j-1) - c_j."""
     fine, coarse = _smoothing_kernel(level - 1), _smoothing_kernel(level)
     fine = np.pad(fine, (len(coarse) - len(fine)) // 2)
 
+    # The kernel is f(y) f(x) - c(y) c(x) with the fine kernel f and the coarse kernel c along one axis. Its
+    # autocorrelation has four such products, each the outer product of correlations along the axes.
     def lags(first: Float64[np.ndarray, " tap"], second: Float64[np.ndarray, " tap"]) -> Float64[np.ndarray, "lag lag"]:
         along = np.correlate(first, second, "full")[len(coarse) - 1 :]
         return np.outer(along, along)
@@ -129,8 +165,10 @@ def _smoothing_kernel(level: int) -> Float64[np.ndarray, " tap"]:
     return kernel
 
 
-def _spline(maps: Float[Array, "*maps y x"], step: int, axis: int) -> Float[Array, "*maps _ _"]:
-    """Convolution along one axis with the B3 spline, taps so many pixels apart, where all taps are in the map."""
+def _spline(maps: Float[Any, "*maps y x"], step: int, axis: int) -> Float[Any, "*maps _ _"]:
+    """Convolution along one axis with the B3 spline, taps `step` pixels apart, where all taps are in the map."""
+    from jax import lax
+
     length = maps.shape[axis] - 4 * step
     far, near, centre, also_near, also_far = (
         lax.slice_in_dim(maps, i * step, i * step + length, axis=axis) for i in range(5)
@@ -139,6 +177,6 @@ def _spline(maps: Float[Array, "*maps y x"], step: int, axis: int) -> Float[Arra
     return outer * (far + also_far) + inner * (near + also_near) + middle * centre
 
 
-def _trim(maps: Float[Array, "*maps y x"], width: int) -> Float[Array, "*maps _ _"]:
-    """Maps without so many pixels on each side."""
+def _trim(maps: Float[Any, "*maps y x"], width: int) -> Float[Any, "*maps _ _"]:
+    """Maps without a frame of `width` pixels."""
     return maps[..., width:-width, width:-width]

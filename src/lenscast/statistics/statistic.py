@@ -1,28 +1,33 @@
-"""What a summary statistic is.
+"""What a summary statistic is: a section of the config that measures maps.
 
-All statistics of a data vector are measured on one `Region`, through one `ShapeNoise`. Which statistics there are, and
-the border of the region that follows from a config, is `registry`'s business.
+A statistic is one file. Its fields are the keys of its section in the config; its methods say how far it reaches, which
+bins it has, and how it is measured. Files of statistics import JAX inside `measured` and `expected` only, because the
+workflow reads configs in a process that must not load it.
+
+All statistics of a data vector are measured on one `Region`, through one `ShapeNoise`: an `Observation`.
 """
 
 import abc
-from collections.abc import Mapping
-from typing import Any, ClassVar, TypedDict
+from collections.abc import Iterator
+from typing import Any, ClassVar, NamedTuple, TypedDict
 
-import equinox as eqx
-from jaxtyping import Array, Float, Float64
+from jaxtyping import Float, Float64
+from pydantic import Field
+from pydantic.json_schema import SkipJsonSchema
 
+from lenscast.sections.section import Section
 from lenscast.statistics.region import Region
 from lenscast.statistics.shape_noise import ShapeNoise
 
-__all__ = ["Bin", "Statistic"]
+__all__ = ["Bin", "Observation", "Statistic"]
 
 
 class Bin(TypedDict):
     """Element of a data vector, by what selects it; None where an entry does not apply.
 
-    `source_1` and `source_2` are indices of source planes, `scale_arcmin` is the size of the starlet scale. `low`,
-    `high` and `centre` are values of what the statistic is binned in, ell or S/N; an open end is None. `unit` is that
-    of the element itself.
+    ``source_1`` and ``source_2`` are indices of source bins, ``scale_arcmin`` is the size of the filter. ``low``,
+    ``high`` and ``centre`` are values of what the statistic is binned in; an open end is None. ``unit`` is the unit of
+    the element itself.
     """
 
     statistic: str
@@ -35,33 +40,76 @@ class Bin(TypedDict):
     unit: str
 
 
-class Statistic(eqx.Module):
+class Observation(NamedTuple):
+    """How maps are observed: the region that statistics share, and the shape noise."""
+
+    region: Region
+    noise: ShapeNoise
+
+
+class Statistic(Section, abc.ABC):
     """Summary statistic of the convergence maps of all sources, seen through shape noise.
 
     `measured` is what a survey reports; its scatter is the covariance. `expected` estimates the mean of `measured` over
     the noise without bias, and so does its derivative: it gives the mean and the Jacobian. The two are kept apart
-    because counts have a mean that is differentiable, but are not so themselves. Where `expected` is the same for all
-    noise, `needs_noise` is False. Maps of noise are realisations of `noise`.
+    because counts have a mean that is differentiable, but are not differentiable themselves.
+
+    Class attributes: `label` names the statistic in figures, `axis` what it is binned in; `needs_noise` is False where
+    `expected` is the same for all realisations of the noise; `is_count` is True where `measured` has a derivative of 0
+    almost everywhere, so that finite differences of `measured` are compared with derivatives of `expected`;
+    `is_spectrum` is True for power spectra, which are drawn on a logarithmic axis and from which the mean of the noise
+    is subtracted, `is_plain_spectrum` for that of the maps as they are, which theory knows.
     """
 
+    label: ClassVar[str]
+    axis: ClassVar[str]
     needs_noise: ClassVar[bool] = True
-    name: eqx.AbstractVar[str]
-    region: eqx.AbstractVar[Region]
-    noise: eqx.AbstractVar[ShapeNoise]
+    is_count: ClassVar[bool] = False
+    is_spectrum: ClassVar[bool] = False
+    is_plain_spectrum: ClassVar[bool] = False
 
-    @staticmethod
-    @abc.abstractmethod
-    def border(settings: Mapping[str, Any]) -> int:
-        """Pixels beyond its region that a statistic with these settings depends on."""
+    name: SkipJsonSchema[str] = Field(
+        default="", exclude=True, description="key of the section in the config, and name of the statistic in files"
+    )
+    kind: str | None = Field(
+        default=None, description="name of the statistic that a section of another name measures; by default its own"
+    )
+    file: str | None = Field(
+        default=None, description="Python file of a statistic that does not come with lenscast, one class"
+    )
+
+    def reach(self, pixel_arcmin: float) -> int:
+        """Pixels beyond the region that the statistic depends on, for pixels of this side [arcmin]."""
+        return 0
+
+    def problems(self, region: Region) -> Iterator[tuple[str, str]]:
+        """Keys of the section that the maps do not allow, each with a sentence.
+
+        Parameters
+        ----------
+        region
+            Region that all statistics of the experiment leave.
+        """
+        yield from ()
 
     @abc.abstractmethod
-    def bins(self) -> list[Bin]:
-        """One record per element of the data vector, in its order."""
+    def bins(self, observation: Observation) -> list[Bin]:
+        """One record for each element of the data vector, in its order."""
 
     @abc.abstractmethod
-    def measured(self, kappa: Float[Array, "source y x"], noise: Float[Array, "source y x"]) -> Float64[Array, " bin"]:
+    def measured(
+        self, kappa: Float[Any, "source y x"], noise: Float[Any, "source y x"], observation: Observation
+    ) -> Float64[Any, " bin"]:
         """Statistic of the noisy maps kappa + noise."""
 
     @abc.abstractmethod
-    def expected(self, kappa: Float[Array, "source y x"], noise: Float[Array, "source y x"]) -> Float64[Array, " bin"]:
+    def expected(
+        self, kappa: Float[Any, "source y x"], noise: Float[Any, "source y x"], observation: Observation
+    ) -> Float64[Any, " bin"]:
         """Estimate, from one realisation of the noise, of the mean of `measured`; differentiable in kappa."""
+
+    def through_mask(
+        self, kappa: Float[Any, "source y x"], noise: Float[Any, "source y x"], observation: Observation
+    ) -> Float64[Any, " bin"]:
+        """What plain automatic differentiation takes for `measured`, for checks of derivatives."""
+        return self.measured(kappa, noise, observation)

@@ -1,16 +1,18 @@
-"""Theory beside the simulations: matter power of CAMB, and the convergence spectra that follow from it."""
+"""Theory that simulations are compared with: the matter power of CAMB, and the convergence spectra that follow from it.
+
+Nothing here enters a forecast. CAMB and CCL are optional dependencies (the extra `theory`).
+"""
 
 from lenscast.theory.ccl import Components, ccl_components
-from lenscast.theory.matter import MatterPower, matter_power, matter_power_table
+from lenscast.theory.matter import MatterPower, camb_power
 from lenscast.theory.spectra import (
     NODES_PER_BIN,
     Galaxies,
+    MeasuredSpectrum,
+    bandpowers,
     bin_averages,
     limber,
-    pairs,
     plane_power,
-    plane_sum,
-    seen_by,
     spectra_table,
     thin_planes,
 )
@@ -20,15 +22,13 @@ __all__ = [
     "Components",
     "Galaxies",
     "MatterPower",
+    "MeasuredSpectrum",
+    "bandpowers",
     "bin_averages",
+    "camb_power",
     "ccl_components",
     "limber",
-    "matter_power",
-    "matter_power_table",
-    "pairs",
     "plane_power",
-    "plane_sum",
-    "seen_by",
     "spectra_table",
     "thin_planes",
 ]

@@ -1,7 +1,8 @@
-"""Tomographic spectra of CCL, an optional dependency (the extra `theory`): what simulated maps are checked against.
+"""Tomographic spectra of CCL, an optional dependency (the extra `theory`), with which simulated maps are compared.
 
-Convention: CCL integrates kernels and alignments of its own over the redshift distributions and with the matter power
-that it is given. Pairs of sources run as those of `limber`.
+Convention: CCL computes its own lensing kernels, alignments and Limber integral. lenscast gives it the redshift
+distributions and the matter power, so that the comparison tests everything between these and the spectra. Pairs of
+sources have the order of `source_pairs`.
 """
 
 from typing import Any, NamedTuple
@@ -10,17 +11,28 @@ import numpy as np
 from jaxtyping import Float
 
 from lenscast.cosmology import Parameters
+from lenscast.statistics.power_spectrum import source_pairs
 from lenscast.theory.matter import MatterPower
-from lenscast.theory.spectra import Galaxies, pairs
+from lenscast.theory.spectra import Galaxies
 
 __all__ = ["Components", "ccl_components"]
 
 K = np.geomspace(1e-4, 50.0, 400)  # h/Mpc
-C1_RHO_CRIT = 0.01388  # CCL's own
+C1_RHO_CRIT = 0.01388  # constant in CCL's alignments, to which the constant of the config is compared
 
 
 class Components(NamedTuple):
-    """Parts of the spectra [sr] of all pairs of sources: lensing, its cross terms with alignments, alignments."""
+    """Parts of the spectra of all pairs of sources [sr].
+
+    Attributes
+    ----------
+    GG
+        Lensing with lensing.
+    GI
+        Lensing of either source with alignments of the other.
+    II
+        Alignments with alignments.
+    """
 
     GG: Float[np.ndarray, "pair ell"]
     GI: Float[np.ndarray, "pair ell"]
@@ -30,21 +42,27 @@ class Components(NamedTuple):
 def ccl_components(
     ell: Float[np.ndarray, " ell"], parameters: Parameters, galaxies: Galaxies, power: MatterPower
 ) -> Components:
-    """Spectra of lensing and alignments, Limber, with the calibration of each source.
+    """Spectra of lensing and alignments in the Limber approximation, with the calibration of each source.
 
     Parameters
     ----------
-    ell : multipoles, ell = k chi.
-    parameters : cosmological parameters.
-    galaxies : sources, which must be distributions, and nuisance parameters.
-    power : nonlinear matter power of the same cosmology, up to the last source.
+    ell
+        Multipoles, ell = k chi.
+    parameters
+        Cosmological parameters.
+    galaxies
+        Sources, which must be distributions of redshift, and nuisance parameters.
+    power
+        Nonlinear matter power of the same cosmology, up to the last source.
 
     Raises
     ------
     ValueError
         If CCL is not installed, or sources are planes.
 
-    References: Chisari et al. (2019), arXiv:1812.05995.
+    References
+    ----------
+    Chisari et al. (2019), arXiv:1812.05995.
     """
     ccl = _ccl()
     values = {name: float(value) for name, value in vars(parameters).items()}
@@ -53,15 +71,16 @@ def ccl_components(
     )
     a = np.linspace(1 / (1 + galaxies.z_max), 1.0, 64)
     h, matter = values["h"], np.stack([power.nonlinear(K, 1 / each - 1) for each in a])
+    # CCL works with Mpc and 1/Mpc, lenscast with Mpc/h
     shape = ccl.Pk2D(a_arr=a, lk_arr=np.log(K * h), pk_arr=np.log(matter / h**3), is_logp=True)
     lensing, alignment = _tracers(ccl, cosmo, galaxies)
     calibration = 1 + np.asarray(galaxies.systematics.m)
 
     def spectra(first: list[Any], second: list[Any]) -> Float[np.ndarray, "pair ell"]:
-        # CCL's Limber has k chi = ell + 1/2
+        # CCL evaluates the power at k chi = ell + 1/2, lenscast at k chi = ell
         found = [
             calibration[i] * calibration[j] * ccl.angular_cl(cosmo, first[i], second[j], ell - 0.5, p_of_k_a=shape)
-            for i, j in pairs(len(galaxies.sources))
+            for i, j in source_pairs(len(galaxies.sources))
         ]
         return np.stack(found)
 
@@ -70,11 +89,12 @@ def ccl_components(
 
 
 def _tracers(ccl: Any, cosmo: Any, galaxies: Galaxies) -> tuple[list[Any], list[Any]]:
-    """Lensing and alignments of each source."""
+    """Lensing and alignments of each source, as tracers of CCL."""
     sources, model, systematics = galaxies.sources, galaxies.alignment, galaxies.systematics
     width = sources.high - sources.low
     if not np.all(width > 0):
         raise ValueError("CCL needs redshift distributions: give survey.sources of kind smail or table")
+    # n(z) at the ends of the cells of redshift, where it is linear in each cell
     low, high = sources.share * (1 - sources.tilt) / width, sources.share * (1 + sources.tilt) / width
     z, n = np.append(sources.low, sources.high[-1]), np.concatenate([low, high[:, -1:]], axis=1)
     amplitude = float(systematics.A_IA) * ((1 + z) / (1 + model.z_pivot)) ** float(systematics.eta)
@@ -88,7 +108,7 @@ def _tracers(ccl: Any, cosmo: Any, galaxies: Galaxies) -> tuple[list[Any], list[
 
 
 def _ccl() -> Any:
-    """The optional dependency, or how to get it."""
+    """The module pyccl, or an error that says how to install it."""
     try:
         import pyccl
     except ImportError:

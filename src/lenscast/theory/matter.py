@@ -1,21 +1,23 @@
-"""Nonlinear matter power of CAMB, an optional dependency (the extra `theory`)."""
+"""Nonlinear matter power of CAMB, an optional dependency (the extra `theory`).
+
+Convention: CAMB's linear power is scaled to the sigma8 of the parameters. Its transfer functions are those of a
+Boltzmann code, while the simulations start from Eisenstein & Hu's fit. Wavenumbers are in h/Mpc and power is in
+(Mpc/h)^3.
+"""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pandas as pd
 from jaxtyping import Array, Float
 from scipy.interpolate import RectBivariateSpline
 
 from lenscast.cosmology import Parameters, baryon_suppression, cosmology
-from lenscast.cosmology.power import linear_power
-from lenscast.gravity.matter_power import PowerToday
 
-__all__ = ["MatterPower", "matter_power", "matter_power_table"]
+__all__ = ["MatterPower", "camb_power"]
 
 REDSHIFTS_PER_UNIT = 32
 K_MAX = 20.0  # h/Mpc: a power law serves beyond, and sigma8 is complete to 1e-6
@@ -23,9 +25,14 @@ K_MAX = 20.0  # h/Mpc: a power law serves beyond, and sigma8 is complete to 1e-6
 
 @dataclasses.dataclass(frozen=True)
 class MatterPower:
-    """Matter power of a cosmology from CAMB, linear and nonlinear; built by `matter_power`.
+    """Matter power of a cosmology from CAMB, linear and nonlinear; built by `camb_power`.
 
-    `feedback`, a function of z and ln k, multiplies the nonlinear power.
+    Attributes
+    ----------
+    interpolators
+        CAMB's interpolators of the power by kind, ``linear`` and ``nonlinear``.
+    feedback
+        Factor of the nonlinear power by baryonic feedback, a function of z and ln k; None without baryons.
     """
 
     interpolators: Mapping[str, Any]
@@ -41,27 +48,33 @@ class MatterPower:
         return power if self.feedback is None else power * self.feedback(z, np.log(k), grid=False)
 
 
-def matter_power(
+def camb_power(
     parameters: Parameters,
     z_max: float = 0.0,
     model: str = "takahashi",
     log10_T_AGN: Float[Array, ""] | None = None,
 ) -> MatterPower:
-    """Matter power of CAMB up to a redshift, with sigma8 as asked.
+    """Matter power of CAMB up to a redshift, with the sigma8 of the parameters.
 
     Parameters
     ----------
-    parameters : cosmological parameters.
-    z_max : largest redshift that matters; the table goes beyond it by a twentieth, where the last plane may lie.
-    model : of nonlinear power, by CAMB's name: "takahashi" is halofit, "mead2020" is HMCode2020.
-    log10_T_AGN : strength of baryonic feedback, see `baryon_suppression`; None without baryons.
+    parameters
+        Cosmological parameters.
+    z_max
+        Redshift of the farthest galaxies. The table ends 5 % beyond it, since the last plane may lie behind them.
+    model
+        Model of nonlinear power, by CAMB's name: "takahashi" is halofit, "mead2020" is HMCode2020.
+    log10_T_AGN
+        Strength of baryonic feedback, see `baryon_suppression`; None without baryons.
 
     Raises
     ------
     ValueError
         If CAMB is not installed or does not have the model.
 
-    References: Lewis et al. (2000), astro-ph/9911177; Takahashi et al. (2012), arXiv:1208.2701; Mead et al. (2021),
+    References
+    ----------
+    Lewis et al. (2000), astro-ph/9911177; Takahashi et al. (2012), arXiv:1208.2701; Mead et al. (2021),
     arXiv:2009.01858.
     """
     camb = _camb()
@@ -75,6 +88,7 @@ def matter_power(
         H0=100 * h, ombh2=value["Omega_b"] * h**2, omch2=value["Omega_c"] * h**2, mnu=0.0, num_massive_neutrinos=0
     )
     settings.set_dark_energy(w=value["w0"], wa=value["wa"], dark_energy_model="ppf")
+    # CAMB takes an amplitude and no sigma8: a first amplitude gives a sigma8, from which the right amplitude follows
     settings.InitPower.set_params(As=2e-9, ns=value["n_s"])
     end = 1.05 * z_max + 0.05
     redshifts = np.linspace(0, end, 2 + int(REDSHIFTS_PER_UNIT * end)) if z_max > 0 else np.zeros(1)
@@ -96,46 +110,14 @@ def matter_power(
 
 
 def _feedback(parameters: Parameters, z_max: float, log10_T_AGN: Float[Array, ""]) -> RectBivariateSpline:
-    """`baryon_suppression` up to a redshift and 100 h/Mpc; beyond, its value there."""
+    """Spline of `baryon_suppression` up to z_max and 100 h/Mpc; farther out it keeps the value at the end."""
     z, k = np.linspace(0, z_max, 8 + int(16 * z_max)), np.geomspace(1e-3, 100.0, 160)
     suppression = jax.jit(lambda p, T: baryon_suppression(jnp.asarray(k), jnp.asarray(1 / (1 + z)), cosmology(p), T))
     return RectBivariateSpline(z, np.log(k), np.asarray(suppression(parameters, log10_T_AGN)), s=0)
 
 
-def matter_power_table(powers: Sequence[PowerToday], parameters: Parameters) -> pd.DataFrame:
-    """Matter power of simulations beside theory, one row per shell of wavenumber.
-
-    Columns: k [h/Mpc] and, in (Mpc/h)^3, power and its error; corrected and its error, linear theory times the ratio of
-    a box's power to that of its own linear modes, NaN where these end; linear (Eisenstein & Hu), linear_camb, halofit.
-    Errors are those of the mean over boxes.
-
-    Parameters
-    ----------
-    powers : of boxes with the same geometry, 2 or more.
-    parameters : cosmological parameters.
-    """
-    k = np.asarray(powers[0].evolved.k)
-    theory, linear = matter_power(parameters), np.asarray(linear_power(jnp.asarray(k), parameters))
-    evolved = np.stack([np.asarray(each.evolved.power) for each in powers])
-    initial = np.full_like(evolved, np.nan)
-    initial[:, : powers[0].linear.k.size] = [np.asarray(each.linear.power) for each in powers]
-    corrected = linear * evolved / initial
-    return pd.DataFrame(
-        {
-            "k": k,
-            "power": evolved.mean(axis=0),
-            "error": evolved.std(axis=0, ddof=1) / len(powers) ** 0.5,
-            "corrected": corrected.mean(axis=0),
-            "corrected_error": corrected.std(axis=0, ddof=1) / len(powers) ** 0.5,
-            "linear": linear,
-            "linear_camb": theory.linear(k),
-            "halofit": theory.nonlinear(k),
-        }
-    )
-
-
 def _camb() -> Any:
-    """The optional dependency, or how to get it."""
+    """The module camb, or an error that says how to install it."""
     try:
         import camb
     except ImportError:

@@ -1,0 +1,111 @@
+"""Reference simulations that a correction learns to reproduce, and simulations of the same start.
+
+A reference follows the same particles with more resolution. It comes from an N-body code (`lenscast.io.read_snapshot`)
+or from the particle mesh itself, on a finer mesh and with more steps (`finer`). `snapshots` runs the simulation that is
+compared with it.
+"""
+
+from functools import partial
+
+import equinox as eqx
+import jax
+from jaxtyping import Array, Float, Float32
+
+from lenscast.corrections.method import Correction, corrected
+from lenscast.corrections.network import HPN
+from lenscast.cosmology import Cosmology
+from lenscast.gravity.mesh import Particles
+from lenscast.gravity.nbody import nbody
+from lenscast.sections.box import Integrator, ParticleMesh
+
+__all__ = ["Reference", "finer", "snapshots"]
+
+
+class Reference(eqx.Module):
+    """A simulation to reproduce.
+
+    Attributes
+    ----------
+    start
+        Particles at a[0].
+    position
+        Comoving positions at a[1:] [Mpc/h].
+    a
+        Increasing scale factors.
+    cosmology
+        Cosmology of the simulation.
+    mesh
+        Box, number of particles, and the force mesh of the simulation that is to reproduce this one.
+    weight
+        Weight of its loss in a training.
+    """
+
+    start: Particles
+    position: Float32[Array, "snapshot 3 particle"]
+    a: Float[Array, " time"]
+    cosmology: Cosmology
+    mesh: ParticleMesh = eqx.field(static=True)
+    weight: float = eqx.field(static=True, default=1.0)
+
+
+def finer(
+    start: Particles,
+    a: Float[Array, " time"],
+    cosmology: Cosmology,
+    mesh: ParticleMesh,
+    mesh_factor: int,
+    integrator: Integrator,
+) -> Reference:
+    """A reference from the particle mesh itself: the same particles on a finer mesh, whose windows are undone.
+
+    Parameters
+    ----------
+    start
+        Particles at a[0], from `lpt` on the mesh below.
+    a
+        Scale factors: the start, then those of the snapshots.
+    cosmology
+        Cosmology of the simulation.
+    mesh
+        Box, number of particles and force mesh of the simulation that is trained.
+    mesh_factor
+        Force mesh points of the reference per particle spacing; 4 or more.
+    integrator
+        Time integration of the reference; it needs more steps than the trained simulation.
+    """
+    fine = ParticleMesh(
+        box_size=mesh.box_size, particles=mesh.particles, mesh_factor=mesh_factor, gradient=mesh.gradient
+    )
+    # An untrained HPN undoes the windows of the clouds and nothing else, so that its ln sigma range does not matter.
+    windows = HPN.initial(jax.random.key(0), (-1.0, 1.0))
+
+    @jax.jit
+    def simulated(start: Particles, cosmology: Cosmology) -> Array:
+        method = windows.method(fine, integrator, cosmology)
+        return nbody(start, a, cosmology, method, save=lambda state: state.position(fine))
+
+    return Reference(start, simulated(start, cosmology), a, cosmology, mesh)
+
+
+@partial(jax.jit, static_argnames="integrator")
+def snapshots(
+    reference: Reference, integrator: Integrator, correction: Correction | None = None
+) -> Float32[Array, "snapshot 3 particle"]:
+    """Positions of a simulation from the start of a reference, at the snapshots of the reference [Mpc/h].
+
+    Parameters
+    ----------
+    reference
+        Gives start, scale factors, cosmology and mesh.
+    integrator
+        Time integration.
+    correction
+        Correction of small scales; None for the particle mesh as it is.
+    """
+    mesh = reference.mesh
+
+    def save(state: Particles) -> Array:
+        return state.position(mesh)
+
+    method = corrected(correction, mesh, integrator, reference.cosmology)
+    return nbody(reference.start, reference.a, reference.cosmology, method, save=save)

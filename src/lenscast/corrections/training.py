@@ -1,0 +1,216 @@
+"""Training of a correction of the force: the loss, and steps of Adam down its gradient.
+
+Gradients go back through the whole solve, by any adjoint of `nbody`. `reference` has the simulations to learn from, and
+`lenscast.sections.training` the section of a config that describes a training.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import diffrax
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Array, Float
+
+from lenscast.corrections.network import ForceCorrection
+from lenscast.corrections.particle_power import cross_power, mean_over_ln_k, power_error
+from lenscast.corrections.reference import Reference
+from lenscast.gravity.mesh import Particles
+from lenscast.gravity.nbody import nbody
+from lenscast.sections.box import Integrator
+
+__all__ = ["Loss", "State", "Training", "initial_state", "loss", "train"]
+
+DECORRELATION = 1e-4  # of 1 - r: below it, improvements hardly count
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Weights of the terms of the loss; each term is a mean over snapshots.
+
+    Attributes
+    ----------
+    position
+        Weight of the mean squared distance of particles from their reference [cells^2].
+    power
+        Weight of `power_error`.
+    correlation
+        Weight of the mean of ln(1 + (1 - r) / 1e-4) over ln k up to the Nyquist wavenumber of the particles, with the
+        cross-correlation coefficient r = P_x / sqrt(P P_ref). The logarithm counts relative changes of 1 - r alike,
+        whether r is near 1 or not.
+    """
+
+    position: float
+    power: float
+    correlation: float
+
+
+@dataclass(frozen=True)
+class Training:
+    """How to train.
+
+    Attributes
+    ----------
+    integrator
+        Time integration of the trained simulations.
+    loss
+        Weights of the terms of the loss.
+    epochs
+        Passes through all references.
+    learning_rate
+        Learning rate of Adam at the start; it falls to 0 as a cosine.
+    seed
+        Seed of the order of the references in an epoch.
+    """
+
+    integrator: Integrator
+    loss: Loss
+    epochs: int
+    learning_rate: float
+    seed: int
+
+
+class State(eqx.Module):
+    """State of a training after some epochs.
+
+    Attributes
+    ----------
+    correction
+        Correction as trained so far.
+    optimiser
+        Moments of Adam.
+    history
+        Losses, one row for each finished epoch, in the order of the references.
+    """
+
+    correction: ForceCorrection
+    optimiser: Any
+    history: Float[np.ndarray, "epoch reference"]
+
+
+def loss(
+    correction: ForceCorrection,
+    reference: Reference,
+    integrator: Integrator,
+    weights: Loss,
+    adjoint: diffrax.AbstractAdjoint | None = None,
+) -> Float[Array, ""]:
+    """Distance of a corrected simulation from its reference, times the weight of the reference.
+
+    Parameters
+    ----------
+    correction
+        Correction of the force.
+    reference
+        Start, snapshots and cosmology.
+    integrator
+        Time integration.
+    weights
+        Weights of the terms.
+    adjoint
+        How diffrax differentiates the solve, see `nbody`.
+    """
+    mesh = reference.mesh
+    method = correction.method(mesh, integrator, reference.cosmology)
+    # whole states, as `BacksolveAdjoint` needs them
+    states = nbody(reference.start, reference.a, reference.cosmology, method, adjoint=adjoint)
+
+    def snapshot_loss(pair: tuple[Particles, Array]) -> Float[Array, ""]:
+        state, expected = pair
+        position = state.position(mesh)
+        distance = position - expected
+        distance = distance - mesh.box_size * jnp.round(distance / mesh.box_size)  # to the nearest periodic image
+        squared = jnp.mean(jnp.sum(distance**2, axis=0)).astype(jnp.float64) / mesh.cell_size**2
+        # a mesh of twice the particles per side keeps aliasing small up to their Nyquist wavenumber
+        spectra = cross_power(position, expected, mesh.box_size, 2 * mesh.particles)
+        power = power_error(spectra, mesh.particles)
+        decorrelation = mean_over_ln_k(jnp.log1p((1 - spectra.correlation) / DECORRELATION), mesh.particles)
+        return weights.position * squared + weights.power * power + weights.correlation * decorrelation
+
+    # `lax.map` holds the meshes of one snapshot at a time in memory
+    return reference.weight * jnp.mean(jax.lax.map(snapshot_loss, (states, reference.position)))
+
+
+def initial_state(correction: ForceCorrection, references: Mapping[str, Reference], settings: Training) -> State:
+    """State of a training that has not begun.
+
+    Parameters
+    ----------
+    correction
+        Correction to begin from, untrained or trained.
+    references
+        Reference simulations by name.
+    settings
+        How to train.
+    """
+    optimiser = _adam(settings, len(references)).init(correction)
+    return State(correction, optimiser, np.zeros((0, len(references))))
+
+
+def train(
+    state: State,
+    references: Mapping[str, Reference],
+    settings: Training,
+    adjoint: diffrax.AbstractAdjoint | None = None,
+) -> Iterator[State]:
+    """Train to the last epoch, one step of Adam for each reference, and yield the state after each epoch.
+
+    A training that resumes from any of these states ends with the same bits: keep the last one in case the job is
+    killed.
+
+    Parameters
+    ----------
+    state
+        State to go on from: that of `initial_state`, or a kept one.
+    references
+        Reference simulations by name.
+    settings
+        How to train.
+    adjoint
+        How diffrax differentiates the solve; recursive checkpointing by default.
+
+    Raises
+    ------
+    FloatingPointError
+        If a loss is not finite; it names the reference and the epoch.
+    """
+    adjoint, names = adjoint or diffrax.RecursiveCheckpointAdjoint(), list(references)
+    for epoch in range(len(state.history), settings.epochs):
+        correction, optimiser, row = state.correction, state.optimiser, np.zeros(len(names))
+        # an order from seed and epoch alone, so that a resumed training continues the same sequence
+        for index in np.random.default_rng([settings.seed, epoch]).permutation(len(names)):
+            reference = references[names[index]]
+            correction, optimiser, value = _step(correction, optimiser, reference, settings, len(names), adjoint)
+            row[index] = value
+            if not np.isfinite(value):
+                raise FloatingPointError(
+                    f"the loss of reference {names[index]} is {value} in epoch {epoch}: lower the learning rate "
+                    f"({settings.learning_rate}) or look for particles that left the box in that reference"
+                )
+        state = State(correction, optimiser, np.vstack([state.history, row]))
+        yield state
+
+
+@partial(jax.jit, static_argnames=("settings", "references", "adjoint"))
+def _step(
+    correction: ForceCorrection,
+    optimiser: Any,
+    reference: Reference,
+    settings: Training,
+    references: int,
+    adjoint: diffrax.AbstractAdjoint,
+) -> tuple[ForceCorrection, Any, Float[Array, ""]]:
+    """One step of Adam, and the loss before it; `references` is their number, which the learning rate depends on."""
+    value, slope = jax.value_and_grad(loss)(correction, reference, settings.integrator, settings.loss, adjoint)
+    update, optimiser = _adam(settings, references).update(slope, optimiser)
+    return optax.apply_updates(correction, update), optimiser, value
+
+
+def _adam(settings: Training, references: int) -> optax.GradientTransformation:
+    """Adam with a learning rate that falls to 0 over all steps of the training."""
+    return optax.adam(optax.cosine_decay_schedule(settings.learning_rate, settings.epochs * references))

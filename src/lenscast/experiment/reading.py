@@ -1,0 +1,125 @@
+"""Reading: from YAML, on a base if the file names one, to a checked experiment or training."""
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, cast
+
+from pydantic import TypeAdapter, ValidationError
+
+from lenscast.experiment.base import complete, contents
+from lenscast.experiment.experiment import Experiment, share_the_box
+from lenscast.experiment.map_checks import (
+    check_depth,
+    check_field,
+    check_galaxies,
+    check_planes,
+    check_statistics,
+    check_validation,
+)
+from lenscast.experiment.sampling_checks import (
+    check_batches,
+    check_covariance,
+    check_data_vectors,
+    check_left_out_seeds,
+    check_parameters,
+    check_seeds,
+    check_steps,
+)
+from lenscast.experiment.schema import complete_schema
+from lenscast.sections.errors import ConfigError, Problem, problems
+from lenscast.sections.training import Training
+
+__all__ = ["load", "read", "read_training"]
+
+CHECKS: tuple[Callable[..., Iterator[Problem]], ...] = (
+    check_planes,
+    check_field,
+    check_statistics,
+    check_galaxies,
+    check_depth,
+    check_batches,
+    check_seeds,
+    check_left_out_seeds,
+    check_data_vectors,
+    check_covariance,
+    check_parameters,
+    check_steps,
+    check_validation,
+)
+
+
+def read(path: str | Path) -> Experiment:
+    """The experiment of a YAML file, checked.
+
+    Raises
+    ------
+    ConfigError
+        With all that is wrong, as `load` says it, or where there is no such file or it is not YAML.
+    """
+    return load(contents(path), str(path), Path(path).parent)
+
+
+def read_training(path: str | Path) -> Training:
+    """The training of a YAML file, checked.
+
+    Raises
+    ------
+    ConfigError
+        With all that is wrong, as `load` says it, or where there is no such file or it is not YAML.
+    """
+    try:
+        return Training.model_validate(complete(contents(path), str(path), Path(path).parent))
+    except ValidationError as error:
+        raise ConfigError(problems(error, complete_schema(Training)), str(path)) from error
+
+
+def load(mapping: Any, source: str = "config", folder: Path = Path()) -> Experiment:
+    """The experiment of a mapping, checked.
+
+    Rules between sections are checked for all sections that are valid by themselves, so that one call reports all that
+    is wrong.
+
+    Parameters
+    ----------
+    mapping
+        Sections and keys, as read from YAML, or the base and the keys that differ.
+    source
+        Where the mapping comes from, for errors.
+    folder
+        Folder from which the path of a base starts.
+
+    Raises
+    ------
+    ConfigError
+        With all that is wrong: dotted key, what was given, what is allowed, what to change.
+    """
+    given, found = complete(mapping, source, folder), list[Problem]()
+    try:
+        experiment = Experiment.model_validate(given)
+    except ValidationError as error:
+        # the side of the box is a key of the simulation, which reports it
+        found += (each for each in problems(error, complete_schema()) if each.key != "lightcone.box_size")
+    if isinstance(given, Mapping) and "box_size" in (given.get("lightcone") or ()):
+        found.append(Problem("lightcone.box_size", "unknown key; simulation.box_size gives the side of the box"))
+    sections = _valid_sections(given)
+    for check in CHECKS:
+        names = inspect.signature(check).parameters
+        if names.keys() <= sections.keys():
+            found += check(**{name: sections[name] for name in names})
+    if found:
+        raise ConfigError(found, source)
+    return experiment
+
+
+def _valid_sections(mapping: Any) -> dict[str, Any]:
+    """The sections that are valid by themselves."""
+    sections: dict[str, Any] = {}
+    shared = share_the_box(mapping)
+    for name, field in Experiment.model_fields.items():
+        try:
+            adapter: TypeAdapter[Any] = TypeAdapter(cast("Any", Annotated[field.annotation, *field.metadata, field]))
+            sections[name] = adapter.validate_python(shared[name])
+        except (ValidationError, KeyError, TypeError):
+            continue
+    return sections

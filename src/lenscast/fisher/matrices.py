@@ -1,0 +1,235 @@
+"""Algebra of Fisher matrices: errors, priors, inversion, derived parameters.
+
+A `FisherMatrix` holds information: selecting parameters fixes the others. Its inverse, a `ParameterCovariance`, holds
+errors: selecting marginalises over the others. How a Fisher matrix is estimated is left to `estimators`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+from scipy import linalg
+
+from lenscast.fisher.linalg import cholesky_factor, is_positive_definite
+from lenscast.fisher.names import positions, require_unique
+
+DELTA_CHI2: Mapping[float, float] = MappingProxyType({0.68: 2.30, 0.95: 6.18})
+"""Delta chi^2 of contours that enclose this probability in two dimensions."""
+
+
+class DerivedParameter(NamedTuple):
+    """A function of the parameters, to first order about the fiducial point.
+
+    Attributes
+    ----------
+    name
+        Name of the derived parameter.
+    value
+        Fiducial value.
+    gradient
+        Derivative with respect to each parameter on which it depends.
+    """
+
+    name: str
+    value: float
+    gradient: Mapping[str, float]
+
+
+def S8(fiducial: Mapping[str, float]) -> DerivedParameter:
+    """S8 = sigma8 sqrt(Omega_m / 0.3) with Omega_m = Omega_c + Omega_b.
+
+    Parameters
+    ----------
+    fiducial
+        Fiducial values that include ``Omega_c``, ``Omega_b`` and ``sigma8``.
+    """
+    Omega_m = fiducial["Omega_c"] + fiducial["Omega_b"]
+    root = float(np.sqrt(Omega_m / 0.3))
+    # dS8/dOmega_m, the same for both densities
+    slope = fiducial["sigma8"] * root / (2 * Omega_m)
+    gradient = {"Omega_c": slope, "Omega_b": slope, "sigma8": root}
+    return DerivedParameter("S8", fiducial["sigma8"] * root, gradient)
+
+
+def derived_jacobian(names: Sequence[str], derived: Sequence[DerivedParameter]) -> Float[np.ndarray, "all param"]:
+    """Derivatives with respect to the parameters: of the parameters themselves, then of the derived parameters.
+
+    Parameters
+    ----------
+    names
+        Parameters. Parameters that a gradient names but that are not among these are held fixed.
+    derived
+        Derived parameters.
+    """
+    gradients = [[parameter.gradient.get(name, 0.0) for name in names] for parameter in derived]
+    return np.vstack([np.eye(len(names)), *gradients])
+
+
+@dataclass(frozen=True)
+class ParameterCovariance:
+    """Gaussian posterior of named parameters.
+
+    Parameters
+    ----------
+    names
+        Parameters.
+    fiducial
+        Their values, the centre of the posterior.
+    matrix
+        Covariance.
+    """
+
+    names: tuple[str, ...]
+    fiducial: Float[np.ndarray, " param"]
+    matrix: Float[np.ndarray, "param param"]
+
+    @property
+    def marginal_errors(self) -> Float[np.ndarray, " param"]:
+        """Standard deviation of each parameter, marginalised over the others."""
+        return np.sqrt(np.diag(self.matrix))
+
+    @property
+    def correlation(self) -> Float[np.ndarray, "param param"]:
+        """Correlation coefficients."""
+        return self.matrix / np.outer(self.marginal_errors, self.marginal_errors)
+
+    def select(self, names: Sequence[str]) -> "ParameterCovariance":
+        """Posterior of the named parameters, marginalised over the others.
+
+        Parameters
+        ----------
+        names
+            Parameters to keep, in this order.
+
+        Raises
+        ------
+        ValueError
+            If a name is unknown.
+        """
+        indices = positions(names, self.names, "parameter")
+        return ParameterCovariance(tuple(names), self.fiducial[indices], self.matrix[np.ix_(indices, indices)])
+
+    def with_derived(self, derived: Sequence[DerivedParameter]) -> "ParameterCovariance":
+        """Append derived parameters by linear propagation, with parameters outside the posterior held fixed.
+
+        The result is singular: a derived parameter adds a row but no freedom.
+
+        Parameters
+        ----------
+        derived
+            Derived parameters.
+        """
+        jacobian = derived_jacobian(self.names, derived)
+        return ParameterCovariance(
+            (*self.names, *(d.name for d in derived)),
+            np.concatenate([self.fiducial, [d.value for d in derived]]),
+            jacobian @ self.matrix @ jacobian.T,
+        )
+
+
+@dataclass(frozen=True)
+class FisherMatrix:
+    """Information on named parameters.
+
+    Parameters
+    ----------
+    names
+        Parameters.
+    fiducial
+        Values at which the derivatives were taken.
+    matrix
+        Symmetric matrix; an unbiased estimate may be indefinite.
+
+    Raises
+    ------
+    ValueError
+        If names repeat, shapes do not fit, or the matrix is not finite or not symmetric.
+    """
+
+    names: tuple[str, ...]
+    fiducial: Float[np.ndarray, " param"]
+    matrix: Float[np.ndarray, "param param"]
+
+    def __post_init__(self) -> None:
+        require_unique(self.names, "parameter")
+        count = len(self.names)
+        if self.fiducial.shape != (count,) or self.matrix.shape != (count, count):
+            raise ValueError(f"{count} parameters with fiducial {self.fiducial.shape} and matrix {self.matrix.shape}")
+        # parameters differ by orders of magnitude, so that an element is compared with the diagonal of its row and
+        # column; the comparison is false for NaN
+        scale = np.sqrt(np.abs(np.outer(np.diag(self.matrix), np.diag(self.matrix))))
+        if not np.all(np.abs(self.matrix - self.matrix.T) <= 1e-8 * scale):
+            raise ValueError(f"the Fisher matrix of {', '.join(self.names)} is not symmetric and finite")
+
+    @property
+    def is_positive_definite(self) -> bool:
+        """Whether it has an inverse that is a covariance."""
+        return is_positive_definite(self.matrix)
+
+    @property
+    def conditional_errors(self) -> Float[np.ndarray, " param"]:
+        """Error of each parameter with the others fixed; NaN where the information is not positive."""
+        information = np.diag(self.matrix)
+        return 1 / np.sqrt(np.where(information > 0, information, np.nan))
+
+    def inverse(self) -> ParameterCovariance:
+        """Covariance of the parameters, by Cholesky decomposition.
+
+        Raises
+        ------
+        ValueError
+            If the matrix is not positive definite; names the unconstrained direction.
+        """
+        remedy = "add data, priors or boxes of derivatives, or fix one of these parameters"
+        factor = cholesky_factor(self.matrix, self.names, "the Fisher matrix", remedy)
+        return ParameterCovariance(self.names, self.fiducial, linalg.cho_solve((factor, True), np.eye(len(self.names))))
+
+    def select(self, names: Sequence[str]) -> "FisherMatrix":
+        """Information on the named parameters, with the others fixed.
+
+        Parameters
+        ----------
+        names
+            Parameters to keep, in this order.
+
+        Raises
+        ------
+        ValueError
+            If a name is unknown.
+        """
+        indices = positions(names, self.names, "parameter")
+        return FisherMatrix(tuple(names), self.fiducial[indices], self.matrix[np.ix_(indices, indices)])
+
+    def rescale(self, factor: float) -> "FisherMatrix":
+        """Information times a factor.
+
+        Parameters
+        ----------
+        factor
+            Such as a ratio of sky areas.
+        """
+        return replace(self, matrix=factor * self.matrix)
+
+    def with_priors(self, priors: Mapping[str, float]) -> "FisherMatrix":
+        """Add the information 1/sigma^2 of independent Gaussian priors.
+
+        Parameters
+        ----------
+        priors
+            Standard deviation sigma of each prior, by name of the parameter.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is unknown or a sigma is not positive.
+        """
+        indices = positions(tuple(priors), self.names, "parameter with a prior")
+        sigma = np.array([float(value) for value in priors.values()])
+        if not np.all(sigma > 0):
+            raise ValueError(f"prior widths must be positive, got {dict(priors)}")
+        matrix = self.matrix.copy()
+        matrix[indices, indices] += sigma**-2
+        return replace(self, matrix=matrix)

@@ -1,0 +1,169 @@
+"""The five steps for a notebook, without the workflow: from an experiment to maps, data vectors and forecasts.
+
+Arrays that go in and come out are NumPy's, with a leading axis of boxes. The functions compute in double precision
+where the pipeline needs it, whatever JAX is set to, and leave JAX's settings alone.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any, NamedTuple, ParamSpec, TypeVar
+
+import jax
+import numpy as np
+from jaxtyping import Float32, Int
+
+from lenscast import pipeline
+from lenscast.batches import each_box
+from lenscast.experiment import Experiment, read
+from lenscast.fisher.boxes import box_means
+from lenscast.fisher.data_vector import Forecast, Jacobians, SummarySample
+from lenscast.io import correction_of, load_forecast
+from lenscast.measurement import MapAndTangents, bin_table, calibrated, jacobian_parameters
+
+__all__ = ["Maps", "Tangents", "forecast", "load_forecast", "maps", "measure", "measure_tangents", "read", "tangents"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Maps(NamedTuple):
+    """Noise-free convergence maps of boxes.
+
+    Attributes
+    ----------
+    kappa
+        Convergence of each source.
+    seeds
+        Seed of each box.
+    """
+
+    kappa: Float32[np.ndarray, "box map source y x"]
+    seeds: Int[np.ndarray, " box"]
+
+
+class Tangents(NamedTuple):
+    """Maps with their derivatives.
+
+    Attributes
+    ----------
+    kappa, seeds
+        As for `Maps`.
+    tangents
+        Derivatives with respect to the parameters of the experiment that all sources share, in their order.
+    shifts
+        Derivative of each source's map with respect to its own ``delta_z``; None where that is not a parameter.
+    """
+
+    kappa: Float32[np.ndarray, "box map source y x"]
+    seeds: Int[np.ndarray, " box"]
+    tangents: Float32[np.ndarray, "box map param source y x"]
+    shifts: Float32[np.ndarray, "box map source y x"] | None
+
+
+def _in_double_precision(function: Callable[P, R]) -> Callable[P, R]:
+    """Let a function use 64-bit numbers, and leave JAX's setting as it was."""
+
+    @wraps(function)
+    def inner(*args: P.args, **kwargs: P.kwargs) -> R:
+        with jax.enable_x64(True):
+            return function(*args, **kwargs)
+
+    return inner
+
+
+@_in_double_precision
+def maps(experiment: Experiment, seeds: Sequence[int]) -> Maps:
+    """Convergence maps of some boxes at the fiducial parameters: steps 1 and 2 of the pipeline.
+
+    Parameters
+    ----------
+    experiment
+        From `read`.
+    seeds
+        Seed of each box.
+    """
+    correction = correction_of(experiment.simulation)
+    theta, seeds = pipeline.fiducial(experiment), [int(seed) for seed in seeds]
+    boxes = each_box(lambda seed, theta: pipeline.maps(seed, theta, experiment, correction), seeds, theta)
+    return Maps(np.stack([jax.device_get(kappa) for kappa in boxes]), np.array(seeds))
+
+
+@_in_double_precision
+def tangents(experiment: Experiment, seeds: Sequence[int]) -> Tangents:
+    """Maps of some boxes with their derivatives with respect to the parameters of the experiment: step 3.
+
+    Parameters
+    ----------
+    experiment
+        From `read`.
+    seeds
+        Seed of each box.
+    """
+    correction = correction_of(experiment.simulation)
+    theta, seeds = pipeline.fiducial(experiment), [int(seed) for seed in seeds]
+    boxes = each_box(lambda seed, theta: pipeline.tangents(seed, theta, experiment, correction), seeds, theta)
+    made = [jax.device_get(each) for each in boxes]
+    shifts = None if made[0].shifts is None else np.stack([each.shifts for each in made])
+    kappa, dots = (np.stack([getattr(each, name) for each in made]) for name in ("kappa", "tangents"))
+    return Tangents(kappa, np.array(seeds), dots, shifts)
+
+
+@_in_double_precision
+def measure(given: Maps | Tangents, experiment: Experiment) -> SummarySample:
+    """Data vectors of noisy maps, for the covariance: step 4 without tangents.
+
+    Parameters
+    ----------
+    given
+        From `maps`.
+    experiment
+        Its statistics are measured through its shape noise.
+    """
+    m = pipeline.fiducial(experiment).systematics.m
+    of_map = jax.jit(lambda kappa, seed, number: pipeline.summarise(calibrated(kappa, m), seed, number, experiment))
+    measured = [
+        np.asarray(of_map(kappa, int(seed), number).measured)
+        for seed, box in zip(given.seeds, given.kappa, strict=True)
+        for number, kappa in enumerate(box)
+    ]
+    return SummarySample(np.stack(measured), np.repeat(given.seeds, given.kappa.shape[1]), bin_table(experiment))
+
+
+@_in_double_precision
+def measure_tangents(given: Tangents, experiment: Experiment) -> Jacobians:
+    """Expected data vectors of boxes and their Jacobians: step 4.
+
+    Parameters
+    ----------
+    given
+        From `tangents`.
+    experiment
+        Its statistics are measured, averaged over ``derivatives.noise_realisations`` draws of the shape noise.
+    """
+    draws = experiment.derivatives.noise_realisations
+    of_map: Any = jax.jit(lambda each: pipeline.measure(each, experiment, draws))
+    derived = []
+    for box, seed in enumerate(given.seeds):
+        for number, kappa in enumerate(given.kappa[box]):
+            shifts = None if given.shifts is None else given.shifts[box, number]
+            derived.append(of_map(MapAndTangents(kappa, given.tangents[box, number], shifts, int(seed), number)))
+    labels = np.repeat(given.seeds, given.kappa.shape[1])
+    expected, jacobian = (box_means(np.stack(column), labels) for column in zip(*derived, strict=True))
+    names = jacobian_parameters(experiment)
+    return Jacobians(jacobian.mean, expected.mean, jacobian.box, names, bin_table(experiment))
+
+
+@_in_double_precision
+def forecast(summaries: SummarySample, jacobians: Jacobians, experiment: Experiment) -> dict[str, Forecast]:
+    """Fisher forecasts of all data vectors of an experiment by name: step 5.
+
+    Parameters
+    ----------
+    summaries
+        From `measure`, of enough boxes for the covariance.
+    jacobians
+        From `measure_tangents`.
+    experiment
+        Data vectors, parameters, priors and survey area.
+    """
+    return pipeline.forecast(summaries, jacobians, experiment)

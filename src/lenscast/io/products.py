@@ -1,0 +1,155 @@
+"""Files of a campaign's products: summaries, Jacobians and forecasts."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from lenscast.fisher.boxes import BoxMeans
+from lenscast.fisher.data_vector import Forecast, Jacobians, SummarySample
+from lenscast.fisher.estimators import ESTIMATORS
+from lenscast.fisher.matrices import FisherMatrix, ParameterCovariance
+from lenscast.io.files import Variable, load, save
+
+__all__ = ["load_forecast", "load_jacobians", "load_summaries", "save_forecast", "save_jacobians", "save_summaries"]
+
+
+def save_summaries(
+    path: str | Path,
+    maps: Sequence[pd.DataFrame],
+    measured: Sequence[np.ndarray],
+    bins: pd.DataFrame,
+    provenance: Mapping[str, str],
+) -> pd.DataFrame:
+    """Write data vectors of all maps in the order of their seeds.
+
+    Parameters
+    ----------
+    path
+        File to make.
+    maps, measured
+        Seed and realisation of the maps of each piece, and their data vectors.
+    bins
+        The elements of the data vector.
+    provenance
+        Provenance of the file.
+
+    Returns
+    -------
+    Seed and realisation of all maps, in the order of the file.
+    """
+    index = pd.concat(maps, ignore_index=True)
+    order = np.argsort(index["seed"], kind="stable")
+    index = index.iloc[order].reset_index(drop=True)
+    values = np.concatenate(measured)[order]
+    variables = {"measured": Variable(values, ("map", "bin"), "see bins", "statistics of the noisy maps")}
+    save(path, variables, {"map": index, "bin": bins}, provenance)
+    return index
+
+
+def save_jacobians(
+    path: str | Path,
+    jacobians: Sequence[BoxMeans],
+    expected: Sequence[BoxMeans],
+    axes: Mapping[str, pd.DataFrame],
+    provenance: Mapping[str, str],
+) -> np.ndarray:
+    """Write Jacobians and expected data vectors of all boxes in the order of their seeds.
+
+    Parameters
+    ----------
+    path
+        File to make.
+    jacobians, expected
+        Means over the maps of each box, piece by piece.
+    axes
+        Coordinates of ``param`` and ``bin``.
+    provenance
+        Provenance of the file.
+
+    Returns
+    -------
+    Seeds of the boxes, in the order of the file.
+    """
+    box = np.concatenate([each.box for each in jacobians])
+    order = np.argsort(box, kind="stable")
+    jacobian, mean = (np.concatenate([each.mean for each in pieces])[order] for pieces in (jacobians, expected))
+    variables = {
+        "jacobian": Variable(jacobian, ("box", "param", "bin"), "see bins", "mean Jacobian of a box's maps"),
+        "expected": Variable(mean, ("box", "bin"), "see bins", "mean data vector of a box's maps"),
+    }
+    save(path, variables, {"box": {"seed": box[order].tolist()}, **axes}, provenance)
+    return box[order]
+
+
+def load_summaries(path: str | Path) -> SummarySample:
+    """Data vectors of noisy maps, from the file of a campaign."""
+    contents = load(path)
+    seeds = contents.coordinates["map"]["seed"].to_numpy()
+    return SummarySample(contents.variables["measured"].values, seeds, contents.coordinates["bin"])
+
+
+def load_jacobians(path: str | Path) -> Jacobians:
+    """Expected data vectors and Jacobians of boxes, from the file of a campaign."""
+    contents = load(path)
+    return Jacobians(
+        jacobian=contents.variables["jacobian"].values,
+        expected=contents.variables["expected"].values,
+        box=contents.coordinates["box"]["seed"].to_numpy(),
+        parameters=tuple(contents.coordinates["param"]["name"]),
+        bins=contents.coordinates["bin"],
+    )
+
+
+def save_forecast(
+    path: str | Path, forecast: Forecast, priors: Mapping[str, float], provenance: Mapping[str, str]
+) -> None:
+    """Write the matrices of a forecast.
+
+    Parameters
+    ----------
+    path
+        File to make.
+    forecast
+        Forecast of a data vector.
+    priors
+        Standard deviation of the Gaussian prior of each parameter that has one.
+    provenance
+        Provenance of the file.
+    """
+    estimate, covariance = forecast.estimate, forecast.covariance
+    information = np.diag([priors.get(name, np.inf) ** -2.0 for name in estimate.names])
+    matrices = {
+        **{
+            name: (estimate.fisher(name).matrix, "param", f"Fisher matrix, {each.meaning}")
+            for name, each in ESTIMATORS.items()
+        },
+        "bias": (estimate.bias, "param", "noise bias of the standard estimator"),
+        "priors": (information, "param", "information of the priors"),
+        "covariance": (covariance.matrix, "bin", "covariance of the data of one field"),
+        "correlation": (covariance.correlation, "bin", "correlation matrix of the data"),
+    }
+    variables = {
+        name: Variable(matrix, (axis, axis), "see axes", text) for name, (matrix, axis, text) in matrices.items()
+    }
+    variables["mean"] = Variable(covariance.mean, ("bin",), "see bins", "mean data vector")
+    coordinates = {"param": {"name": list(estimate.names), "fiducial": list(estimate.fiducial)}, "bin": forecast.bins}
+    save(path, variables, coordinates, provenance)
+
+
+def load_forecast(path: str | Path, fixed: Sequence[str] = ()) -> ParameterCovariance:
+    """Gaussian posterior of a forecast's file, by the standard estimator and with priors.
+
+    Parameters
+    ----------
+    path
+        File of a forecast, ``results/<run>/fisher/<data vector>.h5``.
+    fixed
+        Parameters that are held fixed; the others are marginalised over.
+    """
+    forecast = load(path, ["standard", "priors"])
+    parameters, matrices = forecast.coordinates["param"], forecast.variables
+    information = matrices["standard"].values + matrices["priors"].values
+    every = FisherMatrix(tuple(parameters["name"]), parameters["fiducial"].to_numpy(), information)
+    return every.select([name for name in every.names if name not in fixed]).inverse()

@@ -1,0 +1,229 @@
+"""From a map to its data vector: all statistics, averaged over shape noise, and their Jacobian from the map's tangents.
+
+No simulation runs here: whatever is asked of the maps later follows from kappa and its tangents on disk.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+from jaxtyping import Array, Float, Float32, Float64, Int
+
+from lenscast.experiment import Experiment
+from lenscast.experiment.observation import observation
+from lenscast.fisher.derivatives import SummaryAndJacobian, summary_and_jacobian
+from lenscast.parameters import PARAMETERS, expanded
+from lenscast.statistics import ShapeNoise, Statistic
+from lenscast.streams import SHAPE_NOISE, stream_key
+
+__all__ = [
+    "MapAndTangents",
+    "Summaries",
+    "bin_table",
+    "calibrated",
+    "expected_and_jacobian",
+    "jacobian_parameters",
+    "noise_alone",
+    "noise_maps",
+    "summarise",
+]
+
+
+class Summaries(NamedTuple):
+    """Data vector of one map by two estimates, both averaged over its shape-noise realisations."""
+
+    measured: Float64[Array, " bin"]
+    expected: Float64[Array, " bin"]
+
+
+class MapAndTangents(NamedTuple):
+    """A map with its derivatives, and which map it is.
+
+    Attributes
+    ----------
+    kappa
+        Noise-free convergence.
+    tangents
+        Derivatives of kappa with respect to the parameters that all sources share.
+    shifts
+        Derivative of the map of each source with respect to the shift of its own redshifts; None if not stored.
+    seed, realisation
+        Seed of the box, and number of the realisation of the sky.
+    """
+
+    kappa: Float32[Array, "source y x"]
+    tangents: Float32[Array, "param source y x"]
+    shifts: Float32[Array, "source y x"] | None
+    seed: Int[Array, ""] | int
+    realisation: Int[Array, ""] | int
+
+    @property
+    def own_tangents(self) -> dict[str, Float32[Array, "source y x"]]:
+        """Derivative of each source's map with respect to a parameter of its own; d kappa / d m is kappa itself."""
+        return {"m": self.kappa} if self.shifts is None else {"m": self.kappa, "delta_z": self.shifts}
+
+
+def bin_table(experiment: Experiment) -> pd.DataFrame:
+    """The data vector's bins in order, one row each: what selects them, and a unique ``name`` that spells it out.
+
+    Parameters
+    ----------
+    experiment
+        Its statistics, measured on its maps.
+    """
+    observed = observation(experiment)
+    table = pd.DataFrame([record for each in experiment.statistics.values() for record in each.bins(observed)])
+    return table.assign(name=[_bin_name(row) for row in table.to_dict("records")])
+
+
+def _bin_name(row: Mapping[str, Any]) -> str:
+    sources = "-".join(f"{row[key]:.0f}" for key in ("source_1", "source_2") if not pd.isna(row[key]))
+    scale = "" if pd.isna(row["scale_arcmin"]) else f" {row['scale_arcmin']:.4g} arcmin"
+    low, high = ("" if pd.isna(row[end]) else f"{row[end]:g}" for end in ("low", "high"))
+    return f"{row['statistic']} {sources}{scale} {low}..{high}"
+
+
+def jacobian_parameters(experiment: Experiment) -> tuple[str, ...]:
+    """Parameters of the Jacobian in its order: those that sources share, then kind by kind those of each source."""
+    names = experiment.forecast.parameters
+    shared = [name for name in names if not PARAMETERS[name].per_source]
+    own = [each for name in names if PARAMETERS[name].per_source for each in expanded(name, experiment.sources)]
+    return (*shared, *own)
+
+
+def summarise(
+    kappa: Float32[Array, "source y x"],
+    seed: Int[Array, ""] | int,
+    realisation: Int[Array, ""] | int,
+    experiment: Experiment,
+    draws: int = 1,
+) -> Summaries:
+    """Data vector of one map.
+
+    Parameters
+    ----------
+    kappa
+        Noise-free convergence.
+    seed, realisation
+        Seed of the map's box and number of its realisation; with the number of the draw they fix its shape noise.
+    experiment
+        Its statistics are measured in order, all through the same shape noise.
+    draws
+        Shape-noise realisations to average over; 1 is what a survey observes.
+    """
+    statistics, observed = experiment.statistics.values(), observation(experiment)
+
+    def of_one(noise: Float32[Array, "source y x"]) -> Summaries:
+        estimates = (
+            [getattr(each, which)(kappa, noise, observed) for each in statistics] for which in Summaries._fields
+        )
+        return Summaries(*map(jnp.concatenate, estimates))
+
+    return _mean_over_noise(of_one, kappa.shape, seed, realisation, observed.noise, draws)
+
+
+def expected_and_jacobian(
+    given: MapAndTangents, experiment: Experiment, draws: int = 1, quantity: str = "expected"
+) -> SummaryAndJacobian:
+    """Expected data vector of one map and its derivative with respect to each of `jacobian_parameters`.
+
+    Parameters
+    ----------
+    given
+        Map and tangents.
+    experiment
+        Its statistics are measured in order.
+    draws
+        Shape-noise realisations to average over.
+    quantity
+        Method of the statistics to differentiate; the check of derivatives passes another than "expected".
+    """
+    kinds = [name for name in experiment.forecast.parameters if PARAMETERS[name].per_source]
+    own = jnp.stack([given.own_tangents[name] for name in kinds] or [given.kappa])[: len(kinds)]
+    sources, shared = len(given.kappa), len(given.tangents)
+    observed = observation(experiment)
+
+    def of(statistic: Statistic) -> SummaryAndJacobian:
+        bins = statistic.bins(observed)
+        source = np.array([each["source_1"] for each in bins])
+        is_separate = all(each["source_2"] is None for each in bins)
+        # where no datum mixes sources, one tangent serves the parameters of a kind for all of them
+        rows = jnp.concatenate([given.tangents, own if is_separate else _one_at_a_time(own)])
+
+        def of_one(noise: Float32[Array, "source y x"]) -> SummaryAndJacobian:
+            function = getattr(statistic, quantity)
+            return summary_and_jacobian(lambda maps: function(maps, noise, observed), given.kappa, rows)
+
+        if quantity == "expected" and not statistic.needs_noise:
+            summary, jacobian = of_one(jnp.zeros_like(given.kappa))
+        else:
+            summary, jacobian = _mean_over_noise(
+                of_one, given.kappa.shape, given.seed, given.realisation, observed.noise, draws
+            )
+        if is_separate:
+            is_of_source = source[None] == np.arange(sources)[:, None]
+            each_own = jacobian[shared:, None] * is_of_source[None]
+            jacobian = jnp.concatenate([jacobian[:shared], each_own.reshape(-1, len(source))])
+        return SummaryAndJacobian(summary, jacobian)
+
+    summaries, jacobians = zip(*map(of, experiment.statistics.values()), strict=True)
+    return SummaryAndJacobian(jnp.concatenate(summaries), jnp.concatenate(jacobians, axis=-1))
+
+
+def calibrated(kappa: Float32[Array, "source y x"], m: Float[Array, " source"]) -> Float32[Array, "source y x"]:
+    """Maps that a survey with multiplicative shear biases m observes, (1 + m_b) kappa_b."""
+    return (1 + m).astype(kappa.dtype)[:, None, None] * kappa
+
+
+def noise_alone(experiment: Experiment) -> Float64[np.ndarray, " bin"]:
+    """Mean data vector of shape noise without signal, to be subtracted from spectra."""
+    observed, side = observation(experiment), experiment.lightcone.pixels
+    blank = np.zeros((experiment.sources, side, side))
+    return np.concatenate([each.expected(blank, blank, observed) for each in experiment.statistics.values()])
+
+
+def noise_maps(
+    seed: Int[Array, ""] | int,
+    realisation: Int[Array, ""] | int,
+    draw: Int[Array, ""] | int,
+    shape: tuple[int, ...],
+    rms: Float32[Array, "source _ _"],
+) -> Float32[Array, "source y x"]:
+    """Gaussian shape noise of one map, independent of the density field and of the other maps.
+
+    Parameters
+    ----------
+    seed, realisation
+        Seed of the map's box and number of its realisation.
+    draw
+        Number of the noise realisation on this map.
+    shape
+        Shape of the map, (source, y, x).
+    rms
+        Rms per pixel of each source, 0 where masked.
+    """
+    key = jax.random.fold_in(stream_key(seed, SHAPE_NOISE, realisation), draw)
+    return rms * jax.random.normal(key, shape, jnp.float32)
+
+
+def _one_at_a_time(own: Float32[Array, "kind source y x"]) -> Float32[Array, "param source y x"]:
+    """Tangents in each of which the map of one source moves."""
+    each = jnp.eye(own.shape[1], dtype=own.dtype)[None, :, :, None, None] * own[:, None]
+    return each.reshape(-1, *own.shape[1:])
+
+
+def _mean_over_noise(
+    function: Callable[[Float32[Array, "source y x"]], NamedTuple],
+    shape: tuple[int, ...],
+    seed: Int[Array, ""] | int,
+    realisation: Int[Array, ""] | int,
+    noise: ShapeNoise,
+    draws: int,
+) -> Any:
+    """One draw after another: maps of one fit in the processor's cache, which makes each 2.5 times as fast."""
+    rms = noise.rms_maps()
+    values = jax.lax.map(lambda draw: function(noise_maps(seed, realisation, draw, shape, rms)), jnp.arange(draws))
+    return jax.tree.map(lambda each: each.mean(axis=0), values)

@@ -1,0 +1,34 @@
+"""Sections that decide what is forecast from the statistics, and how its derivatives are checked."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from lenscast.parameters import PARAMETERS
+
+from .section import Distinct, Name, Positive, Section, choices, known
+
+ParameterName = Annotated[str, known("parameter", tuple(PARAMETERS)), choices(tuple(PARAMETERS))]
+PerSource = Annotated[tuple[Positive, ...], Field(min_length=1)]
+DataVector = Annotated[tuple[Name, ...], Field(min_length=1), Distinct]
+
+
+class ForecastSection(Section):
+    """What is forecast from which statistics."""
+
+    parameters: Annotated[tuple[ParameterName, ...], Distinct] = Field(
+        min_length=1, description="parameters of the Fisher matrix; delta_z and m are one for each source"
+    )
+    priors: dict[ParameterName, Positive | PerSource] = Field(
+        description="Gaussian standard deviation by parameter; of delta_z and m one for all sources or a list"
+    )
+    data_vectors: dict[Name, DataVector] = Field(
+        min_length=1, description="forecasts by name: the statistics that each one joins"
+    )
+
+
+class FiniteDifferences(Section):
+    """Central differences of the whole forward model: the check on automatic differentiation."""
+
+    steps: dict[ParameterName, Positive] = Field(description="step by parameter; half of it is run too")
+    boxes: int = Field(ge=1, description="number of boxes, the first ones of the derivatives")

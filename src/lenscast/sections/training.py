@@ -1,0 +1,143 @@
+"""The config of a training: which simulations a correction learns from, and how."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from lenscast.sections.section import IncreasingPositive, Name, Positive, Section
+
+from .box import MethodSection, StartSection
+from .cosmology import FiducialCosmology
+
+Density = Annotated[float, Field(gt=0.0, lt=1.0)]
+NonNegative = Annotated[float, Field(ge=0.0)]
+
+
+class HPNNetwork(Section):
+    """The network that sees the wavenumber and how nonlinear the density is on the scale of the mesh."""
+
+    kind: Literal["hpn"] = Field(description="hpn: a function of k in units of the mesh and of ln sigma there")
+    width: int = Field(ge=1, le=256, description="units in each of two hidden layers")
+    ln_sigma_range: tuple[float, float] = Field(
+        description="smallest and largest ln sigma, the rms linear density on the scale of the mesh, that is trained"
+    )
+
+    @model_validator(mode="after")
+    def _a_range(self) -> "HPNNetwork":
+        low, high = self.ln_sigma_range
+        if low >= high:
+            raise ValueError(f"ln_sigma_range = [{low:g}, {high:g}]; give the smaller one first")
+        return self
+
+
+class PublishedNetwork(Section):
+    """The network of Lanzieri et al. (2022)."""
+
+    kind: Literal["published"] = Field(description="published: a spline of k that depends on a (arXiv:2207.05509)")
+
+
+class Loss(Section):
+    """Weights of the terms of the loss, means over snapshots."""
+
+    position: NonNegative = Field(description="weight of the mean squared distance of particles [cells^2]")
+    power: NonNegative = Field(description="weight of the mean of ln(1 + ((P / P_ref - 1) / 0.05)^2) over ln k")
+    correlation: NonNegative = Field(description="weight of the mean of ln(1 + (1 - r) / 1e-4) over ln k")
+
+    @model_validator(mode="after")
+    def _some_weight(self) -> "Loss":
+        if self.position == self.power == self.correlation == 0.0:
+            raise ValueError("position, power and correlation are 0; give at least one of them a weight")
+        return self
+
+
+class ParticleMeshReference(Section):
+    """A simulation of our own: the same particles on a finer mesh, with more steps."""
+
+    kind: Literal["particle_mesh"] = Field(description="particle_mesh: our own, on a finer mesh")
+    box_size: Positive = Field(description="comoving side of the box [Mpc/h]")
+    particles: int = Field(ge=8, multiple_of=2, description="particles per side of the box")
+    Omega_m: Density = Field(description="matter density today; Omega_b stays that of the cosmology")
+    seed: int = Field(ge=0, lt=2**31, description="seed of the initial field")
+    mesh_factor: int = Field(ge=2, le=16, description="mesh points of the reference per particle spacing")
+    steps: int = Field(ge=1, description="bullfrog steps of the reference")
+    weight: Positive = Field(description="weight of its loss")
+
+
+class SnapshotsReference(Section):
+    """Snapshots of an N-body code in Gadget's format."""
+
+    kind: Literal["snapshots"] = Field(description="snapshots: of an N-body code, in Gadget's HDF5 format")
+    files: tuple[str, ...] = Field(
+        min_length=2, description="paths, the earliest first, which is where simulations start"
+    )
+    order: Literal["grid", "camels"] = Field(description="of the particle IDs, see `lenscast.io.read_snapshot`")
+    subsample: int = Field(ge=1, description="keep one particle in so many along each axis")
+    weight: Positive = Field(description="weight of its loss")
+
+
+ReferenceSection = Annotated[ParticleMeshReference | SnapshotsReference, Field(discriminator="kind")]
+
+
+class ReferenceDescription(Section):
+    """What a reference depends on: not the steps of the simulation that learns from it, nor its weight there."""
+
+    cosmology: FiducialCosmology
+    a: IncreasingPositive
+    simulation: StartSection
+    reference: ReferenceSection
+
+
+class Training(Section):
+    """A complete training."""
+
+    run: Name = Field(description="name of the training; outputs go to results/training/<run>/")
+    cosmology: FiducialCosmology
+    simulation: MethodSection
+    a: IncreasingPositive = Field(
+        min_length=1, description="scale factors at which references of kind particle_mesh are kept, increasing, to 1"
+    )
+    network: Annotated[HPNNetwork | PublishedNetwork, Field(discriminator="kind")] = Field(
+        description="what is trained: hpn has width and ln_sigma_range"
+    )
+    loss: Loss
+    epochs: int = Field(ge=1, description="passes through all references")
+    learning_rate: float = Field(gt=0.0, le=1.0, description="of Adam at the start; it falls to 0 as a cosine")
+    seed: int = Field(ge=0, lt=2**31, description="of the initial weights and of the order of the references")
+    references: dict[Name, ReferenceSection] = Field(min_length=1, description="simulations to be reproduced, by name")
+    validation: dict[Name, ReferenceSection] = Field(
+        description="simulations that are not trained on but compared with, by name; {} for none"
+    )
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "Training":
+        if not self.simulation.a_start < self.a[0] <= self.a[-1] <= 1.0:
+            raise ValueError(
+                f"a = {list(self.a)} and simulation.a_start = {self.simulation.a_start:g}; give scale factors above "
+                "a_start and up to 1"
+            )
+        twice = sorted(self.references.keys() & self.validation.keys())
+        if twice:
+            raise ValueError(f"{', '.join(twice)} in references and in validation; rename or remove one")
+        for name, each in self.simulations.items():
+            if isinstance(each, ParticleMeshReference) and each.mesh_factor <= self.simulation.mesh_factor:
+                raise ValueError(
+                    f"{name} has mesh_factor = {each.mesh_factor}, no finer than the trained simulation's "
+                    f"({self.simulation.mesh_factor}); raise it"
+                )
+            if isinstance(each, ParticleMeshReference) and each.Omega_m <= self.cosmology.Omega_b:
+                raise ValueError(
+                    f"{name} has Omega_m = {each.Omega_m:g}, of which cosmology.Omega_b = {self.cosmology.Omega_b:g} "
+                    "leaves nothing for dark matter; raise it"
+                )
+        return self
+
+    @property
+    def simulations(self) -> dict[str, ParticleMeshReference | SnapshotsReference]:
+        """References and validation together."""
+        return {**self.references, **self.validation}
+
+    def reference(self, name: str) -> ReferenceDescription:
+        """What a reference depends on, by its name."""
+        start = StartSection.model_validate(self.simulation.model_dump(exclude={"integrator"}))
+        reference = self.simulations[name].model_copy(update={"weight": 1.0})
+        return ReferenceDescription(cosmology=self.cosmology, a=self.a, simulation=start, reference=reference)

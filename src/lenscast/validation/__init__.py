@@ -1,0 +1,7 @@
+"""Comparisons of simulations with what is known better: finer simulations, theory, and finite differences.
+
+`matter` compares the power and the phases of corrected particle meshes with those of their references, `lensing` the
+statistics of maps with those of a finer simulation and of ray tracing, `tomography` spectra of lensing and alignments
+with theory, `derivatives` automatic derivatives with central differences; `one_point` holds the variance and skewness
+of smoothed maps. The modules return tables; figures are left to `lenscast.plotting`.
+"""

@@ -1,0 +1,64 @@
+"""Contours, correlations, and errors against the number of boxes."""
+
+import numpy as np
+import pandas as pd
+
+from lenscast import plotting
+from lenscast.fisher.matrices import ParameterCovariance
+
+NAMES = ("Omega_c", "sigma8")
+FIDUCIAL = np.array([0.2589, 0.8159])
+
+
+def test_triangle_contours_enclose_the_levels_it_states(texts):
+    matrix = np.array([[1.0, 0.5], [0.5, 2.0]]) * 1e-4
+    posteriors = {"peaks": ParameterCovariance(NAMES, FIDUCIAL, matrix)}
+    figure = plotting.triangle(posteriors, ["peaks: nothing to say"])
+    panel = next(axes for axes in figure.axes if axes.collections)
+    reach = [path.vertices[:, 0].max() - FIDUCIAL[0] for path in panel.collections[0].get_paths()]
+    # a contour of Delta chi2 reaches sqrt(Delta chi2) sigma; GetDist's grid resolves it to 1 %
+    np.testing.assert_allclose(sorted(reach), np.sqrt([2.30, 6.18]) * 0.01, rtol=0.01)
+    assert "2.30, 6.18" in texts(figure)
+    assert "nothing to say" in texts(figure)
+
+
+def test_verdict_note_names_what_is_not_settled():
+    table = pd.DataFrame(
+        {
+            "parameter": ["Omega_c", "sigma8", "h", "Omega_c"],
+            "estimator": ["standard", "standard", "standard", "cross"],
+            "with_priors": True,
+            "systematics": "marginalised",
+            "verdict": ["converged", "unconstrained by these simulations", "converged", "not converged"],
+            "prior_dominated": [False, False, True, False],
+        }
+    )
+    (line,) = plotting.verdict_note("C_ell", table)
+    assert line == r"$C_\ell$: unconstrained by these simulations: $\sigma_8$; set by the prior: $h$"
+    assert plotting.verdict_note("C_ell", table.iloc[:1]) == []
+
+
+def test_reliability_shows_both_estimators_of_each_data_vector():
+    curve = pd.DataFrame(
+        [
+            {"boxes": boxes, "estimator": estimator, "parameter": name, "sigma": 0.1 / boxes}
+            for boxes in (8, 4, 2)
+            for estimator in ("standard", "cross")
+            for name in NAMES
+        ]
+    )
+    figure = plotting.reliability({"C_ell": curve, "peaks": curve})
+    assert [len(axes.lines) for axes in figure.axes] == [4, 4]
+    assert [tick.get_text() for tick in figure.axes[0].get_xticklabels()] == ["2", "4", "8"]
+
+
+def test_correlation_names_blocks_as_statistics_say(statistics, make_bins):
+    for sources, names in (
+        (1, ["$C_\\ell$", "peaks 9.4 arcmin", "peaks 18.8 arcmin"]),
+        (2, ["$C_\\ell$", "$C_\\ell$ (1-2)", "$C_\\ell$ (2-2)", "peaks 9.4 arcmin", "peaks 9.4 arcmin (2)"]),
+        (3, ["$C_\\ell$", "peaks 9.4 arcmin", "peaks 18.8 arcmin"]),
+    ):
+        bins = make_bins(sources)
+        figure = plotting.correlation(np.eye(len(bins)), bins, statistics)
+        ticks = [tick.get_text() for tick in figure.axes[0].get_yticklabels()]
+        assert ticks[: len(names)] == names

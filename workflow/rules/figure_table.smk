@@ -1,0 +1,117 @@
+FIRST_DERIVATIVES = next(iter(EXPERIMENT.batches["derivatives"]))
+FIRST_AND_LAST = list(dict.fromkeys([DATA_VECTORS[0], DATA_VECTORS[-1]]))
+
+
+def figure_of(function, inputs, **settings):
+    """An entry of the table of figures: function of lenscast.figures, its files, and its settings."""
+    return SimpleNamespace(function=f"lenscast.figures:{function}", inputs=inputs, settings=settings)
+
+
+def theory_table():
+    return rules.theory.output.table if THEORY and SPECTRUM else []
+
+
+def gathered():
+    return {"summaries": GATHERED.output.summaries, "jacobians": GATHERED.output.jacobians, "depth": depth_file()}
+
+
+def fisher(output, data_vectors=DATA_VECTORS):
+    return expand(getattr(rules.forecast.output, output), data_vector=data_vectors)
+
+
+def first_maps(variant):
+    return batches(rules.simulate_validation.output.maps, "validation", variant=variant)[0]
+
+
+FIGURES = {
+    "maps": figure_of(
+        "maps",
+        lambda: {
+            "tangents": expand(rules.differentiate.output.maps, cosmology="fiducial", batch=FIRST_DERIVATIVES),
+            "depth": depth_file(),
+        },
+    ),
+    **{
+        name: figure_of(
+            "spectrum" if EXPERIMENT.statistics[name].is_spectrum else "counts",
+            lambda name=name: gathered() | {"theory": theory_table() if name == SPECTRUM else []},
+            statistic=name,
+        )
+        for name in STATISTICS
+    },
+    "derivatives": figure_of("derivatives", lambda: gathered() | {"theory": theory_table()}),
+    "correlation": figure_of("correlation", lambda: {"forecast": fisher("forecast")[-1]}),
+    "triangle": figure_of(
+        "triangle",
+        lambda: {"forecasts": fisher("forecast"), "parameters": fisher("parameters")},
+        data_vectors=DATA_VECTORS,
+    ),
+    "systematics": figure_of(
+        "systematics",
+        lambda: {"forecasts": fisher("forecast", FIRST_AND_LAST)},
+        data_vectors=FIRST_AND_LAST,
+        nuisance=list(EXPERIMENT.nuisance),
+    ),
+    "reliability": figure_of("reliability", lambda: {"curves": fisher("reliability")}, data_vectors=DATA_VECTORS),
+    "matter_power": figure_of("matter_power", lambda: {"table": rules.matter_power.output.table}, seeds=MATTER_SEEDS),
+    "check_derivatives": figure_of("check_derivatives", lambda: {"tables": rules.compare_derivatives.output.tables}),
+    "validation_power_spectrum": figure_of("validation_spectra", lambda: {"table": rules.compare_lensing.output.table}),
+    "validation_counts": figure_of("validation_counts", lambda: {"table": rules.compare_lensing.output.table}),
+    "validation_projection": figure_of(
+        "validation_projection",
+        lambda: {
+            "table": rules.compare_projection.output.table,
+            "maps": [first_maps(name) for name in PROJECTIONS],
+        },
+    ),
+    "validation_tomography": figure_of(
+        "tomography", lambda: {"components": rules.compare_tomography.output.components}
+    ),
+    "validation_tomography_derivatives": figure_of(
+        "tomography_derivatives", lambda: {"derivatives": rules.compare_tomography.output.derivatives}
+    ),
+}
+"""Figures of a run by name."""
+
+
+def matter_files(kind, reference):
+    compared = rules.compare_matter.output
+    tables = {"table": expand(compared.table, reference=reference)[0]} if kind == "matter" else {}
+    return {"slices": expand(compared.slices, reference=reference)[0], **tables}
+
+
+TRAINING_FIGURES = {"loss": figure_of("loss", lambda: {"history": rules.train_hpn.output.history})}
+for reference in ROLES:
+    title = matter_title(reference)
+    TRAINING_FIGURES[f"matter/{reference}"] = figure_of(
+        "matter", lambda name=reference: matter_files("matter", name), title=title, a=[0.3, 0.5, 0.7, 1.0]
+    )
+    TRAINING_FIGURES[f"slices/{reference}"] = figure_of(
+        "slices", lambda name=reference: matter_files("slices", name), title=title
+    )
+"""Figures of the training and validation of corrections by name."""
+
+
+def settings_of_figure(entry):
+    """What a figure depends on besides its files."""
+    return {"described": summary_settings(), "simulation": SETTINGS["simulation"], "function": entry.function}
+
+
+def forecast_figures():
+    """Figures of the forecast; the matter power spectrum shows theory, so it needs CAMB."""
+    names = [*STATISTICS, "derivatives", "correlation", "triangle", "reliability"]
+    names += (not MERGED) * ["maps"]
+    names += THEORY * ["matter_power"] + bool(EXPERIMENT.nuisance) * ["systematics"]
+    return expand(rules.figure.output.figure, figure=names)
+
+
+def figures(*names):
+    return expand(rules.figure.output.figure, figure=names)
+
+
+def validation_figures():
+    """Figures of the validation of maps, for the kinds of statistics that there are."""
+    kinds = {EXPERIMENT.statistics[name].is_spectrum for name in COMPARED}
+    return [
+        name for name, kind in {"validation_power_spectrum": True, "validation_counts": False}.items() if kind in kinds
+    ]

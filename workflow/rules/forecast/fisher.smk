@@ -1,0 +1,32 @@
+localrules:
+    forecast,
+
+
+rule forecast:
+    input:
+        summaries=GATHERED.output.summaries,
+        jacobians=GATHERED.output.jacobians,
+        depth=depth_file(),
+    output:
+        forecast=f"{RESULTS}/fisher/{{data_vector}}.h5",
+        parameters=f"{RESULTS}/fisher/{{data_vector}}_parameters.csv",
+        directions=f"{RESULTS}/fisher/{{data_vector}}_directions.csv",
+        reliability=f"{RESULTS}/fisher/{{data_vector}}_reliability.csv",
+    log:
+        f"{RESULTS}/logs/forecast/{{data_vector}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/forecast/{{data_vector}}.tsv"
+    conda:
+        "../../../environment.yml"
+    params:
+        seeds=GATHERED.params.seeds,
+        made_by=made_by(GATHERED),
+        statistics=lambda wildcards: list(EXPERIMENT.forecast.data_vectors[wildcards.data_vector]),
+        parameters=list(EXPERIMENT.parameters),
+        priors=EXPERIMENT.priors,
+        fiducial=EXPERIMENT.fiducial,
+        area_deg2=EXPERIMENT.survey.area_deg2,
+        region=summary_settings(),
+        code=[HASHES["maps"], HASHES["statistics"], code("forecast")],
+    script:
+        "../../scripts/forecast.py"

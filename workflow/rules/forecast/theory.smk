@@ -1,0 +1,45 @@
+localrules:
+    theory,
+
+
+MATTER_SEEDS = len(EXPERIMENT.derivatives.seeds[:4])
+
+
+rule theory:
+    input:
+        sources=sources_file(),
+        depth=depth_file(),
+    output:
+        table=f"{RESULTS}/theory/c_ell.csv",
+    log:
+        f"{RESULTS}/logs/theory.log",
+    conda:
+        "../../../environment.yml"
+    params:
+        settings=map_settings("fiducial"),
+        measured=spectrum_settings() if SPECTRUM else {},
+        spectrum=SPECTRUM,
+        steps=theory_steps(),
+        code=code("theory"),
+    script:
+        "../../scripts/theory.py"
+
+
+rule matter_power:
+    input:
+        weights=weights_file(EXPERIMENT.simulation.correction),
+    output:
+        table=f"{RESULTS}/theory/matter_power.csv",
+    log:
+        f"{RESULTS}/logs/matter_power.log",
+    conda:
+        "../../../environment.yml"
+    resources:
+        mem_mb=growing(simulation_memory(tangents=0)),
+        runtime=growing(60),
+    params:
+        settings=map_settings("fiducial"),
+        seeds=list(EXPERIMENT.derivatives.seeds[:MATTER_SEEDS]),
+        code=code("matter_power"),
+    script:
+        "../../scripts/matter_power.py"

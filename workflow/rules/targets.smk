@@ -1,0 +1,52 @@
+rule check_derivatives:
+    input:
+        rules.compare_derivatives.output.summary,
+        figures("check_derivatives"),
+    localrule: True
+
+
+rule train_correction:
+    input:
+        rules.train_hpn.output.weights,
+        rules.fit_pgd.output.weights,
+        expand(rules.figure_of_training.output.figure, training_figure="loss"),
+    localrule: True
+
+
+rule validate_matter:
+    input:
+        rules.tabulate_matter.output,
+        expand(
+            rules.figure_of_training.output.figure,
+            training_figure=[name for name in TRAINING_FIGURES if name != "loss"],
+        ),
+    localrule: True
+
+
+rule validate_tomography:
+    input:
+        rules.compare_tomography.output,
+        figures("validation_tomography", "validation_tomography_derivatives"),
+    localrule: True
+
+
+rule validate_lensing:
+    input:
+        rules.compare_lensing.output.table,
+        figures(*validation_figures()),
+    localrule: True
+
+
+rule validate_projection:
+    input:
+        rules.compare_projection.output.table,
+        figures("validation_projection"),
+    localrule: True
+
+
+rule validate:
+    input:
+        rules.validate_lensing.input,
+        rules.validate_projection.input,
+        rules.validate_matter.input,
+    localrule: True

@@ -1,0 +1,63 @@
+rule reference:
+    input:
+        snapshots=lambda wildcards: list(getattr(TRAINING.simulations[wildcards.reference], "files", [])),
+    output:
+        reference=f"{TRAINED}/references/{{reference}}.h5",
+    log:
+        f"{TRAINED}/logs/reference/{{reference}}.log",
+    benchmark:
+        f"{TRAINED}/benchmarks/reference/{{reference}}.tsv"
+    conda:
+        "../../../environment.yml"
+    resources:
+        mem_mb=growing(reference_memory),
+        runtime=growing(120),
+    params:
+        settings=reference_settings,
+        code=code("reference"),
+    script:
+        "../../scripts/reference.py"
+
+
+rule train_hpn:
+    input:
+        references=expand(rules.reference.output.reference, reference=TRAINING.references),
+    output:
+        weights=f"{TRAINED}/hpn.json",
+        history=f"{TRAINED}/history.csv",
+    log:
+        f"{TRAINED}/logs/train_hpn.log",
+    benchmark:
+        f"{TRAINED}/benchmarks/train_hpn.tsv"
+    conda:
+        "../../../environment.yml"
+    threads: 8
+    resources:
+        mem_mb=growing(8000),
+        runtime=growing(480),
+    params:
+        settings=TRAINING_SETTINGS,
+        code=code("train_hpn"),
+    script:
+        "../../scripts/train_hpn.py"
+
+
+rule fit_pgd:
+    input:
+        references=rules.train_hpn.input.references,
+    output:
+        weights=f"{TRAINED}/pgd.json",
+    log:
+        f"{TRAINED}/logs/fit_pgd.log",
+    benchmark:
+        f"{TRAINED}/benchmarks/fit_pgd.tsv"
+    conda:
+        "../../../environment.yml"
+    resources:
+        mem_mb=growing(8000),
+        runtime=growing(120),
+    params:
+        settings=TRAINING_SETTINGS,
+        code=code("fit_pgd"),
+    script:
+        "../../scripts/fit_pgd.py"

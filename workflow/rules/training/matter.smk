@@ -1,0 +1,48 @@
+localrules:
+    tabulate_matter,
+
+
+rule compare_matter:
+    input:
+        reference=rules.reference.output.reference,
+        hpn=rules.train_hpn.output.weights,
+        pgd=rules.fit_pgd.output.weights,
+    output:
+        table=f"{TRAINED}/validation/matter/{{reference}}.csv",
+        slices=f"{TRAINED}/validation/slices/{{reference}}.h5",
+    log:
+        f"{TRAINED}/logs/compare_matter/{{reference}}.log",
+    benchmark:
+        f"{TRAINED}/benchmarks/compare_matter/{{reference}}.tsv"
+    conda:
+        "../../../environment.yml"
+    resources:
+        mem_mb=growing(matter_memory),
+        runtime=growing(60),
+    params:
+        simulation=TRAINING_SETTINGS["simulation"],
+        thickness=8,  # of the slab, in spacings of particles
+        points=192,  # per side that the phase-space sheet is interpolated to, by a factor of 2 to 4
+        config=reference_settings,
+        code=code("compare_matter"),
+    script:
+        "../../scripts/compare_matter.py"
+
+
+rule tabulate_matter:
+    input:
+        tables=expand(rules.compare_matter.output.table, reference=ROLES),
+    output:
+        summary=f"{TRAINED}/validation/matter_summary.csv",
+        checks=f"{TRAINED}/validation/matter_checks.csv",
+    log:
+        f"{TRAINED}/logs/tabulate_matter.log",
+    conda:
+        "../../../environment.yml"
+    params:
+        roles=ROLES,
+        k=[1.0, 2.0, 3.0, 5.0, 7.0],
+        of_nyquist=[0.25, 0.5, 0.75, 0.9],
+        code=code("tabulate_matter"),
+    script:
+        "../../scripts/tabulate_matter.py"
