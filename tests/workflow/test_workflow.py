@@ -21,7 +21,10 @@ import yaml
 from lenscast import io
 from lenscast.experiment import load
 from lenscast.experiment.disk import batch_bytes, gathered_bytes
+from lenscast.experiment.observation import observation
 from lenscast.parameters import expanded
+from lenscast.pipeline import fiducial
+from lenscast.theory import Galaxies, MeasuredSpectrum, spectra_table
 
 pytestmark = pytest.mark.slow
 
@@ -95,6 +98,17 @@ def test_workflow_makes_tables_and_figures_and_then_has_nothing_to_do(finished: 
         for parameter, sigma in fixed.set_index("parameter")["sigma"].items():
             assert sigma <= with_priors["sigma"][parameter] * (1 + 1e-9)
     assert planned(finished) == Counter()
+
+
+def test_theory_goes_through_the_region_that_is_measured(finished: Path) -> None:
+    table = pd.read_csv(finished / "results/tiny/theory/c_ell.csv")
+    experiment = load(TINY)
+    measured = MeasuredSpectrum(experiment.statistics["power_spectrum"], observation(experiment))
+    parameters = fiducial(experiment).cosmology
+    expected = spectra_table(parameters, Galaxies.of(experiment), measured, experiment.lightcone)
+    # the border of the peaks is cut from all maps
+    assert observation(experiment).region.border > 0
+    np.testing.assert_allclose(table["limber_windows"], expected["limber_windows"], rtol=1e-9)
 
 
 def test_runs_side_by_side(finished: Path) -> None:

@@ -180,7 +180,7 @@ def summary_settings(cosmology="fiducial"):
 
 def spectrum_settings():
     """What the power spectrum alone depends on, which theory knows."""
-    return settings_of_statistics(EXPERIMENT.measuring(SPECTRUM), EXPERIMENT.fiducial, [SPECTRUM])
+    return settings_of_statistics(EXPERIMENT, EXPERIMENT.fiducial, [SPECTRUM])
 
 
 HASHES = {"maps": code("differentiate"), "statistics": code("measure_derivatives", *statistics_code(STATISTICS))}

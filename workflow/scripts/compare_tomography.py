@@ -17,8 +17,7 @@ from lenscast.theory import Galaxies, MeasuredSpectrum
 from lenscast.validation.tomography import compared, compared_derivatives, theory_components, theory_derivatives
 
 p, described = snakemake.params, experiment(snakemake)
-alone = described.measuring(p.spectrum)
-measured = MeasuredSpectrum(alone.statistics[p.spectrum], observation(alone))
+measured = MeasuredSpectrum(described.statistics[p.spectrum], observation(described))
 parameters, lightcone, galaxies = fiducial(described).cosmology, described.lightcone, Galaxies.of(described)
 aligned = galaxies if described.systematics.A_IA else galaxies.moved("A_IA", 1.0)
 files = list(io.gathered(snakemake.input.spectra, p.seeds, p.made_by))

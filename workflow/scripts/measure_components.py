@@ -14,14 +14,15 @@ from lenscast.theory import MeasuredSpectrum
 from lenscast.validation.tomography import COMPONENTS, measured_components
 
 p = snakemake.params
-described = experiment(snakemake).measuring(p.spectrum)
+described = experiment(snakemake)
 measured = MeasuredSpectrum(described.statistics[p.spectrum], observation(described))
 A_IA = described.systematics.A_IA
 amplitude = A_IA or 1.0  # maps without alignments are given some: they are linear in A_IA
 split = jax.jit(lambda k, dk: measured_components(k + (amplitude - A_IA) * dk, amplitude * dk, measured))
 maps = io.load(snakemake.input.maps, names=[])
 row = list(maps.coordinates["param"]["name"]).index("A_IA")
-coordinates = {"component": {"name": COMPONENTS}, "bin": bin_table(described)}
+bins = bin_table(described)
+coordinates = {"component": {"name": COMPONENTS}, "bin": bins[bins["statistic"] == p.spectrum]}
 origin = provenance(snakemake, io.requested_seeds(maps.provenance), maps.provenance)
 with io.batch_writer(snakemake.output.spectra, coordinates, origin) as batch:
     for seed, _, box in boxes_of(snakemake.input.maps, maps, ["kappa", "tangents"], log, [p.spectrum]):

@@ -10,11 +10,11 @@ from lenscast.pipeline import fiducial
 from lenscast.theory import Galaxies, MeasuredSpectrum, spectra_table
 
 p, described = snakemake.params, experiment(snakemake)
-measured = described.measuring(p.spectrum)
+measured = MeasuredSpectrum(described.statistics[p.spectrum], observation(described))
 table = spectra_table(
     fiducial(described).cosmology,
     Galaxies.of(described),
-    MeasuredSpectrum(measured.statistics[p.spectrum], observation(measured)),
+    measured,
     described.lightcone,
     p.steps,
 )
