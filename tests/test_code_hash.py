@@ -400,6 +400,7 @@ def _functions(folder, keys):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_scripts_depend_on_the_code_that_they_reach(copied, name):
     script, package = copied / "scripts" / f"{name}.py", copied / "lenscast"

@@ -12,6 +12,8 @@ import lenscast
 from lenscast import io
 from lenscast.experiment import Experiment
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 

@@ -120,5 +120,5 @@ def test_no_other_file_lists_parameters() -> None:
     found = {path.relative_to(SOURCE).as_posix() for path in SOURCE.rglob("*.py") if listed.search(path.read_text())}
     assert found == {
         "parameters.py",
-        "forecast/data_vector.py",  # S8 is defined by sigma8 and Omega_m
+        "fisher/data_vector.py",  # S8 is defined by sigma8 and Omega_m
     }

@@ -68,6 +68,7 @@ def test_a_wave_moves_along_its_own_force_in_the_band(mesh, waves):
     np.testing.assert_allclose(moved[[0, 2]], 0, atol=1e-3 * expected * 0.1)
 
 
+@pytest.mark.slow
 def test_no_amplitude_is_no_displacement(evolve, states, bands, dense):
     nothing = PGD(bands.ln_sigma, bands.bands._replace(alpha=1e-30 * bands.bands.alpha))
     jax.tree.map(np.testing.assert_array_equal, evolve(nothing), states)

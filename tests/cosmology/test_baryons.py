@@ -97,6 +97,7 @@ def test_derivative_with_respect_to_temperature_agrees_with_differences_of_camb(
     assert difference.max() < 0.01 * scale
 
 
+@pytest.mark.slow
 def test_derivative_with_respect_to_baryons_agrees_with_differences_of_camb(table, oracle_parameters):
     k, a, expected = table
     unit = jax.tree.map(lambda tangent: tangent[0], basis(oracle_parameters, ["Omega_b"]))

@@ -95,6 +95,7 @@ def test_seeds_that_come_twice_are_named_also_between_covariance_and_derivatives
     assert problem.startswith("derivatives.first_seed: 2 seeds (100000 to 100001) are of the covariance in run a")
 
 
+@pytest.mark.slow
 def test_files_count_by_what_is_in_them(tmp_path: Path) -> None:
     table = np.array([[0.0, *5 * [1.0]], [0.5, *5 * [2.0]], [1.0, *5 * [0.0]]])
     for name, n in (("one.txt", 1.0), ("same.txt", 1.0), ("other.txt", 2.0)):
@@ -111,6 +112,7 @@ def test_files_count_by_what_is_in_them(tmp_path: Path) -> None:
     assert changed(simulation__correction={"kind": "hpn", "weights": str(mine)}) == HERE
 
 
+@pytest.mark.slow
 def test_files_of_statistics_count_by_what_is_in_them(tmp_path: Path) -> None:
     text = (ROOT / "tests/workflow/minima.py").read_text()
     section = {"scales_arcmin": [9.4], "depth_edges": [0.0, 1.0, 2.0]}

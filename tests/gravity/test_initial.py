@@ -46,6 +46,7 @@ def test_field_has_the_variance_of_its_spectrum(draw, cosmos, mesh):
     assert abs(fields.var(axis=(1, 2, 3)).mean() / expected - 1) < 3 * scatter
 
 
+@pytest.mark.slow
 def test_field_is_linear_in_sigma8_at_fixed_phases(parameters, directions, draw, initial, cosmos, mesh):
     sigma8 = COSMOLOGICAL.index("sigma8")
     cosmos_dot = jax.tree.map(lambda x: x[sigma8], directions[0])
@@ -56,6 +57,7 @@ def test_field_is_linear_in_sigma8_at_fixed_phases(parameters, directions, draw,
     np.testing.assert_allclose(tangent, field / parameters.sigma8, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sizes", [(8, 16), (8, 32), (16, 32), (6, 16)])
 def test_fields_of_one_noise_share_their_large_scales(cosmos, sizes):
     box, noise_size = 320.0, 32

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from lenscast.cosmology import basis, cosmology
 from lenscast.lensing import AlignmentConstants, Systematics, alignment_kernel, plane_kernels
@@ -47,6 +48,7 @@ def test_alignments_oppose_lensing_and_vanish_without_amplitude(broad, cosmos, l
     np.testing.assert_array_equal(without.lensing, kernels.lensing)
 
 
+@pytest.mark.slow
 def test_alignments_differentiate_in_both_modes(parameters, lightcone):
     def function(p, A_IA, eta):
         return alignment_kernel(SHARES, A_IA, eta, cosmology(p), lightcone, CONSTANTS)

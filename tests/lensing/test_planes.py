@@ -52,6 +52,7 @@ def planes(cosmos, begin, dots):
     return planes_and_change(cosmos, begin(cosmos), dots)[0]
 
 
+@pytest.mark.slow
 def test_planes_of_the_lattice_are_empty(cosmos, dots):
     rest = jnp.zeros((3, 8**3), jnp.float32)
     planes, _ = planes_and_change(cosmos, Particles(rest, rest), dots)

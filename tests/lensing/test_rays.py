@@ -281,6 +281,7 @@ def test_tangents_agree_with_differences(signal, planes, changes):
             assert error < 1e-2 * np.sqrt((difference**2).mean()), (number, name)
 
 
+@pytest.mark.slow
 def test_gradients_agree_with_tangents(signal, planes, changes):
     @jax.jit
     def both_modes(planes_dot, strength_dot):

@@ -166,6 +166,7 @@ def by_hand(measure, kappa, noise):
     return counts / spacing**2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stencil", ["pixel", "scale"])
 def test_peaks_on_an_uneven_map_are_those_found_by_hand(stencil, uneven_depth):
     measure = statistic(stencil, levels=(2,), depth=uneven_depth(PIXELS))
@@ -202,6 +203,7 @@ def test_peaks_of_a_map_of_depth_one_are_those_without_one(stencil):
     np.testing.assert_allclose(expected(ones, kappa, noise), expected(even, kappa, noise), rtol=1e-4, atol=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("stencil", "level"), [("pixel", 2), ("scale", 2), ("pixel", 3)])
 def test_expected_peak_counts_on_an_uneven_map_are_the_mean_of_measured(stencil, level, uneven_depth, gaussian_map):
     measure = statistic(stencil, levels=(level,), depth=uneven_depth(PIXELS))

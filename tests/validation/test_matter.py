@@ -63,6 +63,7 @@ def synthetic(correlation, change=0.0, k=(0.2, 0.25, 0.6, 1.0, 1.4), nyquist=1.1
     return pd.concat([pd.DataFrame({"a": 1.0, "nyquist": nyquist, **each}) for each in (pm, hpn)], ignore_index=True)
 
 
+@pytest.mark.slow
 def test_comparison_finds_no_difference_to_the_reference_itself(table):
     same = table[table["variant"] == "hpn"]
     np.testing.assert_allclose(same["power_error"], 0, atol=1e-6)

@@ -12,6 +12,8 @@ import yaml
 
 from lenscast import io
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 FIGURES = ["minima", "derivatives", "triangle"]
 

@@ -46,6 +46,7 @@ def snakemake(directory: Path, config: Path, *arguments: str) -> str:
     return done.stdout + done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("year", ["y1", "y10"])
 def test_campaigns_plan_all_their_batches(tmp_path: Path, year: str) -> None:
     path = ROOT / f"configs/lsst_{year}.yaml"
