@@ -36,7 +36,7 @@ def main(path: str, part: int, parts: int) -> None:
     experiment = read(path)
     theta, correction = fiducial(experiment), io.correction_of(experiment.simulation)
     draws, m = experiment.derivatives.noise_realisations, theta.systematics.m
-    # compiled once for all batches, unlike in the workflow, where each job starts anew from JAX's cache
+    # compiled once for all batches; in the workflow each job loads its programs from JAX's cache
     simulate = jax.jit(lambda seed, theta: maps(seed, theta, experiment, correction))
     differentiate = jax.jit(lambda seed, theta: tangents(seed, theta, experiment, correction))
     measured = jax.jit(lambda kappa, seed, number: summarise(calibrated(kappa, m), seed, number, experiment))

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lenscast.experiment import Experiment, load
+from lenscast.experiment import Experiment, load, read
 from lenscast.experiment.observation import data_length, observation, region
 from lenscast.geometry import comoving_distance
 from lenscast.statistics import Observation, ShapeNoise
@@ -212,3 +212,8 @@ def test_depth_enters_the_observation(tmp_path: Path, changed) -> None:
     noise = observation(load(changed({"survey.depth": section}))).noise
     np.testing.assert_array_equal(noise.depth, depth)
     assert noise.max_masked == 0.2
+
+
+def test_an_unknown_variant_is_refused(repository: Path) -> None:
+    with pytest.raises(ValueError, match="variant 'refine': give one of plain, corrected, refined, born, ray_tracing"):
+        read(repository / "config.yaml").variant("refine")

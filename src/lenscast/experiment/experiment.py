@@ -144,7 +144,14 @@ class Experiment(Section):
         ----------
         name
             One of `VARIANTS`.
+
+        Raises
+        ------
+        ValueError
+            If there is no such variant.
         """
+        if name not in VARIANTS:
+            raise ValueError(f"variant {name!r}: give one of {', '.join(VARIANTS)}")
         validation, simulation = self.validation, self.simulation
         particles = validation.refinement * simulation.particles
         changes: dict[str, Any] = {"noise_size": particles}
@@ -174,6 +181,8 @@ class Experiment(Section):
 
     def measuring(self, *names: str) -> "Experiment":
         """The experiment with some of its statistics only.
+
+        The region of the maps is the one that these statistics leave; without the others it may be larger.
 
         Parameters
         ----------
