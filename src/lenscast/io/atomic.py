@@ -23,7 +23,8 @@ def appearing(path: Path) -> Iterator[Path]:
 
     Raises
     ------
-    OSError : where the disk is full, naming `path`; nothing is left of it.
+    OSError
+        Where the disk is full, naming `path`; nothing is left of it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     for stale in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):

@@ -28,14 +28,19 @@ class Variable:
 
     Parameters
     ----------
-    values : numbers or booleans, of any dtype, which files preserve.
-    axes : one name per axis, such as ``("map", "source", "y", "x")``; a matrix names its axis twice.
-    unit : such as ``"Mpc/h"``; ``"1"`` for pure numbers.
-    description : meaning, in one line.
+    values
+        Numbers or booleans, of any dtype, which files preserve.
+    axes
+        One name per axis, such as ``("map", "source", "y", "x")``; a matrix names its axis twice.
+    unit
+        Unit, such as ``"Mpc/h"``; ``"1"`` for pure numbers.
+    description
+        Meaning, in one line.
 
     Raises
     ------
-    ValueError : for axes that do not fit the array, and values that are not numbers.
+    ValueError
+        For axes that do not fit the array, and values that are not numbers.
     """
 
     values: Any
@@ -77,15 +82,20 @@ class Writer:
 
         Parameters
         ----------
-        variables : by name.
-        coordinates : of the entries, along the axes that grow.
+        variables
+            Arrays by name.
+        coordinates
+            Coordinates of the entries, along the axes that grow.
 
         Raises
         ------
-        NotFiniteError : for non-finite numbers (naming variable and index); nothing was added.
-        ValueError : for names that are not identifiers, and entries whose dtype, axes, unit, description or
-            other lengths differ from those before.
-        OSError : where the disk is full.
+        NotFiniteError
+            For non-finite numbers (naming variable and index); nothing was added.
+        ValueError
+            For names that are not identifiers, and entries whose dtype, axes, unit, description or other lengths differ
+            from those before.
+        OSError
+            Where the disk is full.
         """
         for name, variable in variables.items():
             _require_finite(name, variable)
@@ -134,16 +144,20 @@ def writer(
 
     Parameters
     ----------
-    path : file to make or replace.
-    coordinates : for each axis that does not grow, columns with one entry per index; text, or numbers where
-        None and NaN mean none.
-    provenance : see `provenance`.
+    path
+        File to make or replace.
+    coordinates
+        For each axis that does not grow, columns with one entry per index; text, or numbers where None and NaN mean
+        none.
+    provenance
+        See `provenance`.
 
     Raises
     ------
-    ValueError : if in the end variables and coordinates disagree on the length of an axis; or as
-        `Writer.append`.
-    OSError : where the disk is full, naming the file.
+    ValueError
+        If in the end variables and coordinates disagree on the length of an axis; or as `Writer.append`.
+    OSError
+        Where the disk is full, naming the file.
     """
     with appearing(Path(path)) as temporary, _sink(temporary) as sink, h5py.File(sink, "w") as file:
         file.attrs["format"] = FORMAT
@@ -175,7 +189,8 @@ def save(
 
     Raises
     ------
-    ValueError : as `writer`.
+    ValueError
+        As `writer`.
     """
     with writer(path, coordinates, provenance) as pieces:
         pieces.append(variables)
@@ -190,13 +205,17 @@ def load(
 
     Parameters
     ----------
-    path : file that `save` or `writer` made.
-    names : variables to read; None for all.
-    select : entries to read along named axes, such as ``{"map": slice(0, 8)}``; other chunks stay on disk.
+    path
+        File that `save` or `writer` made.
+    names
+        Variables to read; None for all.
+    select
+        Entries to read along named axes, such as ``{"map": slice(0, 8)}``; other chunks stay on disk.
 
     Raises
     ------
-    ValueError : for a truncated, damaged or foreign file (says what to do), and names or axes it lacks.
+    ValueError
+        For a truncated, damaged or foreign file (says what to do), and names or axes it lacks.
     """
     select = {} if select is None else dict(select)
     with _opened(Path(path)) as file:

@@ -25,8 +25,10 @@ class Header:
 
     Parameters
     ----------
-    path : the file, for error texts.
-    attributes : by their names in the file.
+    path
+        The file, for error texts.
+    attributes
+        Attributes by their names in the file.
     """
 
     path: Path
@@ -37,7 +39,8 @@ class Header:
 
         Raises
         ------
-        ValueError : if there is none, or it is not above 0 and at most `most`.
+        ValueError
+            If there is none, or it is not above 0 and at most `most`.
         """
         if name not in self.attributes:
             raise ValueError(f"{self.path}: the header has no {name}, only {sorted(self.attributes)}")
@@ -62,7 +65,8 @@ class Header:
 
         Raises
         ------
-        ValueError : for another than kpc/h and Mpc/h.
+        ValueError
+            For another than kpc/h and Mpc/h.
         """
         unit = self.optional("UnitLength_in_cm") or KPC
         for known, length in ((KPC, 1e-3), (MPC, 1.0)):
@@ -87,9 +91,12 @@ class DarkMatter(NamedTuple):
 
     Attributes
     ----------
-    header : of the file that was asked for.
-    position, velocity : in units of the file.
-    ids : identities of the particles.
+    header
+        Header of the requested file.
+    position, velocity
+        Positions and velocities in units of the file.
+    ids
+        Identities of the particles.
     """
 
     header: Header

@@ -16,14 +16,18 @@ def provenance(config: Mapping[str, Any], seeds: Sequence[int], command: str) ->
 
     Parameters
     ----------
-    config : the whole config of the run, as plain values.
-    seeds : the seeds that went in.
-    command : shell command that makes the file in the repository, the config being in config.yaml.
+    config
+        The whole config of the run, as plain values.
+    seeds
+        The seeds that went in.
+    command
+        Shell command that makes the file in the repository, the config being in config.yaml.
 
     Returns
     -------
-    provenance : ``config, seeds, versions`` as JSON, ``command``, and ``git_commit``: the commit of the
-        source, with ``-dirty`` if tracked files differ from it, or ``unknown`` outside a repository.
+    provenance
+        ``config, seeds, versions`` as JSON, ``command``, and ``git_commit``: the commit of the source, with ``-dirty``
+        if tracked files differ from it, or ``unknown`` outside a repository.
     """
     libraries = ("diffrax", "h5py", "jax", "jaxlib", "numpy")
     versions = {"lenscast": __version__, "python": platform.python_version()}
@@ -42,8 +46,10 @@ def disagreement(provenance: Mapping[str, str], settings: Mapping[str, Mapping[s
 
     Parameters
     ----------
-    provenance : of the file; its ``settings`` are JSON.
-    settings : by the name of the rule that they belong to.
+    provenance
+        Provenance of the file; its ``settings`` are JSON.
+    settings
+        Settings by the name of their rule.
     """
     found = _leaves(json.loads(provenance.get("settings", "{}")))
     asked = _leaves(json.loads(json.dumps(settings)))

@@ -26,13 +26,19 @@ class Snapshot(NamedTuple):
 
     Attributes
     ----------
-    a : scale factor.
-    box_size : comoving side of the periodic box [Mpc/h].
-    particles_per_side : after subsampling.
-    Omega_m, h : matter density and expansion rate today.
-    Omega_b, sigma8, n_s : None where the file does not tell. Runs without gas often say OmegaBaryon = 0, which is not
-        what their initial power spectrum had and counts as not telling.
-    particles : displacement [Mpc/h] and momentum [H0 Mpc/h] in Lagrangian order.
+    a
+        Scale factor.
+    box_size
+        Comoving side of the periodic box [Mpc/h].
+    particles_per_side
+        Particles per side after subsampling.
+    Omega_m, h
+        Matter density and expansion rate today.
+    Omega_b, sigma8, n_s
+        None where the file does not tell. Runs without gas often say OmegaBaryon = 0, which is not what their initial
+        power spectrum had and counts as not telling.
+    particles
+        Displacement [Mpc/h] and momentum [H0 Mpc/h] in Lagrangian order.
     """
 
     a: float
@@ -59,17 +65,23 @@ def read_snapshot(
 
     Parameters
     ----------
-    path : the file, or any one file of a snapshot in several, which are numbered like ``snap_033.0.hdf5``.
-    box_size : side that the box must have [Mpc/h]; None for any.
-    order : of the particle IDs, which count from 0 or 1: "grid" for (i N + j) N + k; "camels" for the order of 2LPTic,
-        which made the initial conditions of CAMELS: tile after tile and, in each, point after point, both with the last
-        index fastest.
-    tile : particles per side of a tile, for order = "camels".
-    lattice_shift : where the first particle started, in spacings of particles: 0 with 2LPTic, N-GenIC and MP-GenIC, 0.5
-        with codes that put particles into the middle of cells. The whole box is moved back by it, which neither forces
-        nor statistics of a periodic box notice, so that the displacement has no mean.
-    subsample : keep one particle in so many along each axis, from the first one on. The kept particles trace the same
-        flow from a coarser lattice; nothing is averaged.
+    path
+        The file, or any one file of a snapshot in several, which are numbered like ``snap_033.0.hdf5``.
+    box_size
+        Side that the box must have [Mpc/h]; None for any.
+    order
+        Order of the particle IDs, which count from 0 or 1: "grid" for (i N + j) N + k; "camels" for the order of
+        2LPTic, which made the initial conditions of CAMELS: tile after tile and, in each, point after point, both with
+        the last index fastest.
+    tile
+        Particles per side of a tile, for order = "camels".
+    lattice_shift
+        Where the first particle started, in spacings of particles: 0 with 2LPTic, N-GenIC and MP-GenIC, 0.5 with codes
+        that put particles into the middle of cells. The whole box is moved back by it, which neither forces nor
+        statistics of a periodic box notice, so that the displacement has no mean.
+    subsample
+        Keep one particle in so many along each axis, from the first one on. The kept particles trace the same flow from
+        a coarser lattice; nothing is averaged.
 
     Raises
     ------
