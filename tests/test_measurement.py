@@ -15,6 +15,7 @@ from lenscast.measurement import (
     calibrated,
     expected_and_jacobian,
     jacobian_parameters,
+    joined,
     noise_alone,
     noise_maps,
     summarise,
@@ -107,7 +108,8 @@ def derive(experiment, kappa, tangents, shifts=None, draws=1, quantity="expected
 
     @jax.jit
     def program(kappa, tangents, shifts):
-        return expected_and_jacobian(MapAndTangents(kappa, tangents, shifts, 4, 1), experiment, draws, quantity)
+        given = MapAndTangents(kappa, tangents, shifts, 4, 1)
+        return joined(expected_and_jacobian(given, experiment, None, draws, quantity), experiment.statistics)
 
     return program(kappa, tangents, shifts)
 

@@ -3,20 +3,21 @@
 `pipeline` says what is done, in five steps. In a notebook:
 
     experiment = lenscast.read("config.yaml")
-    maps = lenscast.maps(experiment, seeds=range(4))
+    summaries = lenscast.measure(lenscast.maps(experiment, seeds=range(100, 148)), experiment)
+    forecast = lenscast.forecast(summaries, lenscast.jacobians(experiment, seeds=range(24)), experiment)
     posterior = lenscast.load_forecast("results/default/fisher/C_ell.h5")
 
-`measure`, `tangents` and `forecast` complete the steps (`interface`). Importing this module does not load JAX.
+`tangents` gives maps with their derivatives (`interface`). Importing this module does not load JAX.
 """
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lenscast.interface import forecast, load_forecast, maps, measure, measure_tangents, read, tangents
+    from lenscast.interface import forecast, jacobians, load_forecast, maps, measure, measure_tangents, read, tangents
 
 __version__ = "0.1.0"
 
-__all__ = ["forecast", "load_forecast", "maps", "measure", "measure_tangents", "read", "tangents"]
+__all__ = ["forecast", "jacobians", "load_forecast", "maps", "measure", "measure_tangents", "read", "tangents"]
 
 
 def __getattr__(name: str) -> Any:

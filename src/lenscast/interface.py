@@ -18,9 +18,27 @@ from lenscast.experiment import Experiment, read
 from lenscast.fisher.boxes import box_means
 from lenscast.fisher.data_vector import Forecast, Jacobians, SummarySample
 from lenscast.io import correction_of, load_forecast
-from lenscast.measurement import MapAndTangents, bin_table, calibrated, jacobian_parameters
+from lenscast.measurement import (
+    MapAndTangents,
+    bin_table,
+    calibrated,
+    expected_and_jacobian,
+    jacobian_parameters,
+    joined,
+)
 
-__all__ = ["Maps", "Tangents", "forecast", "load_forecast", "maps", "measure", "measure_tangents", "read", "tangents"]
+__all__ = [
+    "Maps",
+    "Tangents",
+    "forecast",
+    "jacobians",
+    "load_forecast",
+    "maps",
+    "measure",
+    "measure_tangents",
+    "read",
+    "tangents",
+]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -141,7 +159,9 @@ def measure_tangents(given: Tangents, experiment: Experiment) -> Jacobians:
         Its statistics are measured, averaged over ``derivatives.noise_realisations`` draws of the shape noise.
     """
     draws = experiment.derivatives.noise_realisations
-    of_map: Any = jax.jit(lambda each: pipeline.measure(each, experiment, draws))
+    of_map: Any = jax.jit(
+        lambda each: joined(expected_and_jacobian(each, experiment, draws=draws), experiment.statistics)
+    )
     derived = []
     for box, seed in enumerate(given.seeds):
         for number, kappa in enumerate(given.kappa[box]):
@@ -151,6 +171,35 @@ def measure_tangents(given: Tangents, experiment: Experiment) -> Jacobians:
     expected, jacobian = (box_means(np.stack(column), labels) for column in zip(*derived, strict=True))
     names = jacobian_parameters(experiment)
     return Jacobians(jacobian.mean, expected.mean, jacobian.box, names, bin_table(experiment))
+
+
+@_in_double_precision
+def jacobians(experiment: Experiment, seeds: Sequence[int]) -> Jacobians:
+    """Mean data vectors of boxes and their Jacobians, averaged over views and shape noise: steps 1, 3 and 4.
+
+    Spectra are averaged over all views of a box exactly, other statistics over ``derivatives.views`` of them, so that
+    the result has less noise than that of `measure_tangents`.
+
+    Parameters
+    ----------
+    experiment
+        From `read`.
+    seeds
+        Seed of each box.
+    """
+    correction = correction_of(experiment.simulation)
+    theta, seeds = pipeline.fiducial(experiment), [int(seed) for seed in seeds]
+    measured: Any = jax.jit(lambda planes, seed: pipeline.measure(planes, seed, theta, experiment))
+
+    def simulate(seed: Any, theta: pipeline.Theta) -> Any:
+        return pipeline.planes_and_tangents(seed, theta.cosmology, experiment, correction)
+
+    boxes = each_box(simulate, seeds, theta)
+    made = [jax.device_get(measured(planes, seed)) for seed, planes in zip(seeds, boxes, strict=True)]
+    expected, jacobian = (np.stack(column) for column in zip(*made, strict=True))
+    order = np.argsort(seeds)
+    names = jacobian_parameters(experiment)
+    return Jacobians(jacobian[order], expected[order], np.array(seeds)[order], names, bin_table(experiment))
 
 
 @_in_double_precision

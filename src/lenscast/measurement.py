@@ -3,7 +3,7 @@
 No simulation runs here: whatever is asked of the maps later follows from kappa and its tangents on disk.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -26,6 +26,8 @@ __all__ = [
     "calibrated",
     "expected_and_jacobian",
     "jacobian_parameters",
+    "joined",
+    "mean_over_views",
     "noise_alone",
     "noise_maps",
     "summarise",
@@ -126,16 +128,22 @@ def summarise(
 
 
 def expected_and_jacobian(
-    given: MapAndTangents, experiment: Experiment, draws: int = 1, quantity: str = "expected"
-) -> SummaryAndJacobian:
-    """Expected data vector of one map and its derivative with respect to each of `jacobian_parameters`.
+    given: MapAndTangents,
+    experiment: Experiment,
+    names: Sequence[str] | None = None,
+    draws: int = 1,
+    quantity: str = "expected",
+) -> dict[str, SummaryAndJacobian]:
+    """Expected statistics of one map and their derivatives with respect to each of `jacobian_parameters`, by name.
 
     Parameters
     ----------
     given
         Map and tangents.
     experiment
-        Its statistics are measured in order.
+        Its maps.
+    names
+        Statistics to measure; all by default.
     draws
         Shape-noise realisations to average over.
     quantity
@@ -169,8 +177,47 @@ def expected_and_jacobian(
             jacobian = jnp.concatenate([jacobian[:shared], each_own.reshape(-1, len(source))])
         return SummaryAndJacobian(summary, jacobian)
 
-    summaries, jacobians = zip(*map(of, experiment.statistics.values()), strict=True)
+    return {name: of(experiment.statistics[name]) for name in names or experiment.statistics}
+
+
+def joined(parts: Mapping[str, SummaryAndJacobian], names: Iterable[str]) -> SummaryAndJacobian:
+    """Data vector that joins some statistics, and its Jacobian."""
+    summaries, jacobians = zip(*(parts[name] for name in names), strict=True)
     return SummaryAndJacobian(jnp.concatenate(summaries), jnp.concatenate(jacobians, axis=-1))
+
+
+def mean_over_views(
+    of_maps: Float64[Array, "map bin"],
+    correlation: Float[Array, "pair lag lag"] | None,
+    m: Float[Array, " source"],
+    experiment: Experiment,
+) -> Float64[Array, " bin"]:
+    """Mean data vector of a box over views and noise.
+
+    Parameters
+    ----------
+    of_maps
+        Data vectors of its maps, averaged over the noise.
+    correlation
+        Correlation functions of the maps over all views, which give statistics of two points exactly; None to average
+        over maps.
+    m
+        Multiplicative bias of each source's shear.
+    experiment
+        Its statistics, in order.
+    """
+    mean = of_maps.mean(axis=0)
+    if correlation is None:
+        return mean
+    observed, first = observation(experiment), 0
+    source_1, source_2 = np.triu_indices(len(m))
+    biased = correlation * ((1 + m[source_1]) * (1 + m[source_2]))[:, None, None]
+    parts = []
+    for statistic in experiment.statistics.values():
+        last = first + len(statistic.bins(observed))
+        parts.append(statistic.from_correlation(biased, observed) if statistic.is_two_point else mean[first:last])
+        first = last
+    return jnp.concatenate(parts)
 
 
 def calibrated(kappa: Float32[Array, "source y x"], m: Float[Array, " source"]) -> Float32[Array, "source y x"]:

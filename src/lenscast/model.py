@@ -1,19 +1,16 @@
-"""What passes between the steps of the pipeline: parameters, boxes, and maps with their tangents."""
+"""What passes between the steps of the pipeline: parameters, planes, lenses, and maps with their tangents."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import NamedTuple
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
-from jaxtyping import Array, Float, Float32
+from jaxtyping import Array, Float32
 
 from lenscast.cosmology import Cosmology, Parameters
 from lenscast.experiment import Experiment
 from lenscast.lensing import Kernels, Systematics, plane_kernels, redshift_distributions
 from lenscast.parameters import COSMOLOGICAL
 
-__all__ = ["Box", "MapsAndTangents", "Theta", "fiducial", "kernels", "nuisance_derivative"]
+__all__ = ["Lenses", "MapsAndTangents", "PlanesAndTangents", "Theta", "fiducial", "kernels"]
 
 
 class Theta(NamedTuple):
@@ -23,13 +20,22 @@ class Theta(NamedTuple):
     systematics: Systematics
 
 
-class Box(NamedTuple):
-    """Lens planes of a box, what the planes do to the light of each source, and what both were made from."""
+class PlanesAndTangents(NamedTuple):
+    """Lens planes of a box without baryons, and their derivatives with respect to cosmological parameters.
+
+    They are all that an N-body simulation gives to a forecast: sources, alignments, feedback, views and statistics come
+    later, and ask for no other simulation.
+    """
+
+    planes: Float32[Array, "plane 3 slab mesh mesh"]
+    tangents: Float32[Array, "param plane 3 slab mesh mesh"]
+
+
+class Lenses(NamedTuple):
+    """Lens planes of a box, with baryons, and what each plane does to the light of the sources."""
 
     planes: Float32[Array, "plane 3 slab mesh mesh"]
     kernels: Kernels
-    planes_without_baryons: Float32[Array, "plane 3 slab mesh mesh"]
-    cosmology: Cosmology
 
 
 class MapsAndTangents(NamedTuple):
@@ -64,23 +70,3 @@ def kernels(systematics: Systematics, cosmos: Cosmology, experiment: Experiment)
     """Kernels of the lens planes for the source bins of the survey."""
     sources = redshift_distributions(experiment.survey.sources)
     return plane_kernels(sources, systematics, cosmos, experiment.lightcone, experiment.systematics)
-
-
-def nuisance_derivative(function: Callable[[Systematics], Any], systematics: Systematics, name: str) -> Any:
-    """Derivative with respect to a nuisance parameter; of one that each source has, with respect to its own.
-
-    Parameters
-    ----------
-    function
-        Function of the nuisance parameters.
-    systematics
-        Where the derivative is taken.
-    name
-        Parameter.
-    """
-    value = getattr(systematics, name)
-
-    def moved(x: Float[Array, "..."]) -> Any:
-        return function(eqx.tree_at(lambda s: getattr(s, name), systematics, x))
-
-    return jax.jvp(moved, (value,), (jnp.ones_like(value),))[1]

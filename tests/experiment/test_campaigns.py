@@ -46,7 +46,7 @@ def test_runs_are_compared_by_the_complete_config(tmp_path: Path) -> None:
 
 
 def test_runs_of_one_experiment_and_other_seeds_merge() -> None:
-    grown = changed(run="b", boxes_per_batch=2, maps="temporary", survey__area_deg2=10.0)
+    grown = changed(run="b", boxes_per_batch=2, simulated="temporary", survey__area_deg2=10.0)
     assert problems(a=Run(HERE, seeds(0, 4)), b=Run(grown, seeds(4, 400))) == []
 
 
@@ -128,22 +128,24 @@ def test_files_of_statistics_count_by_what_is_in_them(tmp_path: Path) -> None:
 
 def test_disk_use_follows_the_shapes_of_the_files() -> None:
     experiment = load(YEAR_1)
-    kappa, data = 5 * 512**2 * 4, 15 * 9 + 2 * 15 * 7 + 2 * 5 * 8
-    batch = experiment.boxes_per_batch * experiment.lightcone.realisations_per_box
+    kappa, data, boxes = 5 * 512**2 * 4, 15 * 9 + 2 * 15 * 7 + 2 * 5 * 8, experiment.boxes_per_batch
+    batch, lightcone = boxes * experiment.lightcone.realisations_per_box, experiment.lightcone
     size, head, row = batch_bytes(experiment), 23_000, 160
-    assert size["maps"] == head + batch * kappa
-    # eleven tangents: seven of cosmology, A_IA, eta, log10_T_AGN, and one of all shifts of redshift; the map gives m
-    assert size["tangents"] == head + batch * 12 * kappa
-    assert size["summaries"] == head + data * (row + 16 * batch)
-    assert size["derivatives"] == head + data * (row + 8 * batch * (1 + 20))
+    # maps of five sources, and correlation functions of their fifteen pairs for each box
+    assert size["maps"] == head + (batch + 3 * boxes) * kappa
+    planes = 3 * lightcone.planes * lightcone.slabs_per_box * lightcone.plane_mesh**2 * 2
+    # tangents of seven cosmological parameters; what comes after the planes has none
+    assert size["planes"] == head + boxes * 8 * planes
+    assert size["summaries"] == head + data * (row + 8 * (2 * batch + boxes))
+    assert size["derivatives"] == head + data * (row + 8 * boxes * (1 + 20))
 
 
 def test_disk_use_grows_with_batches_and_temporary_maps_do_not() -> None:
     experiment = load(YEAR_1)
-    batches = {"maps": 1000, "summaries": 1000, "tangents": 500, "derivatives": 500}
+    batches = {"maps": 1000, "summaries": 1000, "planes": 500, "derivatives": 500}
     size, kept = batch_bytes(experiment), disk_use(experiment, batches, at_once=8)
     assert kept == {name: number * size[name] for name, number in batches.items()} | {
         "gathered": gathered_bytes(experiment)
     }
-    gone = disk_use(experiment.model_copy(update={"maps": "temporary"}), batches | {"tangents": 3}, at_once=8)
-    assert gone == kept | {"maps": 8 * size["maps"], "tangents": 3 * size["tangents"]}
+    gone = disk_use(experiment.model_copy(update={"simulated": "temporary"}), batches | {"planes": 3}, at_once=8)
+    assert gone == kept | {"maps": 8 * size["maps"], "planes": 3 * size["planes"]}

@@ -18,7 +18,7 @@ SMALL = {
     "simulation": {"particles": 16, "correction": {"kind": "none"}, "integrator": {"kind": "bullfrog", "steps": 4}},
     "lightcone": {"slabs_per_box": 2, "planes": 23, "plane_mesh": 64, "pixels": 64, "realisations_per_box": 16},
     "covariance": {"boxes": 8},
-    "derivatives": {"boxes": 4, "noise_realisations": 2},
+    "derivatives": {"boxes": 4, "views": 16},
     "statistics": {
         "power_spectrum": {"ell_edges": EDGES},
         "starlet_power_spectrum": {"ell_edges": EDGES, "scales_arcmin": [9.4]},

@@ -198,25 +198,25 @@ def test_workflow_says_what_it_will_take_on_disk(finished: Path) -> None:
     gathered = [results / "covariance/summaries.h5", results / "derivatives/jacobians.h5"]
     assert sum(file.stat().st_size for file in gathered) == pytest.approx(gathered_bytes(config), rel=0.1)
     said = run(finished, "--dry-run", covariance__boxes=16)
-    assert re.search(r"Disk: 1.\d+ MB more for results/tiny \(maps 1.1\d MB, summaries .*, tangents 0 bytes, ", said)
+    assert re.search(r"Disk: 1.\d+ MB more for results/tiny \(maps 1.\d+ MB, summaries .*, planes 0 bytes, ", said)
     assert "does not fit" not in said
     said = run(finished, "--dry-run", covariance__boxes=16, lightcone__realisations_per_box=10**9)
     assert "Disk: results/tiny does not fit: it takes" in said
-    assert "set maps: temporary, make results a link" in said
+    assert "set simulated: temporary, make results a link" in said
     assert "Disk" not in run(finished, "--dry-run")
 
 
 def test_temporary_maps_give_the_same_summaries_and_go(finished: Path, tmp_path: Path) -> None:
     summaries = COVARIANCE[0]
-    run(tmp_path, summaries, maps="temporary")
+    run(tmp_path, summaries, simulated="temporary")
     found, expected = (io.load(folder / summaries).variables for folder in (tmp_path, finished))
     for name, variable in expected.items():
         np.testing.assert_array_equal(found[name].values, variable.values)
     assert not list(tmp_path.glob("results/tiny/maps/fiducial/*"))
-    assert "Nothing to be done" in run(tmp_path, summaries, maps="temporary")
-    changed_maps = run(tmp_path, "--dry-run", summaries, maps="temporary", simulation__a_start=0.15)
+    assert "Nothing to be done" in run(tmp_path, summaries, simulated="temporary")
+    changed_maps = run(tmp_path, "--dry-run", summaries, simulated="temporary", simulation__a_start=0.15)
     assert "rule simulate" in changed_maps
-    assert "Would remove temporary output results/tiny/tangents" in run(tmp_path, "--dry-run", maps="temporary")
+    assert "Would remove temporary output results/tiny/planes" in run(tmp_path, "--dry-run", simulated="temporary")
 
 
 HALVES = {

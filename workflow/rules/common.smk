@@ -47,6 +47,7 @@ MERGED = [name for name in str(merged).split(",") if name]
 THEORY = find_spec("camb") is not None
 SCRIPTS = Path(str(workflow.current_basedir)).parent / "scripts"
 STATISTICS = list(EXPERIMENT.statistics)
+PLANE_TANGENTS = [name for name in EXPERIMENT.tangents if name in COSMOLOGICAL]
 SPECTRUM = next((name for name, each in EXPERIMENT.statistics.items() if each.is_plain_spectrum), None)
 """The statistic that theory knows: the power spectrum of the maps as they are."""
 
@@ -132,17 +133,26 @@ def weights_hash(correction):
     return hashlib.sha1(trained.content(correction.weights)).hexdigest()
 
 
-def settings_of_maps(described, values):
-    """What maps depend on."""
-    sections = described.model_dump(mode="json", include={"simulation", "lightcone", "survey", "systematics"})
+def plane_settings(described, values):
+    """What lens planes without baryons depend on."""
+    sections = described.model_dump(mode="json", include={"simulation", "lightcone"})
     return {
         "cosmology": {name: values[name] for name in COSMOLOGICAL},
-        "systematics": {name: values[name] for name in values if name not in COSMOLOGICAL and not in_map(name)},
         "simulation": sections["simulation"],
+        "lightcone": {key: sections["lightcone"][key] for key in ("slabs_per_box", "planes", "plane_mesh")},
+        "weights": weights_hash(described.simulation.correction),
+    }
+
+
+def settings_of_maps(described, values):
+    """What maps depend on."""
+    sections = described.model_dump(mode="json", include={"lightcone", "survey", "systematics"})
+    return {
+        **plane_settings(described, values),
+        "systematics": {name: values[name] for name in values if name not in COSMOLOGICAL and not in_map(name)},
         "lightcone": sections["lightcone"],
         "sources": sections["survey"]["sources"],
         "alignment": {key: sections["systematics"][key] for key in ("z_pivot", "C1_rho_crit")},
-        "weights": weights_hash(described.simulation.correction),
     }
 
 
@@ -172,6 +182,12 @@ def map_settings(cosmology):
     return settings_of_maps(EXPERIMENT, EXPERIMENT.cosmologies[cosmology])
 
 
+def settings_of_views(cosmology):
+    """What the views of the boxes of a cosmology depend on: what maps do but for their number in files."""
+    settings = map_settings(cosmology)
+    return settings | {"lightcone": {k: v for k, v in settings["lightcone"].items() if k != "realisations_per_box"}}
+
+
 @cache
 def summary_settings(cosmology="fiducial"):
     """What the summaries of the maps of a cosmology depend on."""
@@ -186,9 +202,9 @@ def spectrum_settings():
 HASHES = {"maps": code("differentiate"), "statistics": code("measure_derivatives", *statistics_code(STATISTICS))}
 
 
-def stored(maps):
-    """A file of maps, which is deleted after the last job that reads it where the config says so."""
-    return temp(maps) if EXPERIMENT.maps == "temporary" else maps
+def stored(simulated):
+    """A file of maps or planes, which is deleted after the last job that reads it where the config says so."""
+    return temp(simulated) if EXPERIMENT.simulated == "temporary" else simulated
 
 
 def gather_memory(wildcards):

@@ -5,7 +5,7 @@ from snakemake.logging import logger
 
 
 def made(batch, *folders):
-    """Whether a batch has a file in one of the folders: maps that were measured are not made again."""
+    """Whether a batch has a file in one of the folders: what was measured is not simulated again."""
     return any(Path(f"{RESULTS}/{folder}/fiducial/{batch}.h5").exists() for folder in folders)
 
 
@@ -28,7 +28,7 @@ def say_disk_use():
     parts = ", ".join(f"{name} {format_size(size)}" for name, size in sizes.items())
     logger.info(f"Disk: {format_size(needed)} more for {RESULTS} ({parts}); {format_size(free)} are free.")
     if needed > free:
-        remedy = "set maps: temporary, " if EXPERIMENT.maps == "kept" else ""
+        remedy = "set simulated: temporary, " if EXPERIMENT.simulated == "kept" else ""
         logger.warning(
             f"Disk: {RESULTS} does not fit: it takes {format_size(needed)}, and {format_size(free)} are free in {there}. "
             f"For room, {remedy}make results a link to another disk, or lower covariance.boxes or derivatives.boxes."

@@ -27,7 +27,7 @@ FIGURES = {
     "maps": figure_of(
         "maps",
         lambda: {
-            "tangents": expand(rules.differentiate.output.maps, cosmology="fiducial", batch=FIRST_DERIVATIVES),
+            "tangents": expand(rules.look.output.maps, cosmology="fiducial", batch=FIRST_DERIVATIVES),
             "depth": depth_file(),
         },
     ),

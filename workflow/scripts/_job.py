@@ -15,9 +15,10 @@ from typing import Any
 MAPS = "lightcone.realisations_per_box or lightcone.pixels"
 LARGE = {  # keys of the config that decide how much memory a job takes
     "simulate": f"lightcone.plane_mesh, simulation.particles, {MAPS}",
-    "differentiate": f"lightcone.plane_mesh, simulation.particles, the number of forecast.parameters, {MAPS}",
+    "differentiate": "lightcone.plane_mesh, simulation.particles or the number of forecast.parameters",
+    "look": f"lightcone.plane_mesh, the number of forecast.parameters, {MAPS}",
     "measure": MAPS,
-    "measure_derivatives": f"the number of forecast.parameters, {MAPS}",
+    "measure_derivatives": "lightcone.plane_mesh, lightcone.pixels or the number of forecast.parameters",
     "gather": "covariance.boxes, derivatives.boxes or the number of bins of statistics",
 }
 
@@ -86,10 +87,20 @@ def boxes_of(
     from lenscast import io
 
     index = maps.coordinates["map"]
-    for seed in progress(index["seed"].unique().tolist(), log, ", ".join(statistics)):
+    for number, seed in enumerate(progress(index["seed"].unique().tolist(), log, ", ".join(statistics))):
         rows = np.flatnonzero(index["seed"] == seed)
-        box = io.load(path, names, {"map": slice(rows[0], rows[-1] + 1)}).variables
+        here = {"map": slice(rows[0], rows[-1] + 1), "box": slice(number, number + 1)}
+        box = io.load(path, names, {axis: here[axis] for axis in here if axis in maps.coordinates}).variables
         yield seed, index["realisation"][rows], box
+
+
+def planes_of(path: str, log: logging.Logger, what: str) -> Iterator[tuple[int, Any]]:
+    """Seed, and planes with their derivatives, of each box in a file of planes, one box in memory at a time."""
+    from lenscast import io
+
+    seeds = io.load(path, names=[]).coordinates["box"]["seed"].tolist()
+    for number, seed in enumerate(progress(seeds, log, what)):
+        yield seed, io.load_planes(path, number)
 
 
 def provenance(job: Any, seeds: Sequence[int], source: Mapping[str, str] | None = None) -> dict[str, str]:

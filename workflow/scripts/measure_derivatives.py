@@ -1,6 +1,6 @@
-"""Expected statistics of the maps of a batch and their Jacobian, from the maps' tangents."""
+"""Mean statistics of the boxes of a batch and their Jacobians, averaged over views and shape noise."""
 
-from _job import boxes_of, experiment, provenance, start
+from _job import experiment, planes_of, provenance, start, values
 
 log = start(snakemake)
 
@@ -8,26 +8,23 @@ import jax
 import numpy as np
 
 from lenscast import io
-from lenscast.measurement import MapAndTangents, bin_table, jacobian_parameters
-from lenscast.pipeline import measure
+from lenscast.measurement import bin_table, jacobian_parameters
+from lenscast.pipeline import fiducial, measure
 
-p = snakemake.params
-described = experiment(snakemake).measuring(*p.statistics)
-derive = jax.jit(lambda given: measure(given, described, p.draws, p.quantity))
-maps = io.load(snakemake.input.maps, names=[])
+described = experiment(snakemake)
+theta = fiducial(described, values(snakemake, described))
+derive = jax.jit(lambda planes, seed, theta: measure(planes, seed, theta, described))
 coordinates = {"param": {"name": list(jacobian_parameters(described))}, "bin": bin_table(described)}
-origin = provenance(snakemake, io.requested_seeds(maps.provenance), maps.provenance)
+made_from = io.load(snakemake.input.planes, names=[]).provenance
+origin = provenance(snakemake, io.requested_seeds(made_from), made_from)
 with io.batch_writer(snakemake.output.summaries, coordinates, origin) as batch:
-    for seed, realisations, box in boxes_of(snakemake.input.maps, maps, None, log, p.statistics):
-        shifts = box["shifts"].values if "shifts" in box else len(realisations) * [None]
-        each_map = zip(box["kappa"].values, box["tangents"].values, shifts, realisations, strict=True)
-        derived = [derive(MapAndTangents(k, t, s, seed, r)) for k, t, s, r in each_map]
-        expected, jacobian = (np.stack(column) for column in zip(*derived, strict=True))
+    for seed, planes in planes_of(snakemake.input.planes, log, ", ".join(described.statistics)):
+        expected, jacobian = (np.asarray(each)[None] for each in derive(planes, seed, theta))
         unit = "see bins, per unit of the parameter"
         batch.append(
             seed,
             {
-                "expected": io.Variable(expected, ("map", "bin"), "see bins", "mean statistics over the noise"),
-                "jacobian": io.Variable(jacobian, ("map", "param", "bin"), unit, "their derivative"),
+                "expected": io.Variable(expected, ("box", "bin"), "see bins", "mean over views and noise"),
+                "jacobian": io.Variable(jacobian, ("box", "param", "bin"), unit, "its derivative"),
             },
         )

@@ -17,10 +17,11 @@ jacobian, expected = (
 )
 maps = [run.coordinates["map"] for run in summaries]
 measured = [run.variables["measured"].values for run in summaries]
+means = [BoxMeans(run.coordinates["box"]["seed"].to_numpy(), run.variables["expected"].values) for run in summaries]
 axes = {axis: jacobians[0].coordinates[axis] for axis in ("param", "bin")}
 seeds = sorted({int(seed) for each in maps for seed in each["seed"]})
 origin = provenance(snakemake, seeds) | made_with(snakemake)
-index = io.save_summaries(snakemake.output.summaries, maps, measured, axes["bin"], origin)
+index = io.save_summaries(snakemake.output.summaries, maps, measured, means, axes["bin"], origin)
 origin = provenance(snakemake, sorted(int(seed) for each in boxes for seed in each)) | made_with(snakemake)
 number = io.save_jacobians(snakemake.output.jacobians, jacobian, expected, axes, origin)
 log.info("%d maps of the covariance and %d boxes of derivatives from %d runs", len(index), len(number), len(maps))

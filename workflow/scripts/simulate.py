@@ -1,4 +1,4 @@
-"""Convergence maps of a batch of boxes."""
+"""Convergence maps of a batch of boxes, and their correlation functions averaged over all views."""
 
 from _job import experiment, progress, provenance, start, values
 
@@ -7,15 +7,18 @@ log = start(snakemake)
 from lenscast import io
 from lenscast.batches import each_box
 from lenscast.lensing import redshift_distributions
-from lenscast.pipeline import fiducial, maps
+from lenscast.pipeline import fiducial, maps_and_correlations
 
 described, seeds = experiment(snakemake), snakemake.params.seeds
 correction = io.correction_of(described.simulation)
 theta = fiducial(described, values(snakemake, described))
-boxes = each_box(lambda seed, theta: maps(seed, theta, described, correction), seeds, theta)
+boxes = each_box(lambda seed, theta: maps_and_correlations(seed, theta, described, correction), seeds, theta)
 coordinates = {"source": {"z": redshift_distributions(described.survey.sources).mean}}
 what = f"{described.lightcone.planes} planes, {described.lightcone.realisations_per_box} maps"
 with io.batch_writer(snakemake.output.maps, coordinates, provenance(snakemake, seeds)) as batch:
-    for seed, kappa in zip(progress(seeds, log, what), boxes, strict=True):
-        axes = ("map", "source", "y", "x")
-        batch.append(seed, {"kappa": io.Variable(kappa, axes, "1", "convergence, noise-free")})
+    for seed, (kappa, correlation) in zip(progress(seeds, log, what), boxes, strict=True):
+        variables = {"kappa": io.Variable(kappa, ("map", "source", "y", "x"), "1", "convergence, noise-free")}
+        if correlation is not None:
+            axes, text = ("box", "pair", "lag_y", "lag_x"), "correlation of kappa over all views, by lag in pixels"
+            variables["correlation"] = io.Variable(correlation[None], axes, "1", text)
+        batch.append(seed, variables)

@@ -39,7 +39,8 @@ def made_with(experiment: Experiment, code: Mapping[str, str]) -> dict[str, Any]
     values = experiment.model_dump(mode="json")
     found = dict(_dotted({name: values[name] for name in SECTIONS}))
     found |= {f"code.{name}": value for name, value in code.items()}
-    found["derivatives.noise_realisations"] = experiment.derivatives.noise_realisations
+    for key in ("views", "noise_realisations"):
+        found[f"derivatives.{key}"] = getattr(experiment.derivatives, key)
     found["forecast.parameters"] = list(experiment.forecast.parameters)
     del found[AREA]
     for key, value in found.items():

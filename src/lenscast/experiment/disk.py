@@ -4,42 +4,44 @@ from collections.abc import Mapping
 
 from lenscast.experiment.experiment import Experiment
 from lenscast.experiment.observation import data_length
+from lenscast.parameters import COSMOLOGICAL
 
-FLOAT32, FLOAT64 = 4, 8
+FLOAT16, FLOAT32, FLOAT64 = 2, 4, 8
 HEAD, BIN = 23_000, 160  # of a file: provenance, axes and HDF5's own; and of a bin in its table
 
-SECTIONS = {"maps": "covariance", "summaries": "covariance", "tangents": "derivatives", "derivatives": "derivatives"}
+SECTIONS = {"maps": "covariance", "summaries": "covariance", "planes": "derivatives", "derivatives": "derivatives"}
 """Section of the config whose batches have a file in a folder of the run."""
 
-MEASURED = {"maps": "summaries", "tangents": "derivatives"}
-"""Folder of what is measured on the maps of a folder."""
+MEASURED = {"maps": "summaries", "planes": "derivatives"}
+"""Folder of what is measured on the maps or planes of a folder."""
 
 
 def batch_bytes(experiment: Experiment) -> dict[str, int]:
     """Bytes of a batch's file, by folder; those of `SECTIONS`."""
-    maps = experiment.boxes_per_batch * experiment.lightcone.realisations_per_box
-    pixels = experiment.sources * experiment.lightcone.pixels**2 * FLOAT32
-    # a parameter that each source bin has of its own moves one map: one tangent serves all bins
-    tangents = len(experiment.tangents)
+    boxes, lightcone = experiment.boxes_per_batch, experiment.lightcone
+    maps, pixels = boxes * lightcone.realisations_per_box, lightcone.pixels**2 * FLOAT32
+    pairs = experiment.sources * (experiment.sources + 1) // 2 if lightcone.projection == "born" else 0
+    tangents = sum(name in COSMOLOGICAL for name in experiment.tangents)
+    planes = 3 * lightcone.planes * lightcone.slabs_per_box * lightcone.plane_mesh**2 * FLOAT16
     data = data_length(experiment, experiment.statistics)
     return {
-        "maps": HEAD + maps * pixels,
-        "tangents": HEAD + maps * (1 + tangents) * pixels,
-        "summaries": HEAD + data * (BIN + maps * 2 * FLOAT64),
-        "derivatives": HEAD + data * (BIN + maps * (1 + len(experiment.parameters)) * FLOAT64),
+        "maps": HEAD + (maps * experiment.sources + boxes * pairs) * pixels,
+        "planes": HEAD + boxes * (1 + tangents) * planes,
+        "summaries": HEAD + data * (BIN + (2 * maps + boxes) * FLOAT64),
+        "derivatives": HEAD + data * (BIN + boxes * (1 + len(experiment.parameters)) * FLOAT64),
     }
 
 
 def gathered_bytes(experiment: Experiment) -> int:
     """Bytes of the two files that hold the summaries and Jacobians of all boxes."""
     data = data_length(experiment, experiment.statistics)
-    rows = experiment.covariance.boxes * experiment.lightcone.realisations_per_box
+    rows = experiment.covariance.boxes * (1 + experiment.lightcone.realisations_per_box)
     rows += experiment.derivatives.boxes * (1 + len(experiment.parameters))
     return 2 * HEAD + data * (2 * BIN + rows * FLOAT64)
 
 
 def disk_use(experiment: Experiment, batches: Mapping[str, int], at_once: int) -> dict[str, int]:
-    """Bytes that batches take, by folder, and `gathered`; temporary maps take no more than those of the jobs at work.
+    """Bytes that batches take, by folder, and `gathered`; temporary maps and planes take no more than the jobs at work.
 
     Parameters
     ----------
@@ -51,7 +53,7 @@ def disk_use(experiment: Experiment, batches: Mapping[str, int], at_once: int) -
         Number of jobs that run at the same time.
     """
     kept = {
-        folder: min(number, at_once) if experiment.maps == "temporary" and folder in MEASURED else number
+        folder: min(number, at_once) if experiment.simulated == "temporary" and folder in MEASURED else number
         for folder, number in batches.items()
     }
     size = batch_bytes(experiment)

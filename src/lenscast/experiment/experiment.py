@@ -41,8 +41,8 @@ class Experiment(Section):
     covariance: Seeds
     derivatives: DerivativeSeeds
     boxes_per_batch: int = Field(ge=1, description="boxes that one job simulates")
-    maps: Literal["kept", "temporary"] = Field(
-        description="maps and tangents: kept, so that new statistics need no simulation, or temporary, until measured"
+    simulated: Literal["kept", "temporary"] = Field(
+        description="maps and planes: kept, so that new statistics need no simulation, or temporary, until measured"
     )
     left_out_seeds: tuple[int, ...] = Field(description="seeds that covariance and derivatives go without")
     statistics: Annotated[dict[Name, SerializeAsAny[Statistic]], BeforeValidator(statistics_from_config)] = Field(

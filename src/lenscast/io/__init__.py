@@ -13,6 +13,7 @@ from lenscast.io.coordinates import Columns
 from lenscast.io.corrections import CorrectionFile, correction_of, load_correction, save_correction, warn_of_mismatch
 from lenscast.io.files import Contents, NotFiniteError, Variable, Writer, load, save, writer
 from lenscast.io.origin import disagreement, provenance
+from lenscast.io.plane_files import load_planes, plane_variables
 from lenscast.io.products import (
     load_forecast,
     load_jacobians,
@@ -40,7 +41,9 @@ __all__ = [
     "load_correction",
     "load_forecast",
     "load_jacobians",
+    "load_planes",
     "load_summaries",
+    "plane_variables",
     "provenance",
     "read_snapshot",
     "requested_seeds",

@@ -26,10 +26,16 @@ class BatchWriter:
         self._file, self.boxes = file, 0
 
     def append(self, seed: int, variables: Mapping[str, Variable]) -> None:
-        """Add the maps of a box; a box that is not finite is left out, and the log says why."""
-        number = len(next(iter(variables.values())).values)
+        """Add a box, variables of which grow along ``map`` or ``box``.
+
+        A box that is not finite is left out, and the log says why.
+        """
+        lengths = {each.axes[0]: len(each.values) for each in variables.values()}
+        coordinates: dict[str, Columns] = {"box": {"seed": [seed]}} if "box" in lengths else {}
+        if number := lengths.get("map"):
+            coordinates["map"] = {"seed": number * [seed], "realisation": range(number)}
         try:
-            self._file.append(variables, {"map": {"seed": number * [seed], "realisation": range(number)}})
+            self._file.append(variables, coordinates)
             self.boxes += 1
         except NotFiniteError as error:
             LOG.error("seed %d is left out of the file: %s", seed, error)
@@ -46,7 +52,7 @@ def batch_writer(
     path
         File to make, whole or not at all.
     coordinates
-        Coordinates of all axes but ``map``.
+        Coordinates of all axes but ``map`` and ``box``.
     provenance
         Provenance of the file, with ``seeds``.
 
@@ -140,7 +146,8 @@ def _require_batch(path: Path, seeds: Sequence[int], settings: Mapping[str, Mapp
     made_for = requested_seeds(contents.provenance)
     if not {*seeds} <= {*made_for}:
         raise ValueError(f"{path}: made for seeds {made_for}, not {[*seeds]}; {remedy} and run the same command again")
-    if lost := sorted({*seeds} - {*contents.coordinates["map"]["seed"]}):
+    index = contents.coordinates["box" if "box" in contents.coordinates else "map"]
+    if lost := sorted({*seeds} - {*index["seed"]}):
         raise ValueError(
             f"{path}: seed {', '.join(map(str, lost))} is missing, since it was not finite (the logs of this batch say "
             f"where); to go on without it, add it to left_out_seeds; to try again, {remedy} and run the same command"
@@ -148,12 +155,14 @@ def _require_batch(path: Path, seeds: Sequence[int], settings: Mapping[str, Mapp
 
 
 def _of_seeds(contents: Contents, seeds: Sequence[int]) -> Contents:
-    """The maps of these seeds."""
-    index = contents.coordinates["map"]
-    rows = np.flatnonzero(index["seed"].isin(seeds))
+    """The maps and boxes of these seeds."""
+    coordinates, kept = dict(contents.coordinates), {}
+    for axis in ("map", "box"):
+        if axis in coordinates:
+            kept[axis] = np.flatnonzero(coordinates[axis]["seed"].isin(seeds))
+            coordinates[axis] = coordinates[axis].iloc[kept[axis]]
     variables = {
-        name: replace(each, values=each.values[rows]) if each.axes[0] == "map" else each
+        name: replace(each, values=each.values[kept[each.axes[0]]]) if each.axes[0] in kept else each
         for name, each in contents.variables.items()
     }
-    coordinates = {**contents.coordinates, "map": index.iloc[rows]}
     return Contents(variables, coordinates, contents.provenance)

@@ -19,6 +19,7 @@ def save_summaries(
     path: str | Path,
     maps: Sequence[pd.DataFrame],
     measured: Sequence[np.ndarray],
+    expected: Sequence[BoxMeans],
     bins: pd.DataFrame,
     provenance: Mapping[str, str],
 ) -> pd.DataFrame:
@@ -30,6 +31,8 @@ def save_summaries(
         File to make.
     maps, measured
         Seed and realisation of the maps of each piece, and their data vectors.
+    expected
+        Mean data vectors of the boxes of each piece, over views and shape noise.
     bins
         The elements of the data vector.
     provenance
@@ -42,9 +45,13 @@ def save_summaries(
     index = pd.concat(maps, ignore_index=True)
     order = np.argsort(index["seed"], kind="stable")
     index = index.iloc[order].reset_index(drop=True)
-    values = np.concatenate(measured)[order]
-    variables = {"measured": Variable(values, ("map", "bin"), "see bins", "statistics of the noisy maps")}
-    save(path, variables, {"map": index, "bin": bins}, provenance)
+    box = np.concatenate([each.box for each in expected])
+    mean = np.concatenate([each.mean for each in expected])[np.argsort(box, kind="stable")]
+    variables = {
+        "measured": Variable(np.concatenate(measured)[order], ("map", "bin"), "see bins", "statistics of noisy maps"),
+        "expected": Variable(mean, ("box", "bin"), "see bins", "mean data vector of a box"),
+    }
+    save(path, variables, {"map": index, "box": {"seed": np.sort(box).tolist()}, "bin": bins}, provenance)
     return index
 
 

@@ -5,6 +5,7 @@ one realisation meet; `plane_kernels` and `convergence` make the maps; `limber_s
 """
 
 from lenscast.lensing.alignment import AlignmentConstants, alignment_kernel
+from lenscast.lensing.correlation import convergence_correlation, plane_correlation
 from lenscast.lensing.feedback import suppression_wavenumbers, with_feedback, with_suppressed_power
 from lenscast.lensing.kernels import (
     Kernels,
@@ -34,6 +35,7 @@ __all__ = [
     "alignment_kernel",
     "convergence",
     "convergence_born",
+    "convergence_correlation",
     "deflected_sky",
     "density_planes",
     "distortion",
@@ -41,6 +43,7 @@ __all__ = [
     "lensing_kernel",
     "limber_sum",
     "look",
+    "plane_correlation",
     "plane_kernels",
     "plane_strength",
     "plane_window",

@@ -32,3 +32,4 @@ class FiniteDifferences(Section):
 
     steps: dict[ParameterName, Positive] = Field(description="step by parameter; half of it is run too")
     boxes: int = Field(ge=1, description="number of boxes, the first ones of the derivatives")
+    noise_realisations: int = Field(ge=1, description="shape-noise realisations averaged per map")

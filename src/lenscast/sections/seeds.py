@@ -20,6 +20,9 @@ class Seeds(Section):
 class DerivativeSeeds(Seeds):
     """Boxes with tangents: mean and Jacobian of the statistics."""
 
+    views: int = Field(
+        ge=1, description="maps of a box that mean and Jacobian average over, of statistics that are not spectra"
+    )
     noise_realisations: int = Field(
         ge=1, description="shape-noise realisations averaged per map in the expected statistic"
     )

@@ -27,6 +27,7 @@ from lenscast.geometry import starlet_levels, starlet_reach
 from lenscast.sections.section import IncreasingPositive
 from lenscast.statistics.binning import fourier_modes
 from lenscast.statistics.region import Region
+from lenscast.statistics.region_window import mode_waves, pixel_pairs
 from lenscast.statistics.starlet import ScalesArcmin, scale_problems, starlet_transfer
 from lenscast.statistics.statistic import Bin, Observation, Statistic
 
@@ -71,6 +72,7 @@ class PowerSpectrum(Statistic):
     needs_noise: ClassVar[bool] = False
     is_spectrum: ClassVar[bool] = True
     is_plain_spectrum: ClassVar[bool] = True
+    is_two_point: ClassVar[bool] = True
 
     ell_edges: IncreasingPositive = Field(
         min_length=2, description="edges of the multipole bins, increasing; n edges make n - 1 bins"
@@ -130,6 +132,21 @@ class PowerSpectrum(Statistic):
     ) -> Float64[Any, " bin"]:
         """Spectra of kappa plus the exact mean of the spectra of the noise [sr], for any realisation of it."""
         return (self._spectra(kappa, observation) + _modes(self, observation).noise_mean).ravel()
+
+    def from_correlation(
+        self, correlation: Float64[Any, "pair lag lag"], observation: Observation
+    ) -> Float64[Any, " bin"]:
+        """Mean spectra [sr] of maps with these correlation functions, the mean of the spectra of the noise included.
+
+        A measured spectrum is a sum over pairs of pixels, so that its mean is a sum of the correlation function over
+        lags, whatever the distribution of kappa.
+        """
+        import jax.numpy as jnp
+
+        weights = jnp.asarray(_lag_weights(self, observation))
+        side = observation.region.side
+        spectra = jnp.einsum("slyx,pyx->spl", weights, correlation[:, :side, :side])
+        return (spectra + _modes(self, observation).noise_mean).ravel()
 
     def pixel_weight(self, observation: Observation) -> Float64[np.ndarray, "y x"]:
         """Weight of each pixel of the region, of unit mean square."""
@@ -194,3 +211,24 @@ def _modes(spectrum: PowerSpectrum, observation: Observation) -> _Modes:
         noise_mean=of_pairs[:, None] * in_bins[:, None],
         pixel_weight=weights / np.sqrt(np.mean(weights**2)),
     )
+
+
+@lru_cache
+def _lag_weights(spectrum: PowerSpectrum, observation: Observation) -> Float64[np.ndarray, "scale ell lag lag"]:
+    """Weights of the correlation function in each spectrum, at the lags 0, 1, ... along y and x [sr].
+
+    They are (pixel / side)^2 sum_x w(x) w(x + d) sum_modes W cos(ell d), those of lags of both signs added up.
+    """
+    side, modes = observation.region.side, _modes(spectrum, observation)
+    pairs = (observation.region.pixel_radian / side) ** 2 * pixel_pairs(modes.pixel_weight)
+
+    def of_bin(weight: Float64[np.ndarray, " mode"], index: int) -> Float64[np.ndarray, "lag lag"]:
+        chosen = modes.bin == index
+        both_signs = pairs * mode_waves(side, modes.flat_index[chosen], weight[chosen])
+        for _ in range(2):  # no two pixels of the region are a side apart: the first lag has no pair
+            both_signs[side + 1 :] += both_signs[side - 1 : 0 : -1]
+            both_signs = both_signs[side:].T
+        return both_signs
+
+    bins = range(len(spectrum.ell_edges) - 1)
+    return np.stack([[of_bin(weight, index) for index in bins] for weight in modes.weight])

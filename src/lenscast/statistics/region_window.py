@@ -9,12 +9,12 @@ same weights needs no tolerance for this mixing.
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float, Float64
+from jaxtyping import Float, Float64, Int
 
 from lenscast.statistics.binning import fourier_modes
 from lenscast.statistics.region import Region
 
-__all__ = ["bandpower_windows"]
+__all__ = ["bandpower_windows", "mode_waves", "pixel_pairs"]
 
 
 def bandpower_windows(
@@ -57,9 +57,6 @@ def bandpower_windows(
     """
     side, pixel = region.side, region.pixel_radian
     modes = fourier_modes(side, pixel, ell_edges)
-    window = np.ones((side, side)) if weights is None else weights / np.sqrt(np.mean(weights**2))
-    # sum_x w(x) w(x + d) for each lag d; zeros as wide as the region keep lags from wrapping around
-    pairs = np.fft.irfft2(np.abs(np.fft.rfft2(window, s=(2 * side, 2 * side))) ** 2)
     frequency = 2 * np.pi * np.fft.fftfreq(extent * side, pixel)
     of_sky = np.hypot(frequency[:, None], frequency).ravel()
     inside = (of_sky >= ell[0]) & (of_sky <= ell[-1])
@@ -67,15 +64,46 @@ def bandpower_windows(
     upper = (of_sky[inside] - ell[knot]) / (ell[knot + 1] - ell[knot])
     lag = np.arange(-side, side)
     matrix = np.zeros((len(ell_edges) - 1, len(ell)))
+    pairs = pixel_pairs(np.ones((side, side)) if weights is None else weights / np.sqrt(np.mean(weights**2)))
     for index, row in enumerate(matrix):
-        own = np.zeros((side, side // 2 + 1))
         chosen = modes.bin == index
-        own.flat[modes.flat_index[chosen]] = modes.weight[chosen]
-        # sum of the modes of the bin at each lag; modes of the region do not tell lags apart that differ by a side
-        waves = np.fft.fft2(own, s=(side, side)).real
         on_sky = np.zeros((extent * side, extent * side))
-        on_sky[np.ix_(lag, lag)] = np.tile(waves, (2, 2)) * pairs[np.ix_(lag, lag)]
+        on_sky[np.ix_(lag, lag)] = pairs * mode_waves(side, modes.flat_index[chosen], modes.weight[chosen])
         share = np.fft.fft2(on_sky).real.ravel()[inside] / (side * extent * side) ** 2
         # linear interpolation between multipoles: each mode of the sky divides its share between two of them
         row += np.bincount(knot, (1 - upper) * share, len(ell)) + np.bincount(knot + 1, upper * share, len(ell))
     return matrix
+
+
+def pixel_pairs(weights: Float64[np.ndarray, "y x"]) -> Float64[np.ndarray, "lag lag"]:
+    """Sum over x of w(x) w(x + d), at the lags d from -side to side - 1 along y and x.
+
+    Parameters
+    ----------
+    weights
+        Weight w of each pixel of a square.
+    """
+    side = len(weights)
+    # zeros as wide as the region keep lags from wrapping around
+    pairs = np.fft.irfft2(np.abs(np.fft.rfft2(weights, s=(2 * side, 2 * side))) ** 2)
+    return np.asarray(np.fft.fftshift(pairs))
+
+
+def mode_waves(
+    side: int, flat_index: Int[np.ndarray, " mode"], weight: Float64[np.ndarray, " mode"]
+) -> Float64[np.ndarray, "lag lag"]:
+    """Weighted sum of cos(ell d) over modes of a square, at the lags d from -side to side - 1 along y and x.
+
+    Parameters
+    ----------
+    side
+        Pixels per side of the square.
+    flat_index
+        Modes, by their index in the flattened real Fourier transform of the square.
+    weight
+        Weight of each.
+    """
+    own = np.zeros((side, side // 2 + 1))
+    own.flat[flat_index] = weight
+    # modes of the square do not tell lags apart that differ by a side
+    return np.tile(np.fft.fft2(own, s=(side, side)).real, (2, 2))

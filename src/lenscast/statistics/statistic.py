@@ -58,7 +58,8 @@ class Statistic(Section, abc.ABC):
     `expected` is the same for all realisations of the noise; `is_count` is True where `measured` has a derivative of 0
     almost everywhere, so that finite differences of `measured` are compared with derivatives of `expected`;
     `is_spectrum` is True for power spectra, which are drawn on a logarithmic axis and from which the mean of the noise
-    is subtracted, `is_plain_spectrum` for that of the maps as they are, which theory knows.
+    is subtracted, `is_plain_spectrum` for that of the maps as they are, which theory knows; `is_two_point` is True
+    where the mean follows from the correlation functions of the maps, by `from_correlation`.
     """
 
     label: ClassVar[str]
@@ -67,6 +68,7 @@ class Statistic(Section, abc.ABC):
     is_count: ClassVar[bool] = False
     is_spectrum: ClassVar[bool] = False
     is_plain_spectrum: ClassVar[bool] = False
+    is_two_point: ClassVar[bool] = False
 
     name: SkipJsonSchema[str] = Field(
         default="", exclude=True, description="key of the section in the config, and name of the statistic in files"
@@ -107,6 +109,20 @@ class Statistic(Section, abc.ABC):
         self, kappa: Float[Any, "source y x"], noise: Float[Any, "source y x"], observation: Observation
     ) -> Float64[Any, " bin"]:
         """Estimate, from one realisation of the noise, of the mean of `measured`; differentiable in kappa."""
+
+    def from_correlation(
+        self, correlation: Float64[Any, "pair lag lag"], observation: Observation
+    ) -> Float64[Any, " bin"]:
+        """Mean of `measured` over the noise, for maps with these correlation functions; linear in them.
+
+        Parameters
+        ----------
+        correlation
+            Mean of kappa_1 kappa_2 for all pairs of sources, at the lags 0, 1, ... pixels along y and x, even in both.
+        observation
+            Region and shape noise.
+        """
+        raise NotImplementedError(f"the correlation functions of the maps do not say what the mean of {self.name} is")
 
     def through_mask(
         self, kappa: Float[Any, "source y x"], noise: Float[Any, "source y x"], observation: Observation

@@ -25,9 +25,8 @@ rule simulate:
 rule differentiate:
     input:
         weights=weights_file(EXPERIMENT.simulation.correction),
-        sources=sources_file(),
     output:
-        maps=stored(f"{RESULTS}/tangents/{{cosmology}}/{{batch}}.h5"),
+        planes=stored(f"{RESULTS}/planes/{{cosmology}}/{{batch}}.h5"),
     log:
         f"{RESULTS}/logs/differentiate/{{cosmology}}/{{batch}}.log",
     benchmark:
@@ -36,12 +35,37 @@ rule differentiate:
         "../../../environment.yml"
     threads: 1
     resources:
-        mem_mb=growing(simulation_memory(tangents=sum(name in COSMOLOGICAL for name in EXPERIMENT.tangents))),
+        mem_mb=growing(simulation_memory(tangents=len(PLANE_TANGENTS))),
         runtime=growing(480),
     params:
         seeds=seeds_of,
-        settings=lambda wildcards: map_settings(wildcards.cosmology),
-        parameters=list(EXPERIMENT.tangents),
+        settings=lambda wildcards: plane_settings(EXPERIMENT, EXPERIMENT.cosmologies[wildcards.cosmology]),
+        parameters=PLANE_TANGENTS,
         code=code("differentiate"),
     script:
         "../../scripts/differentiate.py"
+
+
+rule look:
+    input:
+        planes=rules.differentiate.output.planes,
+        sources=sources_file(),
+    output:
+        maps=f"{RESULTS}/tangents/{{cosmology}}/{{batch}}.h5",
+    log:
+        f"{RESULTS}/logs/look/{{cosmology}}/{{batch}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/look/{{cosmology}}/{{batch}}.tsv"
+    priority: 1  # before more planes are made: temporary ones go
+    conda:
+        "../../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=growing(simulation_memory(tangents=len(EXPERIMENT.tangents))),
+        runtime=growing(60),
+    params:
+        settings=lambda wildcards: map_settings(wildcards.cosmology),
+        parameters=list(EXPERIMENT.tangents),
+        code=[code("differentiate"), code("look")],
+    script:
+        "../../scripts/look.py"

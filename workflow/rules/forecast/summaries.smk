@@ -23,7 +23,7 @@ rule measure:
         maps=lambda wildcards: map_settings(wildcards.cosmology),
         settings=lambda wildcards: summary_settings(wildcards.cosmology),
         statistics=STATISTICS,
-        draws=lambda wildcards: 1 if wildcards.cosmology == "fiducial" else EXPERIMENT.derivatives.noise_realisations,
+        draws=lambda wildcards: 1 if wildcards.cosmology == "fiducial" else EXPERIMENT.finite_differences.noise_realisations,
         code=[code("simulate"), code("measure", *statistics_code(STATISTICS))],
     script:
         "../../scripts/measure.py"
@@ -31,7 +31,8 @@ rule measure:
 
 rule measure_derivatives:
     input:
-        maps=rules.differentiate.output.maps,
+        planes=rules.differentiate.output.planes,
+        sources=sources_file(),
         depth=depth_file(),
     output:
         summaries=f"{RESULTS}/derivatives/{{cosmology}}/{{batch}}.h5",
@@ -39,20 +40,20 @@ rule measure_derivatives:
         f"{RESULTS}/logs/measure_derivatives/{{cosmology}}/{{batch}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/measure_derivatives/{{cosmology}}/{{batch}}.tsv"
-    priority: 1  # before more maps are made: temporary ones go
+    priority: 1  # before more planes are made: temporary ones go
     conda:
         "../../../environment.yml"
     threads: 1
     resources:
-        mem_mb=growing(8000),
-        runtime=growing(60),
+        mem_mb=growing(simulation_memory(tangents=len(EXPERIMENT.tangents))),
+        runtime=growing(240),
     params:
-        maps=lambda wildcards: map_settings(wildcards.cosmology),
+        maps=lambda wildcards: settings_of_views(wildcards.cosmology),
         settings=summary_settings(),
         statistics=STATISTICS,
         parameters=list(EXPERIMENT.forecast.parameters),
+        views=EXPERIMENT.derivatives.views,
         draws=EXPERIMENT.derivatives.noise_realisations,
-        quantity="expected",
         code=[code("differentiate"), code("measure_derivatives", *statistics_code(STATISTICS))],
     script:
         "../../scripts/measure_derivatives.py"

@@ -2,7 +2,34 @@ SHIFTED = [name for name in EXPERIMENT.cosmologies if name != "fiducial"]
 COUNTS = [name for name in STATISTICS if EXPERIMENT.statistics[name].is_count]
 
 
-use rule measure_derivatives as measure_through_mask with:
+rule measure_map_derivatives:
+    input:
+        maps=rules.look.output.maps,
+        depth=depth_file(),
+    output:
+        summaries=f"{RESULTS}/check_derivatives/expected/{{cosmology}}/{{batch}}.h5",
+    log:
+        f"{RESULTS}/logs/measure_map_derivatives/{{cosmology}}/{{batch}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/measure_map_derivatives/{{cosmology}}/{{batch}}.tsv"
+    conda:
+        "../../../environment.yml"
+    resources:
+        mem_mb=growing(8000),
+        runtime=growing(60),
+    params:
+        maps=lambda wildcards: map_settings(wildcards.cosmology),
+        settings=summary_settings(),
+        statistics=STATISTICS,
+        parameters=list(EXPERIMENT.forecast.parameters),
+        draws=EXPERIMENT.finite_differences.noise_realisations,
+        quantity="expected",
+        code=[code("differentiate"), code("look"), code("measure_map_derivatives", *statistics_code(STATISTICS))],
+    script:
+        "../../scripts/measure_map_derivatives.py"
+
+
+use rule measure_map_derivatives as measure_through_mask with:
     output:
         summaries=f"{RESULTS}/check_derivatives/through_mask/{{cosmology}}/{{batch}}.h5",
     log:
@@ -14,14 +41,14 @@ use rule measure_derivatives as measure_through_mask with:
         settings=settings_of_statistics(EXPERIMENT, EXPERIMENT.fiducial, COUNTS),
         statistics=COUNTS,
         parameters=list(EXPERIMENT.forecast.parameters),
-        draws=EXPERIMENT.derivatives.noise_realisations,
+        draws=EXPERIMENT.finite_differences.noise_realisations,
         quantity="through_mask",
-        code=[HASHES["maps"], HASHES["statistics"]],
+        code=[code("differentiate"), code("look"), code("measure_map_derivatives", *statistics_code(COUNTS))],
 
 
 rule compare_derivatives:
     input:
-        derivatives=batches(rules.measure_derivatives.output.summaries, "finite_differences", cosmology="fiducial"),
+        derivatives=batches(rules.measure_map_derivatives.output.summaries, "finite_differences", cosmology="fiducial"),
         masked=(
             batches(rules.measure_through_mask.output.summaries, "finite_differences", cosmology="fiducial")
             if COUNTS
@@ -43,8 +70,8 @@ rule compare_derivatives:
     params:
         seeds=kept_seeds("finite_differences"),
         made_by={
-            "derivatives": made_by(rules.differentiate, rules.measure_derivatives),
-            "masked": made_by(rules.differentiate, rules.measure_through_mask),
+            "derivatives": made_by(rules.differentiate, rules.look, rules.measure_map_derivatives),
+            "masked": made_by(rules.differentiate, rules.look, rules.measure_through_mask),
             "shifted": {name: made_by(rules.simulate, rules.measure, cosmology=name) for name in SHIFTED},
         },
         statistics=STATISTICS,

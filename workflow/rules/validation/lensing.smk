@@ -33,7 +33,7 @@ use rule measure as measure_validation with:
         maps=lambda wildcards: variant_settings(wildcards.variant),
         settings=validation_statistics(),
         statistics=COMPARED,
-        draws=EXPERIMENT.derivatives.noise_realisations,
+        draws=EXPERIMENT.finite_differences.noise_realisations,
         code=[code("simulate"), code("measure", *statistics_code(COMPARED))],
 
 

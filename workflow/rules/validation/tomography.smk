@@ -1,6 +1,6 @@
 rule measure_components:
     input:
-        maps=rules.differentiate.output.maps,
+        maps=rules.look.output.maps,
         depth=depth_file(),
     output:
         spectra=f"{RESULTS}/validation/components/{{cosmology}}/{{batch}}.h5",
@@ -17,7 +17,7 @@ rule measure_components:
         maps=lambda wildcards: map_settings(wildcards.cosmology),
         settings=spectrum_settings() if SPECTRUM else {},
         spectrum=SPECTRUM,
-        code=[HASHES["maps"], code("measure_components", *statistics_code([SPECTRUM] if SPECTRUM else []))],
+        code=[code("differentiate"), code("look"), code("measure_components", *statistics_code([SPECTRUM] if SPECTRUM else []))],
     script:
         "../../scripts/measure_components.py"
 
@@ -42,7 +42,7 @@ rule compare_tomography:
         runtime=growing(60),
     params:
         seeds=kept_seeds("derivatives"),
-        made_by=made_by(rules.differentiate, rules.measure_components),
+        made_by=made_by(rules.differentiate, rules.look, rules.measure_components),
         settings=spectrum_settings() if SPECTRUM else {},
         spectrum=SPECTRUM,
         data_vector=summary_settings(),
