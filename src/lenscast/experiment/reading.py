@@ -22,9 +22,11 @@ from lenscast.experiment.sampling_checks import (
     check_covariance,
     check_data_vectors,
     check_left_out_seeds,
+    check_lengths,
     check_parameters,
     check_seeds,
     check_steps,
+    data_lengths,
 )
 from lenscast.experiment.schema import complete_schema
 from lenscast.sections.errors import ConfigError, Problem, problems
@@ -42,6 +44,7 @@ CHECKS: tuple[Callable[..., Iterator[Problem]], ...] = (
     check_seeds,
     check_left_out_seeds,
     check_data_vectors,
+    check_lengths,
     check_covariance,
     check_parameters,
     check_steps,
@@ -103,6 +106,8 @@ def load(mapping: Any, source: str = "config", folder: Path = Path()) -> Experim
     if isinstance(given, Mapping) and "box_size" in (given.get("lightcone") or ()):
         found.append(Problem("lightcone.box_size", "unknown key; simulation.box_size gives the side of the box"))
     sections = _valid_sections(given)
+    if {"lightcone", "survey", "statistics"} <= sections.keys():
+        sections["lengths"] = data_lengths(sections["lightcone"], sections["survey"], sections["statistics"])
     for check in CHECKS:
         names = inspect.signature(check).parameters
         if names.keys() <= sections.keys():
