@@ -10,8 +10,9 @@ business.
 from lenscast.io.atomic import save_table
 from lenscast.io.batch_files import BatchWriter, batch_writer, gathered, requested_seeds, require_made_by
 from lenscast.io.coordinates import Columns
-from lenscast.io.corrections import CorrectionFile, correction_of, load_correction, save_correction, warn_of_mismatch
-from lenscast.io.files import Contents, NotFiniteError, Variable, Writer, load, save, writer
+from lenscast.io.correction_card import warn_of_mismatch
+from lenscast.io.corrections import CorrectionFile, correction_of, load_correction, save_correction
+from lenscast.io.files import Writer, load, save, writer
 from lenscast.io.origin import disagreement, provenance
 from lenscast.io.products import (
     load_forecast,
@@ -22,6 +23,7 @@ from lenscast.io.products import (
     save_summaries,
 )
 from lenscast.io.snapshots import Snapshot, read_snapshot
+from lenscast.io.variables import Contents, NotFiniteError, Variable
 
 __all__ = [
     "BatchWriter",

@@ -10,7 +10,8 @@ from lenscast.fisher.boxes import BoxMeans
 from lenscast.fisher.data_vector import Forecast, Jacobians, SummarySample
 from lenscast.fisher.estimators import ESTIMATORS
 from lenscast.fisher.matrices import FisherMatrix, ParameterCovariance
-from lenscast.io.files import Variable, load, save
+from lenscast.io.files import load, save
+from lenscast.io.variables import Variable
 
 __all__ = ["load_forecast", "load_jacobians", "load_summaries", "save_forecast", "save_jacobians", "save_summaries"]
 

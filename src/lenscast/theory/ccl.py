@@ -12,10 +12,8 @@ from jaxtyping import Float
 
 from lenscast.cosmology import Parameters
 from lenscast.statistics.power_spectrum import source_pairs
+from lenscast.theory.galaxies import Galaxies
 from lenscast.theory.matter import MatterPower
-from lenscast.theory.spectra import Galaxies
-
-__all__ = ["Components", "ccl_components"]
 
 K = np.geomspace(1e-4, 50.0, 400)  # h/Mpc
 C1_RHO_CRIT = 0.01388  # constant in CCL's alignments, to which the constant of the config is compared
@@ -101,9 +99,9 @@ def _tracers(ccl: Any, cosmo: Any, galaxies: Galaxies) -> tuple[list[Any], list[
     scale = model.C1_rho_crit / C1_RHO_CRIT
     lensing, alignment = [], []
     for each, shift in zip(n, np.asarray(systematics.delta_z), strict=True):
-        moved = np.interp(z - shift, z, each, left=0.0, right=0.0)
-        lensing.append(ccl.WeakLensingTracer(cosmo, dndz=(z, moved)))
-        alignment.append(ccl.WeakLensingTracer(cosmo, dndz=(z, moved), has_shear=False, ia_bias=(z, scale * amplitude)))
+        dndz = (z, np.interp(z - shift, z, each, left=0.0, right=0.0))
+        lensing.append(ccl.WeakLensingTracer(cosmo, dndz=dndz))
+        alignment.append(ccl.WeakLensingTracer(cosmo, dndz=dndz, has_shear=False, ia_bias=(z, scale * amplitude)))
     return lensing, alignment
 
 

@@ -17,8 +17,6 @@ from scipy.interpolate import RectBivariateSpline
 
 from lenscast.cosmology import Parameters, baryon_suppression, cosmology
 
-__all__ = ["MatterPower", "camb_power"]
-
 REDSHIFTS_PER_UNIT = 32
 K_MAX = 20.0  # h/Mpc: a power law serves beyond, and sigma8 is complete to 1e-6
 
