@@ -27,27 +27,6 @@ from lenscast.parameters import stem
 from lenscast.statistics import Region
 from lenscast.validation.one_point import smoothed
 
-__all__ = [
-    "check_derivatives",
-    "correlation",
-    "counts",
-    "derivatives",
-    "loss",
-    "maps",
-    "matter",
-    "matter_power",
-    "reliability",
-    "slices",
-    "spectrum",
-    "systematics",
-    "tomography",
-    "tomography_derivatives",
-    "triangle",
-    "validation_counts",
-    "validation_projection",
-    "validation_spectra",
-]
-
 Files = Mapping[str, Any]
 VARIANTS = ("pm", "hpn", "pgd", "reference")
 """Variables of the file of slices, in the order of the columns of the figure."""

@@ -10,16 +10,6 @@ from typing import Any
 
 import numpy as np
 
-__all__ = [
-    "SPEED_OF_LIGHT_OVER_H0",
-    "comoving_distance",
-    "dark_energy_density",
-    "starlet_level",
-    "starlet_levels",
-    "starlet_reach",
-    "starlet_scale",
-]
-
 SPEED_OF_LIGHT_OVER_H0 = 2997.92458
 """Hubble distance c / H0 [Mpc/h]."""
 

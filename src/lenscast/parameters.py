@@ -10,8 +10,6 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import Field
 
-__all__ = ["COSMOLOGICAL", "NUISANCE", "PARAMETERS", "PER_SOURCE", "Parameter", "expanded", "field", "label", "stem"]
-
 Entry = Literal["initial conditions", "planes", "kernels", "map"]
 
 

@@ -7,8 +7,6 @@ that a new stream moves no old one and a realisation is the same whatever others
 import jax
 from jaxtyping import Array, Int, Key
 
-__all__ = ["INITIAL_FIELD", "SHAPE_NOISE", "VIEW", "box_key", "stream_key"]
-
 INITIAL_FIELD, VIEW, SHAPE_NOISE = range(3)
 
 

@@ -19,8 +19,6 @@ from lenscast.numerics.fourier import wavenumbers
 from lenscast.numerics.interpolation import UniformHermiteTable
 from lenscast.sections.box import Integrator, ParticleMesh
 
-__all__ = ["CORNER", "HPN", "Filter", "ForceCorrection", "nonlinearity", "random_layers"]
-
 CORNER = float(np.sqrt(3) * np.pi)
 """Largest wavenumber of a mesh in units of the inverse cell."""
 

@@ -20,8 +20,6 @@ from lenscast.gravity.nbody import Method
 from lenscast.numerics.fourier import wavenumbers
 from lenscast.sections.box import Integrator, ParticleMesh
 
-__all__ = ["PGD", "Band", "pgd_displacement"]
-
 
 class Band(NamedTuple):
     """Parameters of a displacement.

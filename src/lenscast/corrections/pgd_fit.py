@@ -20,8 +20,6 @@ from lenscast.corrections.pgd import PGD, Band, pgd_displacement
 from lenscast.corrections.reference import Reference, snapshots
 from lenscast.sections.box import Integrator, ParticleMesh
 
-__all__ = ["fit_pgd"]
-
 KNOTS = 4  # in ln sigma: one simulation with four snapshots has a band for each
 FIRST_GUESSES = tuple(product(np.log([0.01, 0.03, 0.1, 0.3]), np.log([1.0, 1.5, 2.0])))  # ln(-alpha), ln k_l
 BOUNDS = ((np.log(1e-4), np.log(1.0)), (np.log(0.3), np.log(2.5)))  # with k_l near the corner, PGD would move noise

@@ -9,8 +9,6 @@ from jaxtyping import Array, Float32, Key
 
 from lenscast.corrections.network import CORNER, ForceCorrection, Layers, random_layers
 
-__all__ = ["PublishedHPN"]
-
 
 class PublishedHPN(ForceCorrection):
     """The filter as published: a B-spline of k / (sqrt(3) k_Nyquist) whose coefficients and knots depend on a.

@@ -24,8 +24,6 @@ from lenscast.gravity.nbody import nbody
 from lenscast.sections.box import Integrator
 from lenscast.sections.training import Loss, Training
 
-__all__ = ["State", "initial_state", "loss", "train"]
-
 DECORRELATION = 1e-4  # of 1 - r: below it, improvements hardly count
 
 

@@ -14,17 +14,6 @@ from lenscast.geometry import SPEED_OF_LIGHT_OVER_H0, dark_energy_density
 from lenscast.numerics.interpolation import HermiteTable, UniformHermiteTable
 from lenscast.numerics.quadrature import gauss_legendre
 
-__all__ = [
-    "A_EARLY",
-    "LN_A",
-    "LN_A_SPACING",
-    "Distances",
-    "Omega_m_a",
-    "distances",
-    "expansion",
-    "expansion_slope",
-]
-
 LN_A_SPACING = 1 / 64
 """Spacing of the tables in ln a: exact in binary, so that the fixed steps of growth end on the knots."""
 

@@ -24,8 +24,6 @@ from lenscast.cosmology.parameters import Parameters, basis
 from lenscast.numerics.interpolation import HermiteTable, UniformHermiteTable
 from lenscast.parameters import COSMOLOGICAL
 
-__all__ = ["Growth", "growth"]
-
 T = TypeVar("T")
 
 

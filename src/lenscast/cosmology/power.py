@@ -15,8 +15,6 @@ from jaxtyping import Array, Float
 from lenscast.cosmology.parameters import Parameters
 from lenscast.numerics.interpolation import UniformHermiteTable
 
-__all__ = ["T_CMB", "PowerTable", "linear_power", "power_table", "sigma_R", "transfer"]
-
 T_CMB = 2.7255
 """Temperature of the microwave background [K] (Fixsen 2009, arXiv:0911.1955)."""
 

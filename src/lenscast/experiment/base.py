@@ -11,8 +11,6 @@ import yaml
 
 from lenscast.sections.errors import ConfigError, Problem
 
-__all__ = ["complete", "contents", "shipped"]
-
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 
 

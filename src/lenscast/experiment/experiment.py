@@ -17,8 +17,6 @@ from lenscast.sections.validation import Validation
 from lenscast.statistics import Statistic
 from lenscast.statistics.registry import statistics_from_config
 
-__all__ = ["Experiment"]
-
 SHIFTS = {"plus": 1.0, "minus": -1.0, "plus_half": 0.5, "minus_half": -0.5}
 """Steps of the finite differences in units of the step of a parameter, by the end of the name of a cosmology."""
 

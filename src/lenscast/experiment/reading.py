@@ -32,8 +32,6 @@ from lenscast.experiment.schema import complete_schema
 from lenscast.sections.errors import ConfigError, Problem, problems
 from lenscast.sections.training import Training
 
-__all__ = ["load", "read", "read_training"]
-
 CHECKS: tuple[Callable[..., Iterator[Problem]], ...] = (
     check_planes,
     check_field,

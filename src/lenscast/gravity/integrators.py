@@ -24,8 +24,6 @@ from lenscast.cosmology import Cosmology
 from lenscast.cosmology.background import expansion
 from lenscast.numerics.fusion import computed_once
 
-__all__ = ["BullFrog", "DriftKick", "FastPM", "GrowthInterpolation", "State", "bullfrog_factors", "growth_momentum"]
-
 Scalar = Float[Array, ""]
 
 State = tuple[Float32[Array, "3 particle"], Float32[Array, "3 particle"]]

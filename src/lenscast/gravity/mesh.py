@@ -11,8 +11,6 @@ from jaxtyping import Array, Float32
 
 from lenscast.sections.box import ParticleMesh
 
-__all__ = ["Particles", "lattice"]
-
 
 def lattice(mesh: ParticleMesh) -> Float32[Array, "3 particle"]:
     """Lagrangian positions of the particles [Mpc/h].

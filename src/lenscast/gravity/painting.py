@@ -17,8 +17,6 @@ from lenscast.gravity.clouds import cloud
 from lenscast.gravity.deposit import deposit, fetch
 from lenscast.numerics.fusion import computed_once
 
-__all__ = ["paint", "paint_slabs", "read"]
-
 
 def paint(position: Float32[Array, "3 particle"], box_size: float, mesh_size: int) -> Float32[Array, "x y z"]:
     """Number of particles per mesh cell.

@@ -15,8 +15,6 @@ from lenscast.io.files import Writer, load, writer
 from lenscast.io.origin import disagreement
 from lenscast.io.variables import Contents, NotFiniteError, Variable
 
-__all__ = ["BatchWriter", "batch_writer", "gathered", "requested_seeds", "require_made_by"]
-
 LOG = logging.getLogger("lenscast")
 
 

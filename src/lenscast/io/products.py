@@ -13,8 +13,6 @@ from lenscast.fisher.matrices import FisherMatrix, ParameterCovariance
 from lenscast.io.files import load, save
 from lenscast.io.variables import Variable
 
-__all__ = ["load_forecast", "load_jacobians", "load_summaries", "save_forecast", "save_jacobians", "save_summaries"]
-
 
 def save_summaries(
     path: str | Path,

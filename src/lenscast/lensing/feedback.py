@@ -14,8 +14,6 @@ from jaxtyping import Array, Float, Float32, Float64
 from lenscast.cosmology import Cosmology, baryon_suppression
 from lenscast.sections.lightcone import Lightcone
 
-__all__ = ["suppression_wavenumbers", "with_feedback", "with_suppressed_power"]
-
 KNOTS_PER_DECADE = 32
 
 

@@ -37,17 +37,6 @@ from lenscast.lensing.systematics import Systematics
 from lenscast.lensing.views import VisiblePlanes
 from lenscast.sections.lightcone import Lightcone
 
-__all__ = [
-    "Kernels",
-    "convergence",
-    "convergence_born",
-    "lensing_kernel",
-    "limber_sum",
-    "plane_kernels",
-    "plane_strength",
-    "source_shares",
-]
-
 NEAREST = 1e-3
 """Smallest redshift of a source: a shift moves no source closer, and no plane lies in front of it."""
 

@@ -32,8 +32,6 @@ from lenscast.lensing.potential import interpolated_fields, plane_fields
 from lenscast.lensing.views import View, VisiblePlanes
 from lenscast.sections.lightcone import Lightcone
 
-__all__ = ["Distortion", "deflected_sky", "distortion"]
-
 Y, X = 0, 1
 """Components of a vector; rows and columns of a matrix."""
 

@@ -15,8 +15,6 @@ from lenscast.lensing.rays import deflected_sky
 from lenscast.lensing.views import View, VisiblePlanes
 from lenscast.sections.lightcone import Lightcone
 
-__all__ = ["look", "straight_sky"]
-
 
 def look(
     planes: Float32[Array, "plane 3 slab mesh mesh"],

@@ -15,8 +15,6 @@ from scipy.special import ndtr
 
 from lenscast.sections.survey import PlaneSources, SmailSources, TabulatedSources
 
-__all__ = ["Sources", "redshift_distributions", "source_planes", "tabulated", "tomographic"]
-
 CELL = 1 / 256
 """Width of the cells of redshift: it makes shares and kernels accurate to 1e-5."""
 

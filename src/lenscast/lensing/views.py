@@ -18,8 +18,6 @@ from jaxtyping import Array, Bool, Float32, Int, Key
 
 from lenscast.sections.lightcone import Lightcone
 
-__all__ = ["View", "VisiblePlanes", "draw_view"]
-
 
 class View(eqx.Module):
     """How one realisation of the sky looks at each plane.

@@ -18,8 +18,6 @@ from lenscast.parameters import stem
 from lenscast.plotting.style import COLOURS, MARKERS, block_label, blocks, grid, label, styled, vector_label
 from lenscast.statistics.statistic import Statistic
 
-__all__ = ["correlation", "reliability", "triangle", "verdict_note"]
-
 MANY_BLOCKS = 8
 """Number of blocks above which ticks name statistics and scales, without the sources."""
 TWO_DIMENSIONAL_LEVELS = (0.6827, 0.9545)

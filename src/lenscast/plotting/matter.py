@@ -17,8 +17,6 @@ from matplotlib.ticker import PercentFormatter
 
 from lenscast.plotting.style import COLOURS, EXPECTED, MEASURED, THEORY, grid, note, plain_ticks, styled, symmetric
 
-__all__ = ["density_slices", "matter_comparison", "matter_power"]
-
 VARIANTS = MappingProxyType(
     {
         "pm": ("PM", "0.45", "-."),

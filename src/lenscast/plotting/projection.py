@@ -29,8 +29,6 @@ from lenscast.plotting.style import (
 from lenscast.plotting.validation import statistic_rows
 from lenscast.statistics.statistic import Statistic
 
-__all__ = ["ProjectedMaps", "validation_projection"]
-
 ZOOM_ARCMIN = 120.0
 """Side of the square of the maps that is drawn [arcmin]."""
 SHARED = (

@@ -30,8 +30,6 @@ from lenscast.plotting.style import (
 )
 from lenscast.statistics.statistic import Statistic
 
-__all__ = ["Nyquist", "power_spectra"]
-
 
 class Nyquist(NamedTuple):
     """Resolution of the particles.

@@ -14,8 +14,6 @@ from matplotlib.figure import Figure
 from lenscast.parameters import stem
 from lenscast.plotting.style import COLOURS, MEASURED, THEORY, grid, label, plain_ticks, styled, symmetric
 
-__all__ = ["tomography", "tomography_derivatives"]
-
 LOOKS: dict[str, dict[str, Any]] = {
     "GG": {"color": COLOURS[0], "marker": "o"},
     "GI": {"color": COLOURS[1], "marker": "s"},

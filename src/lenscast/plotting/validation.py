@@ -28,8 +28,6 @@ from lenscast.plotting.style import (
 )
 from lenscast.statistics.statistic import Statistic
 
-__all__ = ["statistic_rows", "validation_counts", "validation_spectra"]
-
 LOOKS: dict[str, dict[str, Any]] = {
     "plain": {"color": COLOURS[0], "marker": "o", "label": "particle mesh"},
     "corrected": {"color": COLOURS[1], "marker": "s", "label": "particle mesh, corrected"},

@@ -38,8 +38,6 @@ from lenscast.theory import (
     plane_power,
 )
 
-__all__ = ["published_spectra", "theory_spectra", "variant_comparison"]
-
 MODEL = "mead2020"
 
 KTNG_SOURCE = 0.914

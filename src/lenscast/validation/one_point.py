@@ -14,8 +14,6 @@ from scipy.ndimage import gaussian_filter
 
 from lenscast.statistics.region import Region
 
-__all__ = ["density", "one_point", "one_point_bins", "skewness", "smoothed", "variance"]
-
 REACH = 4
 """Radius at which the Gaussian is cut, in units of its width: 6e-5 of its weight along an axis lies farther out."""
 
