@@ -197,3 +197,15 @@ def data_lengths(lightcone: Lightcone, survey: Survey, statistics: Mapping[str, 
         for name, statistic in statistics.items()
         if not any(statistic.problems(region))
     }
+
+
+CHECKS = (
+    check_batches,
+    check_seeds,
+    check_left_out_seeds,
+    check_data_vectors,
+    check_lengths,
+    check_covariance,
+    check_parameters,
+    check_steps,
+)
