@@ -72,13 +72,7 @@ def spectrum(files: Files, experiment: Experiment, statistic: str) -> Figure:
 
 
 def counts(files: Files, experiment: Experiment, statistic: str) -> Figure:
-    """Statistic that is not a spectrum: measured, and expected over the shape noise. Files: summaries, jacobians.
-
-    Parameters
-    ----------
-    statistic
-        Name of the statistic.
-    """
+    """Statistic that is not a spectrum: measured, and expected over the shape noise. Files: summaries, jacobians."""
     summaries, jacobians = load_summaries(files["summaries"]), load_jacobians(files["jacobians"])
     return plotting.counts(experiment.statistics[statistic], summaries, jacobians)
 

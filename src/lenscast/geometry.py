@@ -64,13 +64,6 @@ def starlet_scale(level: int, pixel_arcmin: float) -> float:
 def starlet_level(scale_arcmin: float, pixel_arcmin: float) -> int:
     """Level j of the starlet whose size of 2^j pixels is `scale_arcmin` within 10 %.
 
-    Parameters
-    ----------
-    scale_arcmin
-        Scale [arcmin].
-    pixel_arcmin
-        Side of a pixel [arcmin].
-
     Raises
     ------
     ValueError

@@ -11,28 +11,10 @@ INITIAL_FIELD, VIEW, SHAPE_NOISE = range(3)
 
 
 def box_key(seed: Int[Array, ""] | int, stream: int) -> Key[Array, ""]:
-    """Key of what there is once in a box.
-
-    Parameters
-    ----------
-    seed
-        Seed of the box.
-    stream
-        Number of the stream.
-    """
+    """Key of what there is once in a box."""
     return jax.random.fold_in(jax.random.key(seed), stream)
 
 
 def stream_key(seed: Int[Array, ""] | int, stream: int, realisation: Int[Array, ""] | int) -> Key[Array, ""]:
-    """Key of what each realisation of the sky has of its own.
-
-    Parameters
-    ----------
-    seed
-        Seed of the box.
-    stream
-        Number of the stream.
-    realisation
-        Number of the realisation.
-    """
+    """Key of what each realisation of the sky has of its own."""
     return jax.random.fold_in(box_key(seed, stream), realisation)

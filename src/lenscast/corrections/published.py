@@ -34,13 +34,7 @@ class PublishedHPN(ForceCorrection):
 
     @classmethod
     def initial(cls, key: Key[Array, ""]) -> "PublishedHPN":
-        """An untrained network with f = 0.
-
-        Parameters
-        ----------
-        key
-            Key of the random weights.
-        """
+        """An untrained network with f = 0."""
         keys = jax.random.split(key, 3)
         ((weights, biases),) = random_layers(keys[1], (32, 17))
         return cls(

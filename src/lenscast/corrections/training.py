@@ -93,17 +93,7 @@ def loss(
 
 
 def initial_state(correction: ForceCorrection, references: Mapping[str, Reference], training: Training) -> State:
-    """State of a training that has not begun.
-
-    Parameters
-    ----------
-    correction
-        Correction to begin from, untrained or trained.
-    references
-        Reference simulations by name.
-    training
-        How to train.
-    """
+    """State of a training that has not begun."""
     optimiser = _adam(training, len(references)).init(correction)
     return State(correction, optimiser, np.zeros((0, len(references))))
 

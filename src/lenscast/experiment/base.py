@@ -21,11 +21,6 @@ def complete(mapping: Any, source: str = "config", folder: Path = Path()) -> Any
     replaces it, since its keys are others; a key without a value (``~``) removes the key of the base. A key that is not
     in the base comes after the key that is before it in the config, or last.
 
-    Parameters
-    ----------
-    mapping, source, folder
-        As for `load`.
-
     Raises
     ------
     ConfigError

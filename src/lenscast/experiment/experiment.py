@@ -181,11 +181,6 @@ class Experiment(Section):
         """The experiment with some of its statistics only.
 
         The region of the maps is the one that these statistics leave; without the others it may be larger.
-
-        Parameters
-        ----------
-        names
-            Statistics to keep.
         """
         return self.model_copy(update={"statistics": {name: self.statistics[name] for name in names}})
 

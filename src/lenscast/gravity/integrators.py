@@ -34,15 +34,7 @@ DriftKick = tuple[Float32[Array, "3 particle"], Float32[Array, "3 particle"]]
 
 
 def growth_momentum(a: Float[Array, "*shape"], cosmology: Cosmology) -> Float[Array, "*shape"]:
-    """F = a^3 E dD1/da: momentum p = a^2 dx/dt of a Zel'dovich displacement D1, in units of H0.
-
-    Parameters
-    ----------
-    a
-        Scale factor.
-    cosmology
-        Growth and expansion.
-    """
+    """F = a^3 E dD1/da: momentum p = a^2 dx/dt of a Zel'dovich displacement D1, in units of H0."""
     return a**3 * expansion(a, cosmology.parameters) * cosmology.growth.dD1_da(a)
 
 
@@ -185,13 +177,6 @@ class BullFrog(_GrowthMatched):
 
 def bullfrog_factors(t0: Scalar, t1: Scalar, cosmology: Cosmology) -> tuple[Scalar, Scalar]:
     """Factors alpha of the old velocity dx/dD1 and beta of the acceleration in the kick of a BullFrog step.
-
-    Parameters
-    ----------
-    t0, t1
-        Scale factors of both ends of the step.
-    cosmology
-        Growth.
 
     Notes
     -----

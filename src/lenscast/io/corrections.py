@@ -102,11 +102,6 @@ def save_correction(path: str | os.PathLike[str], correction: object, card: Mapp
 def correction_of(simulation: Simulation) -> "Correction | None":
     """The correction of small scales that a simulation runs with; a warning says where it was not trained.
 
-    Parameters
-    ----------
-    simulation
-        Section with the kind of the correction and its weights.
-
     Raises
     ------
     ValueError

@@ -23,17 +23,6 @@ def save_summaries(
 ) -> pd.DataFrame:
     """Write data vectors of all maps in the order of their seeds.
 
-    Parameters
-    ----------
-    path
-        File to make.
-    maps, measured
-        Seed and realisation of the maps of each piece, and their data vectors.
-    bins
-        The elements of the data vector.
-    provenance
-        Provenance of the file.
-
     Returns
     -------
     Seed and realisation of all maps, in the order of the file.
@@ -55,17 +44,6 @@ def save_jacobians(
     provenance: Mapping[str, str],
 ) -> np.ndarray:
     """Write Jacobians and expected data vectors of all boxes in the order of their seeds.
-
-    Parameters
-    ----------
-    path
-        File to make.
-    jacobians, expected
-        Means over the maps of each box, piece by piece.
-    axes
-        Coordinates of ``param`` and ``bin``.
-    provenance
-        Provenance of the file.
 
     Returns
     -------
@@ -104,19 +82,7 @@ def load_jacobians(path: str | Path) -> Jacobians:
 def save_forecast(
     path: str | Path, forecast: Forecast, priors: Mapping[str, float], provenance: Mapping[str, str]
 ) -> None:
-    """Write the matrices of a forecast.
-
-    Parameters
-    ----------
-    path
-        File to make.
-    forecast
-        Forecast of a data vector.
-    priors
-        Standard deviation of the Gaussian prior of each parameter that has one.
-    provenance
-        Provenance of the file.
-    """
+    """Write the matrices of a forecast."""
     estimate, covariance = forecast.estimate, forecast.covariance
     information = np.diag([priors.get(name, np.inf) ** -2.0 for name in estimate.names])
     matrices = {

@@ -110,19 +110,7 @@ def deflected_sky(
     strength: Float[Array, " plane"],
     lightcone: Lightcone,
 ) -> VisiblePlanes:
-    """What deflected rays meet on each plane; without deflection, both parts are the result of `straight_sky`.
-
-    Parameters
-    ----------
-    planes
-        Overdensity of the slabs of the box, from `density_planes`.
-    view
-        How this realisation looks at each plane.
-    strength
-        Lensing strength s of each plane, from `plane_strength`.
-    lightcone
-        Geometry.
-    """
+    """What deflected rays meet on each plane; without deflection, both parts are the result of `straight_sky`."""
 
     def cross(bundle: _Bundle, lens: _Lens) -> tuple[_Bundle, VisiblePlanes]:
         bundle, kick, matter = _cross(bundle, lens, lightcone)

@@ -62,13 +62,6 @@ class VisiblePlanes(NamedTuple):
 def draw_view(key: Key[Array, ""], lightcone: Lightcone) -> View:
     """Draw axis, slab, reflections and shift of each plane, independently and uniformly.
 
-    Parameters
-    ----------
-    key
-        Random key of this realisation.
-    lightcone
-        Number of planes and of slabs, and size of the box.
-
     References
     ----------
     Petri, Haiman & May (2016), arXiv:1601.06792.

@@ -132,13 +132,7 @@ class Bandpowers(NamedTuple):
 
 
 def bandpowers(measured: MeasuredSpectrum) -> Bandpowers:
-    """Windows of a statistic for spectra up to the largest multipole that the pixels of its region resolve.
-
-    Parameters
-    ----------
-    measured
-        Statistic that measures the maps, with its region and mask.
-    """
+    """Windows of a statistic for spectra up to the largest multipole that the pixels of its region resolve."""
     spectrum, observation = measured
     region = observation.region
     # the diagonal mode of the square pixels has the largest multipole

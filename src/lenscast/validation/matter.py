@@ -144,11 +144,6 @@ def at_wavenumbers(table: pd.DataFrame, k: Sequence[float], of_nyquist: Sequence
 def checks(table: pd.DataFrame) -> pd.DataFrame:
     """Summary of each variant and scale factor: its errors, and where it is worse than "pm".
 
-    Parameters
-    ----------
-    table
-        Result of `matter_comparison`.
-
     Returns
     -------
     One row per scale factor and variant. Over the shells below the Nyquist wavenumber, with equal weights:

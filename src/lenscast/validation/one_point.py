@@ -73,15 +73,7 @@ def density(
 def one_point(
     maps: Float64[np.ndarray, "map source y x"], edges: Float64[np.ndarray, "source edge"]
 ) -> Float64[np.ndarray, "map bin"]:
-    """Density, variance and skewness of the maps of each source, in the order of `one_point_bins`.
-
-    Parameters
-    ----------
-    maps
-        Smoothed maps.
-    edges
-        Edges of the bins of the density of each source.
-    """
+    """Density, variance and skewness of the maps of each source, in the order of `one_point_bins`."""
     of_source = [
         np.column_stack([density(each, edge), variance(each), skewness(each)])
         for each, edge in zip(np.moveaxis(maps, 1, 0), edges, strict=True)
