@@ -71,6 +71,13 @@ def _in_double_precision(function: Callable[P, R]) -> Callable[P, R]:
     return inner
 
 
+def _boxes(step: Callable[..., Any], experiment: Experiment, seeds: Sequence[int]) -> list[Any]:
+    """What a step of the pipeline makes of each seed at the fiducial parameters."""
+    correction, theta = correction_of(experiment.simulation), pipeline.fiducial(experiment)
+    boxes = each_box(lambda seed, theta: step(seed, theta, experiment, correction), [*map(int, seeds)], theta)
+    return [jax.device_get(each) for each in boxes]
+
+
 @_in_double_precision
 def maps(experiment: Experiment, seeds: Sequence[int]) -> Maps:
     """Convergence maps of some boxes at the fiducial parameters: steps 1 and 2 of the pipeline.
@@ -82,10 +89,7 @@ def maps(experiment: Experiment, seeds: Sequence[int]) -> Maps:
     seeds
         Seed of each box.
     """
-    correction = correction_of(experiment.simulation)
-    theta, seeds = pipeline.fiducial(experiment), [int(seed) for seed in seeds]
-    boxes = each_box(lambda seed, theta: pipeline.maps(seed, theta, experiment, correction), seeds, theta)
-    return Maps(np.stack([jax.device_get(kappa) for kappa in boxes]), np.array(seeds))
+    return Maps(np.stack(_boxes(pipeline.maps, experiment, seeds)), np.array(seeds))
 
 
 @_in_double_precision
@@ -99,10 +103,7 @@ def tangents(experiment: Experiment, seeds: Sequence[int]) -> Tangents:
     seeds
         Seed of each box.
     """
-    correction = correction_of(experiment.simulation)
-    theta, seeds = pipeline.fiducial(experiment), [int(seed) for seed in seeds]
-    boxes = each_box(lambda seed, theta: pipeline.tangents(seed, theta, experiment, correction), seeds, theta)
-    made = [jax.device_get(each) for each in boxes]
+    made = _boxes(pipeline.tangents, experiment, seeds)
     shifts = None if made[0].shifts is None else np.stack([each.shifts for each in made])
     kappa, dots = (np.stack([getattr(each, name) for each in made]) for name in ("kappa", "tangents"))
     return Tangents(kappa, np.array(seeds), dots, shifts)

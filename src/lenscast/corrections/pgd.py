@@ -69,26 +69,21 @@ class PGD(eqx.Module):
         )
         return Band(-alpha, large, small)
 
-    def displacement(
-        self, position: Float32[Array, "3 particle"], a: Float32[Array, ""], cosmology: Cosmology, mesh: ParticleMesh
-    ) -> Float32[Array, "3 particle"]:
-        """Displacement to add to the positions [Mpc/h]."""
-        return pgd_displacement(position, self.band(nonlinearity(cosmology, mesh)(jnp.log(a))), mesh)
-
     def method(self, mesh: ParticleMesh, integrator: Integrator, cosmology: Cosmology) -> Method:
         """Method of a simulation whose outputs are displaced."""
         return Method(mesh, integrator, displacement=_Displacement(self, cosmology, mesh))
 
 
 class _Displacement(eqx.Module):
-    """`PGD.displacement` in a simulation of one cosmology on one mesh."""
+    """Displacement to add to the positions [Mpc/h], in a simulation of one cosmology on one mesh."""
 
     pgd: PGD
     cosmology: Cosmology
     mesh: ParticleMesh = eqx.field(static=True)
 
     def __call__(self, position: Float32[Array, "3 particle"], a: Float32[Array, ""]) -> Float32[Array, "3 particle"]:
-        return self.pgd.displacement(position, a, self.cosmology, self.mesh)
+        band = self.pgd.band(nonlinearity(self.cosmology, self.mesh)(jnp.log(a)))
+        return pgd_displacement(position, band, self.mesh)
 
 
 def pgd_displacement(

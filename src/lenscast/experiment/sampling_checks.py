@@ -72,8 +72,8 @@ def check_left_out_seeds(
         if seed not in known:
             ranges = " or ".join(f"{each.seeds[0]} to {each.seeds[-1]}" for each in (covariance, derivatives))
             yield Problem("left_out_seeds", f"{seed} is no seed of this run; give one of {ranges}, or remove it")
-    compared = derivatives.seeds[: finite_differences.boxes]
-    for name, seeds in {"derivatives": derivatives.seeds, "finite_differences": compared}.items():
+    differences = derivatives.seeds[: finite_differences.boxes]
+    for name, seeds in {"derivatives": derivatives.seeds, "finite_differences": differences}.items():
         left = len({*seeds} - {*left_out_seeds})
         if left < 2:
             yield Problem(f"{name}.boxes", f"left_out_seeds leave {left} of {len(seeds)} boxes; raise it")

@@ -7,7 +7,7 @@ from lenscast.theory.ccl import Components, ccl_components
 from lenscast.theory.components import theory_components, theory_derivatives
 from lenscast.theory.galaxies import Galaxies
 from lenscast.theory.matter import MatterPower, camb_power
-from lenscast.theory.planes import limber, plane_power, thin_planes
+from lenscast.theory.planes import limber, plane_power
 from lenscast.theory.spectra import NODES_PER_BIN, MeasuredSpectrum, bandpowers, bin_averages, spectra_table
 
 __all__ = [
@@ -25,5 +25,4 @@ __all__ = [
     "spectra_table",
     "theory_components",
     "theory_derivatives",
-    "thin_planes",
 ]

@@ -37,8 +37,8 @@ def smoothed(
     """
     width = sigma_arcmin / region.pixel_arcmin
     reach = int(REACH * width + 0.5)
-    seen = gaussian_filter(maps.astype(np.float64), width, axes=(-2, -1), radius=reach)
-    return np.asarray(region.crop(seen, min(region.border - reach, 0)))
+    smooth = gaussian_filter(maps.astype(np.float64), width, axes=(-2, -1), radius=reach)
+    return np.asarray(region.crop(smooth, min(region.border - reach, 0)))
 
 
 def variance(maps: Float64[np.ndarray, "*maps y x"]) -> Float64[np.ndarray, "*maps"]:
