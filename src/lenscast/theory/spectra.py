@@ -17,9 +17,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from lenscast.cosmology import Parameters, cosmology
-from lenscast.lensing import (
-    limber_sum,
-)
+from lenscast.lensing import limber_sum
 from lenscast.numerics.quadrature import gauss_legendre
 from lenscast.parameters import COSMOLOGICAL
 from lenscast.sections.lightcone import Lightcone
