@@ -25,11 +25,12 @@ if os.environ.get("LENSCAST_BENCHMARK_DOUBLE"):
 from codes import lenscast_maps
 from lenscast.corrections import corrected
 from lenscast.corrections.reference import Reference
-from lenscast.corrections.training import Loss, loss
+from lenscast.corrections.training import loss
 from lenscast.cosmology import Parameters, basis, cosmology
 from lenscast.gravity import AdaptiveSteps, FixedSteps, ParticleMesh, linear_field, lpt, nbody, paint, read
 from lenscast.gravity.forces import acceleration, inverse_laplacian, spectral_gradient
 from lenscast.io import load_correction
+from lenscast.sections.training import Loss
 
 jax.config.update("jax_enable_x64", True)
 
@@ -147,7 +148,8 @@ def train(work: Workload, integrator: FixedSteps | AdaptiveSteps, adjoint: str |
     # any particles serve as the reference: the time does not depend on how far the simulation is from them
     reference = Reference(start, start.position(mesh)[None], a, universe, mesh)
     solve = ADJOINTS[adjoint or "recursive checkpoints"]()
-    value = partial(loss, reference=reference, integrator=integrator, weights=Loss(1.0, 1.0, 1.0), adjoint=solve)
+    weights = Loss(position=1.0, power=1.0, correlation=1.0)
+    value = partial(loss, reference=reference, integrator=integrator, weights=weights, adjoint=solve)
     run = jax.jit(jax.grad(value) if adjoint else value)
     return Program(partial(run, load_correction("hpn").correction))
 

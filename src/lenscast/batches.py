@@ -10,8 +10,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-__all__ = ["each_box"]
-
 SHARE = 0.8
 """Share of the accelerator's memory for the boxes of a group and the results of the previous group."""
 

@@ -14,8 +14,6 @@ from collections.abc import Iterable
 from functools import cache, lru_cache
 from pathlib import Path
 
-__all__ = ["code_hash", "reached"]
-
 PACKAGE = Path(__file__).parent
 ON_IMPORT, OWN, WHOLE = "<import>", "<own>", "*"  # in place of a symbol: what acts on import, all but imports, all
 Key = tuple[str, str]  # module and symbol

@@ -27,27 +27,6 @@ from lenscast.parameters import stem
 from lenscast.statistics import Region
 from lenscast.validation.one_point import smoothed
 
-__all__ = [
-    "check_derivatives",
-    "correlation",
-    "counts",
-    "derivatives",
-    "loss",
-    "maps",
-    "matter",
-    "matter_power",
-    "reliability",
-    "slices",
-    "spectrum",
-    "systematics",
-    "tomography",
-    "tomography_derivatives",
-    "triangle",
-    "validation_counts",
-    "validation_projection",
-    "validation_spectra",
-]
-
 Files = Mapping[str, Any]
 VARIANTS = ("pm", "hpn", "pgd", "reference")
 """Variables of the file of slices, in the order of the columns of the figure."""
@@ -93,13 +72,7 @@ def spectrum(files: Files, experiment: Experiment, statistic: str) -> Figure:
 
 
 def counts(files: Files, experiment: Experiment, statistic: str) -> Figure:
-    """Statistic that is not a spectrum: measured, and expected over the shape noise. Files: summaries, jacobians.
-
-    Parameters
-    ----------
-    statistic
-        Name of the statistic.
-    """
+    """Statistic that is not a spectrum: measured, and expected over the shape noise. Files: summaries, jacobians."""
     summaries, jacobians = load_summaries(files["summaries"]), load_jacobians(files["jacobians"])
     return plotting.counts(experiment.statistics[statistic], summaries, jacobians)
 

@@ -10,16 +10,6 @@ from typing import Any
 
 import numpy as np
 
-__all__ = [
-    "SPEED_OF_LIGHT_OVER_H0",
-    "comoving_distance",
-    "dark_energy_density",
-    "starlet_level",
-    "starlet_levels",
-    "starlet_reach",
-    "starlet_scale",
-]
-
 SPEED_OF_LIGHT_OVER_H0 = 2997.92458
 """Hubble distance c / H0 [Mpc/h]."""
 
@@ -73,13 +63,6 @@ def starlet_scale(level: int, pixel_arcmin: float) -> float:
 
 def starlet_level(scale_arcmin: float, pixel_arcmin: float) -> int:
     """Level j of the starlet whose size of 2^j pixels is `scale_arcmin` within 10 %.
-
-    Parameters
-    ----------
-    scale_arcmin
-        Scale [arcmin].
-    pixel_arcmin
-        Side of a pixel [arcmin].
 
     Raises
     ------

@@ -89,6 +89,13 @@ def _in_double_precision(function: Callable[P, R]) -> Callable[P, R]:
     return inner
 
 
+def _boxes(step: Callable[..., Any], experiment: Experiment, seeds: Sequence[int]) -> list[Any]:
+    """What a step of the pipeline makes of each seed at the fiducial parameters."""
+    correction, theta = correction_of(experiment.simulation), pipeline.fiducial(experiment)
+    boxes = each_box(lambda seed, theta: step(seed, theta, experiment, correction), [*map(int, seeds)], theta)
+    return [jax.device_get(each) for each in boxes]
+
+
 @_in_double_precision
 def maps(experiment: Experiment, seeds: Sequence[int]) -> Maps:
     """Convergence maps of some boxes at the fiducial parameters: steps 1 and 2 of the pipeline.
@@ -100,10 +107,7 @@ def maps(experiment: Experiment, seeds: Sequence[int]) -> Maps:
     seeds
         Seed of each box.
     """
-    correction = correction_of(experiment.simulation)
-    theta, seeds = pipeline.fiducial(experiment), [int(seed) for seed in seeds]
-    boxes = each_box(lambda seed, theta: pipeline.maps(seed, theta, experiment, correction), seeds, theta)
-    return Maps(np.stack([jax.device_get(kappa) for kappa in boxes]), np.array(seeds))
+    return Maps(np.stack(_boxes(pipeline.maps, experiment, seeds)), np.array(seeds))
 
 
 @_in_double_precision
@@ -117,10 +121,7 @@ def tangents(experiment: Experiment, seeds: Sequence[int]) -> Tangents:
     seeds
         Seed of each box.
     """
-    correction = correction_of(experiment.simulation)
-    theta, seeds = pipeline.fiducial(experiment), [int(seed) for seed in seeds]
-    boxes = each_box(lambda seed, theta: pipeline.tangents(seed, theta, experiment, correction), seeds, theta)
-    made = [jax.device_get(each) for each in boxes]
+    made = _boxes(pipeline.tangents, experiment, seeds)
     shifts = None if made[0].shifts is None else np.stack([each.shifts for each in made])
     kappa, dots = (np.stack([getattr(each, name) for each in made]) for name in ("kappa", "tangents"))
     return Tangents(kappa, np.array(seeds), dots, shifts)
@@ -187,19 +188,14 @@ def jacobians(experiment: Experiment, seeds: Sequence[int]) -> Jacobians:
     seeds
         Seed of each box.
     """
-    correction = correction_of(experiment.simulation)
-    theta, seeds = pipeline.fiducial(experiment), [int(seed) for seed in seeds]
-    measured: Any = jax.jit(lambda planes, seed: pipeline.measure(planes, seed, theta, experiment))
 
-    def simulate(seed: Any, theta: pipeline.Theta) -> Any:
-        return pipeline.planes_and_tangents(seed, theta.cosmology, experiment, correction)
+    def step(seed: Any, theta: pipeline.Theta, experiment: Experiment, correction: Any) -> Any:
+        planes = pipeline.planes_and_tangents(seed, theta.cosmology, experiment, correction)
+        return pipeline.measure(planes, seed, theta, experiment)
 
-    boxes = each_box(simulate, seeds, theta)
-    made = [jax.device_get(measured(planes, seed)) for seed, planes in zip(seeds, boxes, strict=True)]
-    expected, jacobian = (np.stack(column) for column in zip(*made, strict=True))
-    order = np.argsort(seeds)
-    names = jacobian_parameters(experiment)
-    return Jacobians(jacobian[order], expected[order], np.array(seeds)[order], names, bin_table(experiment))
+    seeds = sorted(seeds)
+    expected, jacobian = (np.stack(column) for column in zip(*_boxes(step, experiment, seeds), strict=True))
+    return Jacobians(jacobian, expected, np.array(seeds), jacobian_parameters(experiment), bin_table(experiment))
 
 
 @_in_double_precision
@@ -211,7 +207,7 @@ def forecast(summaries: SummarySample, jacobians: Jacobians, experiment: Experim
     summaries
         From `measure`, of enough boxes for the covariance.
     jacobians
-        From `measure_tangents`.
+        From `jacobians` or `measure_tangents`.
     experiment
         Data vectors, parameters, priors and survey area.
     """

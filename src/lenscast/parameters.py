@@ -10,8 +10,6 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import Field
 
-__all__ = ["COSMOLOGICAL", "NUISANCE", "PARAMETERS", "PER_SOURCE", "Parameter", "expanded", "field", "label", "stem"]
-
 Entry = Literal["initial conditions", "planes", "kernels", "map"]
 
 
@@ -47,71 +45,33 @@ class Parameter(NamedTuple):
     per_source: bool = False
 
 
+# fmt: off
 _ROWS = (
-    Parameter(
-        "Omega_c",
-        r"\Omega_c",
-        "cold dark matter density today [critical density]",
-        {"gt": 0.0, "lt": 1.0},
-        "initial conditions",
-        0.002,
-    ),
-    Parameter(
-        "Omega_b",
-        r"\Omega_b",
-        "baryon density today [critical density]",
-        {"gt": 0.0, "lt": 1.0},
-        "initial conditions",
-        0.001,
-    ),
-    Parameter("h", "h", "Hubble constant [100 km/s/Mpc]", {"ge": 0.2, "le": 2.0}, "initial conditions", 0.005),
-    Parameter(
-        "n_s", "n_s", "slope of the primordial power spectrum", {"ge": 0.2, "le": 2.0}, "initial conditions", 0.005
-    ),
-    Parameter(
-        "sigma8",
-        r"\sigma_8",
-        "rms of the linear density today in spheres of 8 Mpc/h",
-        {"gt": 0.0, "le": 3.0},
-        "initial conditions",
-        0.003,
-    ),
-    Parameter("w0", "w_0", "dark energy equation of state today", {"ge": -3.0, "le": -0.2}, "initial conditions", 0.01),
-    Parameter(
-        "wa",
-        "w_a",
-        "evolution of the equation of state, w(a) = w0 + wa (1 - a)",
-        {"ge": -3.0, "le": 2.0},
-        "initial conditions",
-        0.05,
-    ),
-    Parameter(
-        "A_IA",
-        r"A_\mathrm{IA}",
-        "amplitude of intrinsic alignments (NLA)",
-        {"ge": -20.0, "le": 20.0},
-        "kernels",
-        0.1,
-    ),
-    Parameter(
-        "eta",
-        r"\eta_\mathrm{IA}",
-        "power of (1 + z) / (1 + z_pivot) in the amplitude of intrinsic alignments",
-        {"ge": -10.0, "le": 10.0},
-        "kernels",
-        0.1,
-    ),
-    Parameter(
-        "log10_T_AGN",
-        r"\log_{10} T_\mathrm{AGN}",
-        "strength of baryonic feedback, log10 of the temperature of AGN heating [K]",
-        {"ge": 7.6, "le": 8.3},
-        "planes",
-        0.1,
-    ),
+    Parameter("Omega_c", r"\Omega_c", "cold dark matter density today [critical density]",
+              {"gt": 0.0, "lt": 1.0}, "initial conditions", 0.002),
+    Parameter("Omega_b", r"\Omega_b", "baryon density today [critical density]",
+              {"gt": 0.0, "lt": 1.0}, "initial conditions", 0.001),
+    Parameter("h", "h", "Hubble constant [100 km/s/Mpc]",
+              {"ge": 0.2, "le": 2.0}, "initial conditions", 0.005),
+    Parameter("n_s", "n_s", "slope of the primordial power spectrum",
+              {"ge": 0.2, "le": 2.0}, "initial conditions", 0.005),
+    Parameter("sigma8", r"\sigma_8", "rms of the linear density today in spheres of 8 Mpc/h",
+              {"gt": 0.0, "le": 3.0}, "initial conditions", 0.003),
+    Parameter("w0", "w_0", "dark energy equation of state today",
+              {"ge": -3.0, "le": -0.2}, "initial conditions", 0.01),
+    Parameter("wa", "w_a", "evolution of the equation of state, w(a) = w0 + wa (1 - a)",
+              {"ge": -3.0, "le": 2.0}, "initial conditions", 0.05),
+    Parameter("A_IA", r"A_\mathrm{IA}", "amplitude of intrinsic alignments (NLA)",
+              {"ge": -20.0, "le": 20.0}, "kernels", 0.1),
+    Parameter("eta", r"\eta_\mathrm{IA}", "power of (1 + z) / (1 + z_pivot) in the amplitude of intrinsic alignments",
+              {"ge": -10.0, "le": 10.0}, "kernels", 0.1),
+    Parameter("log10_T_AGN", r"\log_{10} T_\mathrm{AGN}",
+              "strength of baryonic feedback, log10 of the temperature of AGN heating [K]",
+              {"ge": 7.6, "le": 8.3}, "planes", 0.1),
     Parameter("delta_z", r"\Delta z", "shift of the redshifts of a source bin", {}, "kernels", 0.01, per_source=True),
     Parameter("m", "m", "multiplicative bias of the shear of a source bin", {}, "map", 0.01, per_source=True),
 )
+# fmt: on
 
 PARAMETERS: Mapping[str, Parameter] = MappingProxyType({row.name: row for row in _ROWS})
 """All rows by name, cosmological parameters first."""
@@ -134,15 +94,7 @@ def field(name: str) -> Any:
 
 
 def expanded(name: str, sources: int) -> tuple[str, ...]:
-    """Parameters that a name in the config stands for: one of each source bin, or the one that bins share.
-
-    Parameters
-    ----------
-    name
-        Name of a row.
-    sources
-        Number of source bins.
-    """
+    """Parameters that a name in the config stands for: one of each source bin, or the one that bins share."""
     if name in PARAMETERS and PARAMETERS[name].per_source:
         return tuple(f"{name}_{number}" for number in range(1, sources + 1))
     return (name,)

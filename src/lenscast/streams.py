@@ -7,34 +7,14 @@ that a new stream moves no old one and a realisation is the same whatever others
 import jax
 from jaxtyping import Array, Int, Key
 
-__all__ = ["INITIAL_FIELD", "SHAPE_NOISE", "VIEW", "box_key", "stream_key"]
-
 INITIAL_FIELD, VIEW, SHAPE_NOISE = range(3)
 
 
 def box_key(seed: Int[Array, ""] | int, stream: int) -> Key[Array, ""]:
-    """Key of what there is once in a box.
-
-    Parameters
-    ----------
-    seed
-        Seed of the box.
-    stream
-        Number of the stream.
-    """
+    """Key of what there is once in a box."""
     return jax.random.fold_in(jax.random.key(seed), stream)
 
 
 def stream_key(seed: Int[Array, ""] | int, stream: int, realisation: Int[Array, ""] | int) -> Key[Array, ""]:
-    """Key of what each realisation of the sky has of its own.
-
-    Parameters
-    ----------
-    seed
-        Seed of the box.
-    stream
-        Number of the stream.
-    realisation
-        Number of the realisation.
-    """
+    """Key of what each realisation of the sky has of its own."""
     return jax.random.fold_in(box_key(seed, stream), realisation)

@@ -107,7 +107,8 @@ def test_derivatives_of_a_displacement_match_differences(states, bands, cosmos, 
 
     @jax.jit
     def number(position, a, cosmos, pgd):
-        return jnp.vdot(weights, pgd.displacement(position, a, cosmos, dense))
+        method = pgd.method(dense, INTEGRATOR, cosmos)
+        return jnp.vdot(weights, method.displacement(position, a))
 
     gradient = jax.jit(jax.grad(number, argnums=(0, 1, 2, 3)))(*primals)
     each = []

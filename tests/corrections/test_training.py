@@ -1,6 +1,7 @@
 """Training: the loss against what it is made of, its gradient, and what a training promises about its states."""
 
 import dataclasses
+from pathlib import Path
 
 import diffrax
 import equinox as eqx
@@ -15,8 +16,10 @@ from lenscast.corrections.particle_power import cross_power, particle_power
 from lenscast.corrections.pgd import Band, pgd_displacement
 from lenscast.corrections.pgd_fit import fit_pgd
 from lenscast.corrections.reference import finer
-from lenscast.corrections.training import Loss, Training, initial_state, loss, train
+from lenscast.corrections.training import initial_state, loss, train
+from lenscast.experiment import read_training
 from lenscast.gravity import FixedSteps, ParticleMesh, linear_field, lpt, nbody
+from lenscast.sections.training import Loss
 
 pytestmark = pytest.mark.slow
 
@@ -25,7 +28,16 @@ TIMES = jnp.array([0.3, 0.5, 1.0])
 INTEGRATOR = FixedSteps(kind="bullfrog", steps=3)
 CHECKPOINTS = diffrax.RecursiveCheckpointAdjoint()
 ALL = Loss(position=10.0, power=0.6, correlation=0.2)  # each counts alike here
-SETTINGS = Training(INTEGRATOR, ALL, epochs=4, learning_rate=0.1, seed=5)
+SHIPPED = read_training(Path(__file__).parents[2] / "configs/training.yaml")
+TRAINING = SHIPPED.model_copy(
+    update={
+        "simulation": SHIPPED.simulation.model_copy(update={"integrator": INTEGRATOR}),
+        "loss": ALL,
+        "epochs": 4,
+        "learning_rate": 0.1,
+        "seed": 5,
+    }
+)
 LOSS = jax.jit(loss, static_argnums=(2, 3))
 POSITIONS = jax.jit(
     lambda start, cosmos, correction: nbody(
@@ -62,7 +74,7 @@ def network(reference, cosmos):
 @pytest.fixture(scope="module")
 def states(references, network):
     """After each epoch of a training."""
-    return list(train(initial_state(network, references, SETTINGS), references, SETTINGS))
+    return list(train(initial_state(network, references, TRAINING), references, TRAINING))
 
 
 @pytest.fixture(scope="module")
@@ -119,14 +131,14 @@ def test_gradients_of_the_loss_match_differences(reference, network):
 def test_training_lowers_the_loss(states, references, network):
     before = [float(LOSS(network, each, INTEGRATOR, ALL)) for each in references.values()]
     after = [float(LOSS(states[-1].correction, each, INTEGRATOR, ALL)) for each in references.values()]
-    assert len(states) == SETTINGS.epochs
+    assert len(states) == TRAINING.epochs
     assert sum(after) < 0.95 * sum(before)
-    assert states[-1].history.shape == (SETTINGS.epochs, 2)
+    assert states[-1].history.shape == (TRAINING.epochs, 2)
     np.testing.assert_array_equal(states[1].history, states[-1].history[:2])
 
 
 def test_a_seed_orders_the_references_of_each_epoch(states, references, network):
-    orders = [np.random.default_rng([SETTINGS.seed, epoch]).permutation(2) for epoch in range(SETTINGS.epochs)]
+    orders = [np.random.default_rng([TRAINING.seed, epoch]).permutation(2) for epoch in range(TRAINING.epochs)]
     assert len({tuple(order) for order in orders}) == 2
     for epoch, order in enumerate(orders):
         so_far = states[epoch - 1].correction if epoch else network
@@ -139,7 +151,7 @@ def test_a_seed_orders_the_references_of_each_epoch(states, references, network)
 def test_a_resumed_training_goes_on_as_if_not_killed_until_its_loss_is_not_finite(states, references, tmp_path):
     kept, given = tmp_path / "state", dict(references)
     eqx.tree_serialise_leaves(kept, states[1])
-    resumed = train(eqx.tree_deserialise_leaves(kept, states[1]), given, SETTINGS)
+    resumed = train(eqx.tree_deserialise_leaves(kept, states[1]), given, TRAINING)
     third = next(resumed)
     assert jax.tree.structure(third) == jax.tree.structure(states[2])
     jax.tree.map(np.testing.assert_array_equal, third, states[2])
@@ -147,7 +159,7 @@ def test_a_resumed_training_goes_on_as_if_not_killed_until_its_loss_is_not_finit
     message = r"the loss of reference second is nan in epoch 3: lower the learning rate \(0.1\) or look for particles"
     with pytest.raises(FloatingPointError, match=message):
         next(resumed)
-    assert list(train(states[-1], references, SETTINGS)) == []
+    assert list(train(states[-1], references, TRAINING)) == []
 
 
 def test_a_finer_mesh_sees_what_the_mesh_misses(reference, cosmos):

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from lenscast import experiment, figures
-from lenscast.io.files import Variable, save
+from lenscast.io import Variable, save
 from lenscast.measurement import bin_table, noise_alone
 
 CONFIG = Path(__file__).parents[1] / "workflow" / "config.yaml"

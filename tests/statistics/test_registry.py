@@ -229,6 +229,16 @@ def test_a_statistic_in_a_file_outside_the_package_is_loaded_and_measured(minima
         in_config({"minima": {"file": str(minima), "threshold": [-1.0]}})
 
 
+def test_files_of_the_same_name_in_different_folders_are_different_modules(tmp_path):
+    classes = []
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        file = tmp_path / name / "minima.py"
+        file.write_text(f"{MINIMA}\n\nFOLDER = {name!r}\n")
+        classes.append(statistic_class("mine", str(file)))
+    assert [sys.modules[each.__module__].FOLDER for each in classes] == ["one", "other"]
+
+
 @pytest.mark.parametrize(
     ("text", "match"),
     [

@@ -153,7 +153,7 @@ def test_tomographic_spectra_of_lensing_and_alignments_are_those_of_ccl(year_1):
 )
 def test_derivatives_by_systematics_are_those_of_ccl(year_1, name, step):
     survey, spectra = year_1
-    plus, minus = (spectra(survey.moved(name, sign * step), "lensing", "alignment") for sign in (1, -1))
+    plus, minus = (spectra(survey.with_step(name, sign * step), "lensing", "alignment") for sign in (1, -1))
     expected = oracle(f"d_{name}")
     largest = np.abs(expected).max(axis=1, keepdims=True)
     # as above; derivatives change sign from pair to pair
@@ -171,7 +171,7 @@ def test_ccl_is_what_the_oracle_was_made_with(year_1, parameters, tables):
         expected = oracle(name.lower())
         # tables of the power, and of n(z) in cells of 1/256
         np.testing.assert_allclose(each.T, expected, rtol=2e-3, atol=2e-4 * np.abs(expected).max())
-    biased = theory.ccl_components(ell, parameters, survey.moved("m_2", 0.1), linear)
+    biased = theory.ccl_components(ell, parameters, survey.with_step("m_2", 0.1), linear)
     np.testing.assert_allclose(biased.GG[5], 1.1**2 * found.GG[5])
     with pytest.raises(ValueError, match=r"give survey\.sources of kind smail or table"):
         theory.ccl_components(ell, parameters, galaxies(0.5, 0.9), linear)

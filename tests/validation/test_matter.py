@@ -8,14 +8,12 @@ from lenscast.corrections import HPN
 from lenscast.corrections.particle_power import MeasuredPower
 from lenscast.corrections.reference import Reference, snapshots
 from lenscast.cosmology import Parameters, cosmology
-from lenscast.gravity import FixedSteps, ParticleMesh, lattice, linear_field, lpt
+from lenscast.gravity import FixedSteps, ParticleMesh, linear_field, lpt
 from lenscast.sections.box import Simulation
 from lenscast.validation import matter
 from lenscast.validation.matter import (
     at_wavenumbers,
     checks,
-    densest_point,
-    density_slice,
     matter_comparison,
     power_today,
 )
@@ -129,34 +127,6 @@ def test_checks_of_a_small_box_take_its_first_shell_for_low_k():
     found = checks(synthetic(1.0, change=np.array([2e-3, 0.1, 0.1, 0.1, 0.1]), k=(0.32, 0.5, 0.8, 1.0, 1.4)))
     np.testing.assert_allclose(found["low_k"], 0.32)
     np.testing.assert_allclose(found["low_k_change"], [0, 2e-3])
-
-
-def test_density_slice_holds_the_mass_of_its_slab_with_the_densest_point_in_the_middle():
-    mesh = ParticleMesh(box_size=40.0, particles=8)
-    point = np.array([35.0, 5.0, 15.0])
-    # half of all particles fall to a lattice point
-    position = np.asarray(lattice(mesh)).copy()
-    position[:, ::2] = point[:, None]
-    position = jnp.asarray(position)
-    np.testing.assert_allclose(densest_point(position, 40.0, 8), point)
-    image = density_slice(position, mesh, point, mesh_size=16, slabs=4, refinement=1)
-    # the slab z = 10 to 20 has one whole layer, 15, and half of the clouds on both borders, 2.5 wide
-    assert np.unravel_index(image.argmax(), image.shape) == (8, 8)
-    np.testing.assert_allclose(image.mean(), (256 + 32 + 2 * 16) / (512 / 4), rtol=1e-5)
-
-
-def test_density_slice_of_an_undisturbed_lattice_is_even_between_the_particles():
-    mesh = ParticleMesh(box_size=40.0, particles=8)
-    images = [density_slice(lattice(mesh) + 1.3, mesh, np.full(3, 20.0), 16, 4, refinement) for refinement in (1, 4)]
-    assert images[0].std() > 0.05
-    np.testing.assert_allclose(images[1], 1, rtol=1e-5)
-
-
-def test_density_slice_does_not_feel_the_wrapping_of_positions(reference, mesh):
-    wrapped = reference.position[-1] % mesh.box_size
-    settings = {"centre": np.zeros(3), "mesh_size": 16, "slabs": 4, "refinement": 2}
-    images = [density_slice(each, mesh, **settings) for each in (reference.position[-1], wrapped)]
-    np.testing.assert_allclose(*images, atol=1e-3)
 
 
 @pytest.mark.slow

@@ -140,8 +140,8 @@ def test_training_of_other_settings_ignores_a_checkpoint(
 ) -> None:
     import _training as build
 
-    checkpoint, method = tmp_path / "checkpoint.h5", build.method(training)
-    fresh = initial_state(build.network(training), {"one": reference}, method)
+    checkpoint = tmp_path / "checkpoint.h5"
+    fresh = initial_state(build.network(training), {"one": reference}, training)
     kept = State(fresh.correction, fresh.optimiser, np.ones((1, 1)))
     build.keep(checkpoint, kept, "this")
     again = build.resumed(checkpoint, fresh, "this")

@@ -15,9 +15,7 @@ from lenscast.corrections import HPN, Correction, ForceCorrection, PublishedHPN
 from lenscast.corrections.network import nonlinearity
 from lenscast.corrections.particle_power import cross_power, mean_over_ln_k
 from lenscast.corrections.reference import Reference, finer, snapshots
-from lenscast.corrections.training import Loss as Terms
 from lenscast.corrections.training import State
-from lenscast.corrections.training import Training as Method
 from lenscast.cosmology import Parameters, cosmology
 from lenscast.gravity import FixedSteps, Integrator, ParticleMesh, Particles, linear_field, lpt
 from lenscast.parameters import COSMOLOGICAL
@@ -94,12 +92,6 @@ def save_reference(path: str, name: str, reference: Reference, provenance: Mappi
     row = {"name": name, **{key: getattr(mesh, key) for key in ("box_size", "particles", "mesh_factor", "gradient")}}
     row |= {key: float(getattr(parameters, key)) for key in COSMOLOGICAL}
     io.save(path, variables, {"simulation": {key: [value] for key, value in row.items()}}, provenance)
-
-
-def method(training: Training) -> Method:
-    """How to train."""
-    terms = Terms(**training.loss.model_dump())
-    return Method(training.simulation.integrator, terms, training.epochs, training.learning_rate, training.seed)
 
 
 def network(training: Training) -> ForceCorrection:

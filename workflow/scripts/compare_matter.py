@@ -8,7 +8,8 @@ import _training as build
 from lenscast import io
 from lenscast.corrections.reference import snapshots
 from lenscast.sections.box import MethodSection
-from lenscast.validation.matter import checks, densest_point, density_slice, matter_comparison
+from lenscast.validation.matter import checks, matter_comparison
+from lenscast.validation.slices import densest_point, density_slice
 
 p, name = snakemake.params, snakemake.wildcards.reference
 reference = build.load_reference(snakemake.input.reference)

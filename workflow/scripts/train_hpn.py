@@ -19,14 +19,13 @@ training = Training.model_validate(p.settings)
 references = {
     Path(path).stem: build.load_reference(path, training.references[Path(path).stem].weight) for path in files
 }
-method = build.method(training)
 checkpoint = Path(snakemake.output.weights).with_name("checkpoint.h5")
 identity = build.fingerprint(p.settings, p.code, files)
-begun = build.resumed(checkpoint, initial_state(build.network(training), references, method), identity)
+begun = build.resumed(checkpoint, initial_state(build.network(training), references, training), identity)
 state, before, begin = begun, len(begun.history), time.monotonic()
 if before:
     log.info("going on after epoch %d", before)
-for state in train(begun, references, method):
+for state in train(begun, references, training):
     build.keep(checkpoint, state, identity)
     done, spent = len(state.history), time.monotonic() - begin
     left = spent / (done - before) * (training.epochs - done)

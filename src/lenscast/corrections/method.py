@@ -6,8 +6,6 @@ from lenscast.cosmology import Cosmology
 from lenscast.gravity.nbody import Method
 from lenscast.sections.box import Integrator, ParticleMesh
 
-__all__ = ["Correction", "corrected"]
-
 Correction = ForceCorrection | PGD
 
 

@@ -19,8 +19,6 @@ from lenscast.numerics.fourier import wavenumbers
 from lenscast.numerics.interpolation import UniformHermiteTable
 from lenscast.sections.box import Integrator, ParticleMesh
 
-__all__ = ["CORNER", "HPN", "Filter", "ForceCorrection", "nonlinearity", "random_layers"]
-
 CORNER = float(np.sqrt(3) * np.pi)
 """Largest wavenumber of a mesh in units of the inverse cell."""
 
@@ -71,29 +69,11 @@ class ForceCorrection(eqx.Module):
         """
 
     def filter(self, cosmology: Cosmology, mesh: ParticleMesh) -> "Filter":
-        """The filter in a simulation of one cosmology on one mesh.
-
-        Parameters
-        ----------
-        cosmology
-            Growth and linear power.
-        mesh
-            Box and force mesh.
-        """
+        """The filter in a simulation of one cosmology on one mesh."""
         return Filter(self, nonlinearity(cosmology, mesh), mesh)
 
     def method(self, mesh: ParticleMesh, integrator: Integrator, cosmology: Cosmology) -> Method:
-        """Method of a simulation whose force is corrected at every step.
-
-        Parameters
-        ----------
-        mesh
-            Box, number of particles and force mesh.
-        integrator
-            Time integration.
-        cosmology
-            Growth and linear power.
-        """
+        """Method of a simulation whose force is corrected at every step."""
         return Method(mesh, integrator, gain=self.filter(cosmology, mesh))
 
 
@@ -115,13 +95,7 @@ class Filter(eqx.Module):
     mesh: ParticleMesh = eqx.field(static=True)
 
     def __call__(self, a: Float32[Array, ""]) -> Float32[Array, "x y half"]:
-        """Factor 1 + f of each mode of the potential, linear between knots of the wavenumber.
-
-        Parameters
-        ----------
-        a
-            Scale factor.
-        """
+        """Factor 1 + f of each mode of the potential, linear between knots of the wavenumber."""
         # The network runs at 256 knots instead of at every mode. Distances to the knots are NumPy constants of the
         # program: the same for all scale factors and without tangents.
         spacing = CORNER / (KNOTS - 1)

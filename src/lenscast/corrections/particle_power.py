@@ -16,16 +16,6 @@ from jaxtyping import Array, Float, Float32, Float64, Int
 from lenscast.gravity.painting import paint
 from lenscast.numerics.fourier import wavenumbers
 
-__all__ = [
-    "CrossPower",
-    "MeasuredPower",
-    "cross_power",
-    "field_power",
-    "mean_over_ln_k",
-    "particle_power",
-    "power_error",
-]
-
 POWER_ERROR = 0.05  # of P / P_ref - 1: below it, improvements hardly count
 
 

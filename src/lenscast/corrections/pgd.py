@@ -20,8 +20,6 @@ from lenscast.gravity.nbody import Method
 from lenscast.numerics.fourier import wavenumbers
 from lenscast.sections.box import Integrator, ParticleMesh
 
-__all__ = ["PGD", "Band", "pgd_displacement"]
-
 
 class Band(NamedTuple):
     """Parameters of a displacement.
@@ -71,64 +69,27 @@ class PGD(eqx.Module):
         )
         return Band(-alpha, large, small)
 
-    def displacement(
-        self, position: Float32[Array, "3 particle"], a: Float32[Array, ""], cosmology: Cosmology, mesh: ParticleMesh
-    ) -> Float32[Array, "3 particle"]:
-        """Displacement to add to the positions [Mpc/h].
-
-        Parameters
-        ----------
-        position
-            Comoving positions [Mpc/h].
-        a
-            Scale factor.
-        cosmology
-            Growth and linear power.
-        mesh
-            Box and force mesh.
-        """
-        return pgd_displacement(position, self.band(nonlinearity(cosmology, mesh)(jnp.log(a))), mesh)
-
     def method(self, mesh: ParticleMesh, integrator: Integrator, cosmology: Cosmology) -> Method:
-        """Method of a simulation whose outputs are displaced.
-
-        Parameters
-        ----------
-        mesh
-            Box, number of particles and force mesh.
-        integrator
-            Time integration.
-        cosmology
-            Growth and linear power.
-        """
+        """Method of a simulation whose outputs are displaced."""
         return Method(mesh, integrator, displacement=_Displacement(self, cosmology, mesh))
 
 
 class _Displacement(eqx.Module):
-    """`PGD.displacement` in a simulation of one cosmology on one mesh."""
+    """Displacement to add to the positions [Mpc/h], in a simulation of one cosmology on one mesh."""
 
     pgd: PGD
     cosmology: Cosmology
     mesh: ParticleMesh = eqx.field(static=True)
 
     def __call__(self, position: Float32[Array, "3 particle"], a: Float32[Array, ""]) -> Float32[Array, "3 particle"]:
-        return self.pgd.displacement(position, a, self.cosmology, self.mesh)
+        band = self.pgd.band(nonlinearity(self.cosmology, self.mesh)(jnp.log(a)))
+        return pgd_displacement(position, band, self.mesh)
 
 
 def pgd_displacement(
     position: Float32[Array, "3 particle"], band: Band, mesh: ParticleMesh
 ) -> Float32[Array, "3 particle"]:
-    """Displacement of particles by one band [Mpc/h].
-
-    Parameters
-    ----------
-    position
-        Comoving positions [Mpc/h].
-    band
-        Amplitude and wavenumbers.
-    mesh
-        Box and force mesh.
-    """
+    """Displacement of particles by one band [Mpc/h]."""
     k2 = sum(k**2 for k in wavenumbers((mesh.mesh_size,) * 3, 1.0))  # spacing 1: wavenumbers times the cell
     positive = jnp.where(k2 > 0, k2, 1)  # the mode k = 0 has no force, and 1 / 0 would make its derivative NaN
     large, small = (jnp.asarray(k, jnp.float32) for k in (band.large, band.small))

@@ -6,8 +6,8 @@ The fit minimises `power_error`, the power part of the loss of `training`, over 
 from collections.abc import Mapping
 from functools import partial
 from itertools import product
-from typing import NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -19,8 +19,6 @@ from lenscast.corrections.particle_power import cross_power, power_error
 from lenscast.corrections.pgd import PGD, Band, pgd_displacement
 from lenscast.corrections.reference import Reference, snapshots
 from lenscast.sections.box import Integrator, ParticleMesh
-
-__all__ = ["fit_pgd"]
 
 KNOTS = 4  # in ln sigma: one simulation with four snapshots has a band for each
 FIRST_GUESSES = tuple(product(np.log([0.01, 0.03, 0.1, 0.3]), np.log([1.0, 1.5, 2.0])))  # ln(-alpha), ln k_l
@@ -51,7 +49,7 @@ def fit_pgd(references: Mapping[str, Reference], integrator: Integrator) -> PGD:
     knots = np.quantile(distinct, np.linspace(0, 1, min(KNOTS, distinct.size)))
 
     def total(values: np.ndarray) -> tuple[float, np.ndarray]:
-        each = [_power_and_slope(jnp.asarray(values), jnp.asarray(knots), *snapshot) for snapshot in pairs]
+        each = [_power_and_slope(jnp.asarray(values), jnp.asarray(knots), snapshot) for snapshot in pairs]
         return float(sum(value for value, _ in each)), np.sum([slope for _, slope in each], axis=0)
 
     # The error has several minima: each knot begins from the best guess for the snapshot that is nearest in ln sigma.
@@ -63,7 +61,7 @@ def fit_pgd(references: Mapping[str, Reference], integrator: Integrator) -> PGD:
     return _pgd(jnp.asarray(fit.x), jnp.asarray(knots))
 
 
-class _Snapshot(NamedTuple):
+class _Snapshot(eqx.Module):
     """A snapshot of a simulation, and the same snapshot of its reference.
 
     Attributes
@@ -81,32 +79,26 @@ class _Snapshot(NamedTuple):
     ln_sigma: float
     position: Float32[Array, "3 particle"]
     expected: Float32[Array, "3 particle"]
-    mesh: ParticleMesh
-    weight: float
+    mesh: ParticleMesh = eqx.field(static=True)
+    weight: float = eqx.field(static=True)
 
 
 def _power_of_one(snapshot: _Snapshot, band: tuple[float, float]) -> float:
     """The error of one snapshot that is displaced by one band."""
-    value, _ = _power_and_slope(jnp.asarray(band), jnp.asarray([snapshot.ln_sigma]), *snapshot)
+    value, _ = _power_and_slope(jnp.asarray(band), jnp.asarray([snapshot.ln_sigma]), snapshot)
     return float(value)
 
 
-@partial(jax.jit, static_argnames=("mesh", "weight"))
+@jax.jit
 @jax.value_and_grad
 def _power_and_slope(
-    values: Float[Array, " value"],
-    knots: Float[Array, " knot"],
-    ln_sigma: Float[Array, ""],
-    position: Float32[Array, "3 particle"],
-    expected: Float32[Array, "3 particle"],
-    mesh: ParticleMesh,
-    weight: float,
+    values: Float[Array, " value"], knots: Float[Array, " knot"], snapshot: _Snapshot
 ) -> Float[Array, ""]:
     """`power_error` of one snapshot, times its weight, and its gradient with respect to the values."""
-    band = _pgd(values, knots).band(ln_sigma.astype(jnp.float32))
-    displaced = position + pgd_displacement(position, band, mesh)
-    spectra = cross_power(displaced, expected, mesh.box_size, 2 * mesh.particles)
-    return weight * power_error(spectra, mesh.particles)
+    mesh, band = snapshot.mesh, _pgd(values, knots).band(jnp.asarray(snapshot.ln_sigma, jnp.float32))
+    displaced = snapshot.position + pgd_displacement(snapshot.position, band, mesh)
+    spectra = cross_power(displaced, snapshot.expected, mesh.box_size, 2 * mesh.particles)
+    return snapshot.weight * power_error(spectra, mesh.particles)
 
 
 def _pgd(values: Float[Array, " value"], knots: Float[Array, " knot"]) -> PGD:

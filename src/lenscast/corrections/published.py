@@ -9,8 +9,6 @@ from jaxtyping import Array, Float32, Key
 
 from lenscast.corrections.network import CORNER, ForceCorrection, Layers, random_layers
 
-__all__ = ["PublishedHPN"]
-
 
 class PublishedHPN(ForceCorrection):
     """The filter as published: a B-spline of k / (sqrt(3) k_Nyquist) whose coefficients and knots depend on a.
@@ -36,13 +34,7 @@ class PublishedHPN(ForceCorrection):
 
     @classmethod
     def initial(cls, key: Key[Array, ""]) -> "PublishedHPN":
-        """An untrained network with f = 0.
-
-        Parameters
-        ----------
-        key
-            Key of the random weights.
-        """
+        """An untrained network with f = 0."""
         keys = jax.random.split(key, 3)
         ((weights, biases),) = random_layers(keys[1], (32, 17))
         return cls(

@@ -18,8 +18,6 @@ from lenscast.gravity.mesh import Particles
 from lenscast.gravity.nbody import nbody
 from lenscast.sections.box import Integrator, ParticleMesh
 
-__all__ = ["Reference", "finer", "snapshots"]
-
 
 class Reference(eqx.Module):
     """A simulation to reproduce.

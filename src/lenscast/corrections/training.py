@@ -1,11 +1,10 @@
 """Training of a correction of the force: the loss, and steps of Adam down its gradient.
 
-Gradients go back through the whole solve, by any adjoint of `nbody`. `reference` has the simulations to learn from, and
-`lenscast.sections.training` the section of a config that describes a training.
+Gradients go back through the whole solve, by any adjoint of `nbody`. `reference` has the simulations to learn from. The
+sections `Training` and `Loss` of `lenscast.sections.training` say how a correction is trained.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -23,56 +22,9 @@ from lenscast.corrections.reference import Reference
 from lenscast.gravity.mesh import Particles
 from lenscast.gravity.nbody import nbody
 from lenscast.sections.box import Integrator
-
-__all__ = ["Loss", "State", "Training", "initial_state", "loss", "train"]
+from lenscast.sections.training import Loss, Training
 
 DECORRELATION = 1e-4  # of 1 - r: below it, improvements hardly count
-
-
-@dataclass(frozen=True)
-class Loss:
-    """Weights of the terms of the loss; each term is a mean over snapshots.
-
-    Attributes
-    ----------
-    position
-        Weight of the mean squared distance of particles from their reference [cells^2].
-    power
-        Weight of `power_error`.
-    correlation
-        Weight of the mean of ln(1 + (1 - r) / 1e-4) over ln k up to the Nyquist wavenumber of the particles, with the
-        cross-correlation coefficient r = P_x / sqrt(P P_ref). The logarithm counts relative changes of 1 - r alike,
-        whether r is near 1 or not.
-    """
-
-    position: float
-    power: float
-    correlation: float
-
-
-@dataclass(frozen=True)
-class Training:
-    """How to train.
-
-    Attributes
-    ----------
-    integrator
-        Time integration of the trained simulations.
-    loss
-        Weights of the terms of the loss.
-    epochs
-        Passes through all references.
-    learning_rate
-        Learning rate of Adam at the start; it falls to 0 as a cosine.
-    seed
-        Seed of the order of the references in an epoch.
-    """
-
-    integrator: Integrator
-    loss: Loss
-    epochs: int
-    learning_rate: float
-    seed: int
 
 
 class State(eqx.Module):
@@ -101,6 +53,10 @@ def loss(
     adjoint: diffrax.AbstractAdjoint | None = None,
 ) -> Float[Array, ""]:
     """Distance of a corrected simulation from its reference, times the weight of the reference.
+
+    Each term is a mean over snapshots. The term of the correlation is the mean of ln(1 + (1 - r) / 1e-4) over ln k up
+    to the Nyquist wavenumber of the particles, with the cross-correlation coefficient r = P_x / sqrt(P P_ref). The
+    logarithm counts relative changes of 1 - r alike, whether r is near 1 or not.
 
     Parameters
     ----------
@@ -136,26 +92,16 @@ def loss(
     return reference.weight * jnp.mean(jax.lax.map(snapshot_loss, (states, reference.position)))
 
 
-def initial_state(correction: ForceCorrection, references: Mapping[str, Reference], settings: Training) -> State:
-    """State of a training that has not begun.
-
-    Parameters
-    ----------
-    correction
-        Correction to begin from, untrained or trained.
-    references
-        Reference simulations by name.
-    settings
-        How to train.
-    """
-    optimiser = _adam(settings, len(references)).init(correction)
+def initial_state(correction: ForceCorrection, references: Mapping[str, Reference], training: Training) -> State:
+    """State of a training that has not begun."""
+    optimiser = _adam(training, len(references)).init(correction)
     return State(correction, optimiser, np.zeros((0, len(references))))
 
 
 def train(
     state: State,
     references: Mapping[str, Reference],
-    settings: Training,
+    training: Training,
     adjoint: diffrax.AbstractAdjoint | None = None,
 ) -> Iterator[State]:
     """Train to the last epoch, one step of Adam for each reference, and yield the state after each epoch.
@@ -169,7 +115,7 @@ def train(
         State to go on from: that of `initial_state`, or a kept one.
     references
         Reference simulations by name.
-    settings
+    training
         How to train.
     adjoint
         How diffrax differentiates the solve; recursive checkpointing by default.
@@ -180,37 +126,39 @@ def train(
         If a loss is not finite; it names the reference and the epoch.
     """
     adjoint, names = adjoint or diffrax.RecursiveCheckpointAdjoint(), list(references)
-    for epoch in range(len(state.history), settings.epochs):
+    for epoch in range(len(state.history), training.epochs):
         correction, optimiser, row = state.correction, state.optimiser, np.zeros(len(names))
         # an order from seed and epoch alone, so that a resumed training continues the same sequence
-        for index in np.random.default_rng([settings.seed, epoch]).permutation(len(names)):
+        for index in np.random.default_rng([training.seed, epoch]).permutation(len(names)):
             reference = references[names[index]]
-            correction, optimiser, value = _step(correction, optimiser, reference, settings, len(names), adjoint)
+            correction, optimiser, value = _step(correction, optimiser, reference, training, len(names), adjoint)
             row[index] = value
             if not np.isfinite(value):
                 raise FloatingPointError(
                     f"the loss of reference {names[index]} is {value} in epoch {epoch}: lower the learning rate "
-                    f"({settings.learning_rate}) or look for particles that left the box in that reference"
+                    f"({training.learning_rate}) or look for particles that left the box in that reference"
                 )
         state = State(correction, optimiser, np.vstack([state.history, row]))
         yield state
 
 
-@partial(jax.jit, static_argnames=("settings", "references", "adjoint"))
+@partial(jax.jit, static_argnames=("training", "references", "adjoint"))
 def _step(
     correction: ForceCorrection,
     optimiser: Any,
     reference: Reference,
-    settings: Training,
+    training: Training,
     references: int,
     adjoint: diffrax.AbstractAdjoint,
 ) -> tuple[ForceCorrection, Any, Float[Array, ""]]:
     """One step of Adam, and the loss before it; `references` is their number, which the learning rate depends on."""
-    value, slope = jax.value_and_grad(loss)(correction, reference, settings.integrator, settings.loss, adjoint)
-    update, optimiser = _adam(settings, references).update(slope, optimiser)
+    value, slope = jax.value_and_grad(loss)(
+        correction, reference, training.simulation.integrator, training.loss, adjoint
+    )
+    update, optimiser = _adam(training, references).update(slope, optimiser)
     return optax.apply_updates(correction, update), optimiser, value
 
 
-def _adam(settings: Training, references: int) -> optax.GradientTransformation:
+def _adam(training: Training, references: int) -> optax.GradientTransformation:
     """Adam with a learning rate that falls to 0 over all steps of the training."""
-    return optax.adam(optax.cosine_decay_schedule(settings.learning_rate, settings.epochs * references))
+    return optax.adam(optax.cosine_decay_schedule(training.learning_rate, training.epochs * references))

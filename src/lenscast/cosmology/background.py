@@ -14,17 +14,6 @@ from lenscast.geometry import SPEED_OF_LIGHT_OVER_H0, dark_energy_density
 from lenscast.numerics.interpolation import HermiteTable, UniformHermiteTable
 from lenscast.numerics.quadrature import gauss_legendre
 
-__all__ = [
-    "A_EARLY",
-    "LN_A",
-    "LN_A_SPACING",
-    "Distances",
-    "Omega_m_a",
-    "distances",
-    "expansion",
-    "expansion_slope",
-]
-
 LN_A_SPACING = 1 / 64
 """Spacing of the tables in ln a: exact in binary, so that the fixed steps of growth end on the knots."""
 
@@ -38,13 +27,6 @@ A_EARLY = float(np.exp(LN_A[0]))
 def expansion(a: Float[Array, "*shape"], parameters: Parameters) -> Float[Array, "*shape"]:
     """Expansion rate in units of today's, E = H / H0, Linder (2003, astro-ph/0208512) eq. 7.
 
-    Parameters
-    ----------
-    a
-        Scale factor.
-    parameters
-        Cosmological parameters.
-
     Notes
     -----
     E^2 = Omega_m a^-3 + (1 - Omega_m) a^(-3 (1 + w0 + wa)) exp(-3 wa (1 - a))
@@ -53,28 +35,13 @@ def expansion(a: Float[Array, "*shape"], parameters: Parameters) -> Float[Array,
 
 
 def Omega_m_a(a: Float[Array, "*shape"], parameters: Parameters) -> Float[Array, "*shape"]:
-    """Matter density at the scale factor a [critical density at a], Omega_m a^-3 / E^2.
-
-    Parameters
-    ----------
-    a
-        Scale factor.
-    parameters
-        Cosmological parameters.
-    """
+    """Matter density at the scale factor a [critical density at a], Omega_m a^-3 / E^2."""
     matter = parameters.Omega_m * a**-3
     return matter / (matter + dark_energy_density(a, parameters, jnp))
 
 
 def expansion_slope(a: Float[Array, "*shape"], parameters: Parameters) -> Float[Array, "*shape"]:
     """Logarithmic slope of the expansion rate, dlnE / dlna.
-
-    Parameters
-    ----------
-    a
-        Scale factor.
-    parameters
-        Cosmological parameters.
 
     Notes
     -----
@@ -110,11 +77,6 @@ class Distances(eqx.Module):
 
 def distances(parameters: Parameters) -> Distances:
     """Tables of the comoving distance and of its inverse.
-
-    Parameters
-    ----------
-    parameters
-        Cosmological parameters.
 
     Notes
     -----

@@ -21,8 +21,6 @@ from lenscast.cosmology.halo_model import Haloes, haloes, variances
 from lenscast.cosmology.halo_profile import nfw_transform
 from lenscast.cosmology.parameters import Parameters
 
-__all__ = ["baryon_suppression"]
-
 
 class _Content(NamedTuple):
     """What haloes contain.

@@ -10,8 +10,6 @@ from lenscast.cosmology.growth import Growth, growth
 from lenscast.cosmology.parameters import Parameters
 from lenscast.cosmology.power import PowerTable, power_table
 
-__all__ = ["Cosmology", "cosmology"]
-
 
 class Cosmology(eqx.Module):
     """Parameters and the tables that follow from them; built by `cosmology`.

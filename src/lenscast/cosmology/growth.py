@@ -24,8 +24,6 @@ from lenscast.cosmology.parameters import Parameters, basis
 from lenscast.numerics.interpolation import HermiteTable, UniformHermiteTable
 from lenscast.parameters import COSMOLOGICAL
 
-__all__ = ["Growth", "growth"]
-
 T = TypeVar("T")
 
 
@@ -60,15 +58,12 @@ class Growth(eqx.Module):
 
     Attributes
     ----------
-    parameters
-        Cosmological parameters.
     unknowns
         Table of the four unknowns in ln a. They share one table, because XLA compiles one table faster than four.
     ln_a_of_D1
         Table of ln a as a function of D1.
     """
 
-    parameters: Parameters
     unknowns: UniformHermiteTable
     ln_a_of_D1: HermiteTable
 
@@ -85,21 +80,9 @@ class Growth(eqx.Module):
         # D1' is d/dlna, so that D1' / a is d/da
         return self.unknowns(jnp.log(a))[..., COLUMN.D1_prime]
 
-    def d2D1_da2(self, a: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-        """Second derivative of the linear growth factor with respect to the scale factor."""
-        # from the growth equation, with D1'' = a^2 d2D1/da2 + a dD1/da: the interpolant's own second derivative is
-        # discontinuous at the knots
-        drag = 3 + expansion_slope(a, self.parameters)
-        source = 1.5 * Omega_m_a(a, self.parameters) * self.D1(a) / a
-        return (source - drag * self.dD1_da(a)) / a
-
     def D2(self, a: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         """Second-order growth factor, -(3/7) D1^2 early."""
         return a**2 * self.unknowns(jnp.log(a))[..., COLUMN.D2]
-
-    def f2(self, a: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-        """Second-order growth rate dlnD2 / dlna, 2 early."""
-        return self.dD2_da(a) * a / self.D2(a)
 
     def dD2_da(self, a: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         """Derivative of the second-order growth factor with respect to the scale factor."""
@@ -129,7 +112,6 @@ def growth(parameters: Parameters) -> Growth:
     ln_a = jnp.asarray(LN_A)
     D1, D1_prime = jnp.exp(ln_a) * state[:, COLUMN.D1], jnp.exp(ln_a) * state[:, COLUMN.D1_prime]
     return Growth(
-        parameters,
         unknowns=UniformHermiteTable(state, _derivative(ln_a, state, parameters), float(LN_A[0]), LN_A_SPACING),
         ln_a_of_D1=HermiteTable(D1, ln_a, 1 / D1_prime),
     )

@@ -14,8 +14,6 @@ from scipy.special import sici
 
 from lenscast.numerics.interpolation import UniformHermiteTable
 
-__all__ = ["nfw_transform"]
-
 LN_X = np.linspace(np.log(1e-7), np.log(1e5), 513)
 """Knots of `_auxiliary`."""
 

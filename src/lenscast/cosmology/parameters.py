@@ -16,8 +16,6 @@ from jaxtyping import Array, ArrayLike, Float
 
 from lenscast.parameters import COSMOLOGICAL
 
-__all__ = ["Parameters", "basis"]
-
 
 def _float64_scalar(value: ArrayLike) -> Float[Array, ""]:
     """Convert to a float64 scalar array.

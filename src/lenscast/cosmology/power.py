@@ -15,8 +15,6 @@ from jaxtyping import Array, Float
 from lenscast.cosmology.parameters import Parameters
 from lenscast.numerics.interpolation import UniformHermiteTable
 
-__all__ = ["T_CMB", "PowerTable", "linear_power", "power_table", "sigma_R", "transfer"]
-
 T_CMB = 2.7255
 """Temperature of the microwave background [K] (Fixsen 2009, arXiv:0911.1955)."""
 
@@ -99,15 +97,7 @@ def _pressureless(
 
 
 def transfer(k: Float[Array, "*shape"], parameters: Parameters) -> Float[Array, "*shape"]:
-    """Matter transfer function with acoustic oscillations, 1 at k = 0; Eisenstein & Hu (1998) eqs. 16 to 22.
-
-    Parameters
-    ----------
-    k
-        Wavenumber [h/Mpc].
-    parameters
-        Cosmological parameters.
-    """
+    """Matter transfer function with acoustic oscillations, 1 at k = 0; Eisenstein & Hu (1998) eqs. 16 to 22."""
     fit = _fit(parameters)
     k = k * parameters.h  # the paper has k in 1/Mpc
     q = k / (13.41 * fit.k_equality)  # eq. 10
@@ -223,13 +213,7 @@ class PowerTable(eqx.Module):
 
 
 def power_table(parameters: Parameters) -> PowerTable:
-    """Tabulate `linear_power`.
-
-    Parameters
-    ----------
-    parameters
-        Cosmological parameters.
-    """
+    """Tabulate `linear_power`."""
     ln_power = jnp.log(_on_grid(parameters))
     slopes = jnp.convolve(ln_power, SLOPE_STENCIL / LN_K_SPACING, mode="valid")
     # the stencil has no slope for the outer three points on either side: they are no knots

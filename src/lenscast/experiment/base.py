@@ -11,8 +11,6 @@ import yaml
 
 from lenscast.sections.errors import ConfigError, Problem
 
-__all__ = ["complete", "contents", "shipped"]
-
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 
 
@@ -22,11 +20,6 @@ def complete(mapping: Any, source: str = "config", folder: Path = Path()) -> Any
     A section of the config changes the keys that it names in the section of the base; a section with another ``kind``
     replaces it, since its keys are others; a key without a value (``~``) removes the key of the base. A key that is not
     in the base comes after the key that is before it in the config, or last.
-
-    Parameters
-    ----------
-    mapping, source, folder
-        As for `load`.
 
     Raises
     ------

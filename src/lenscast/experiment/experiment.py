@@ -17,8 +17,6 @@ from lenscast.sections.validation import Validation
 from lenscast.statistics import Statistic
 from lenscast.statistics.registry import statistics_from_config
 
-__all__ = ["Experiment"]
-
 SHIFTS = {"plus": 1.0, "minus": -1.0, "plus_half": 0.5, "minus_half": -0.5}
 """Steps of the finite differences in units of the step of a parameter, by the end of the name of a cosmology."""
 
@@ -159,35 +157,21 @@ class Experiment(Section):
             changes["correction"] = NoCorrection(kind="none")
         if name == "refined":
             changes |= {"particles": particles, "integrator": validation.integrator}
-        planes = validation.planes(self.cosmology, self.lightcone.thickness)
         projection = name if name in ("born", "ray_tracing") else self.lightcone.projection
-        number = len(validation.z_source)
+        view = {"planes": validation.planes(self.cosmology, self.lightcone.thickness), "projection": projection}
+        sources = PlaneSources(kind="planes", z=validation.z_source)
+        survey = {"sources": sources, "n_gal": sources.number * (max(self.survey.n_gal),)}
         dark_matter_only = dict.fromkeys((each for each in NUISANCE if each in SystematicsSection.model_fields), 0.0)
+        systematics = {**dark_matter_only, "baryons": NoBaryons(kind="none")}
+        sections = {"simulation": changes, "lightcone": view, "survey": survey, "systematics": systematics}
         return self.model_copy(
-            update={
-                "simulation": simulation.model_copy(update=changes),
-                "lightcone": self.lightcone.model_copy(update={"planes": planes, "projection": projection}),
-                "survey": self.survey.model_copy(
-                    update={
-                        "sources": PlaneSources(kind="planes", z=validation.z_source),
-                        "n_gal": number * (max(self.survey.n_gal),),
-                    }
-                ),
-                "systematics": self.systematics.model_copy(
-                    update={**dark_matter_only, "baryons": NoBaryons(kind="none")}
-                ),
-            }
+            update={section: getattr(self, section).model_copy(update=each) for section, each in sections.items()}
         )
 
     def measuring(self, *names: str) -> "Experiment":
         """The experiment with some of its statistics only.
 
         The region of the maps is the one that these statistics leave; without the others it may be larger.
-
-        Parameters
-        ----------
-        names
-            Statistics to keep.
         """
         return self.model_copy(update={"statistics": {name: self.statistics[name] for name in names}})
 

@@ -165,3 +165,6 @@ def check_validation(
             f"{planes * thickness:.0f}, before the simulation starts at a = {simulation.a_start:g} "
             f"(chi = {chi_start:.0f}); lower it or simulation.a_start",
         )
+
+
+CHECKS = (check_planes, check_field, check_statistics, check_galaxies, check_depth, check_validation)

@@ -6,8 +6,6 @@ from functools import lru_cache
 from lenscast.experiment.experiment import Experiment
 from lenscast.statistics import Observation, Region, ShapeNoise
 
-__all__ = ["data_length", "observation", "region"]
-
 
 def region(experiment: Experiment) -> Region:
     """Part of the map that all statistics share: the map without the farthest reach of any of them."""

@@ -7,46 +7,14 @@ from typing import Annotated, Any, cast
 
 from pydantic import TypeAdapter, ValidationError
 
+from lenscast.experiment import map_checks, sampling_checks
 from lenscast.experiment.base import complete, contents
 from lenscast.experiment.experiment import Experiment, share_the_box
-from lenscast.experiment.map_checks import (
-    check_depth,
-    check_field,
-    check_galaxies,
-    check_planes,
-    check_statistics,
-    check_validation,
-)
-from lenscast.experiment.sampling_checks import (
-    check_batches,
-    check_covariance,
-    check_data_vectors,
-    check_left_out_seeds,
-    check_parameters,
-    check_seeds,
-    check_steps,
-)
 from lenscast.experiment.schema import complete_schema
 from lenscast.sections.errors import ConfigError, Problem, problems
 from lenscast.sections.training import Training
 
-__all__ = ["load", "read", "read_training"]
-
-CHECKS: tuple[Callable[..., Iterator[Problem]], ...] = (
-    check_planes,
-    check_field,
-    check_statistics,
-    check_galaxies,
-    check_depth,
-    check_batches,
-    check_seeds,
-    check_left_out_seeds,
-    check_data_vectors,
-    check_covariance,
-    check_parameters,
-    check_steps,
-    check_validation,
-)
+CHECKS: tuple[Callable[..., Iterator[Problem]], ...] = (*map_checks.CHECKS, *sampling_checks.CHECKS)
 
 
 def read(path: str | Path) -> Experiment:
@@ -103,6 +71,10 @@ def load(mapping: Any, source: str = "config", folder: Path = Path()) -> Experim
     if isinstance(given, Mapping) and "box_size" in (given.get("lightcone") or ()):
         found.append(Problem("lightcone.box_size", "unknown key; simulation.box_size gives the side of the box"))
     sections = _valid_sections(given)
+    if {"lightcone", "survey", "statistics"} <= sections.keys():
+        sections["lengths"] = sampling_checks.data_lengths(
+            sections["lightcone"], sections["survey"], sections["statistics"]
+        )
     for check in CHECKS:
         names = inspect.signature(check).parameters
         if names.keys() <= sections.keys():

@@ -1,6 +1,6 @@
 """Checks that seeds, boxes and parameters suffice for the covariance, the derivatives and the forecast.
 
-A check takes the sections named as its arguments and yields what is wrong with them.
+A check takes the sections named as its arguments, and the numbers of data, and yields what is wrong with them.
 """
 
 import math
@@ -72,37 +72,39 @@ def check_left_out_seeds(
         if seed not in known:
             ranges = " or ".join(f"{each.seeds[0]} to {each.seeds[-1]}" for each in (covariance, derivatives))
             yield Problem("left_out_seeds", f"{seed} is no seed of this run; give one of {ranges}, or remove it")
-    compared = derivatives.seeds[: finite_differences.boxes]
-    for name, seeds in {"derivatives": derivatives.seeds, "finite_differences": compared}.items():
+    differences = derivatives.seeds[: finite_differences.boxes]
+    for name, seeds in {"derivatives": derivatives.seeds, "finite_differences": differences}.items():
         left = len({*seeds} - {*left_out_seeds})
         if left < 2:
             yield Problem(f"{name}.boxes", f"left_out_seeds leave {left} of {len(seeds)} boxes; raise it")
 
 
-def check_covariance(
-    lightcone: Lightcone,
-    survey: Survey,
-    covariance: Seeds,
-    statistics: Mapping[str, Statistic],
-    forecast: ForecastSection,
-    boxes_per_batch: int,
-    left_out_seeds: tuple[int, ...],
-) -> Iterator[Problem]:
-    """Maps outnumber the data by what the factor of Dodelson & Schneider (2013, arXiv:1304.2593) needs."""
+def check_lengths(survey: Survey, forecast: ForecastSection, lengths: Mapping[str, int]) -> Iterator[Problem]:
+    """Each data vector has at least as many data as there are parameters."""
     parameters = sum(len(expanded(name, survey.sources.number)) for name in forecast.parameters)
-    length = _lengths(lightcone, survey, statistics)
-    lengths = {name: sum(length.get(each, 0) for each in vector) for name, vector in forecast.data_vectors.items()}
-    if not all(each in length for vector in forecast.data_vectors.values() for each in vector):
-        return  # another check reports the statistic that is unknown or does not fit the maps
-    for name, data in lengths.items():
+    for name, data in _data_vector_lengths(forecast, lengths).items():
         if data < parameters:
             yield Problem(
                 f"forecast.data_vectors.{name}",
                 f"its {data} data cannot constrain the {parameters} of forecast.parameters; "
                 "add bins or statistics, or fix parameters by leaving them out",
             )
-    longest = max(lengths, key=lambda name: lengths[name])
-    per_box, needed = lightcone.realisations_per_box, lengths[longest] + DODELSON_SCHNEIDER_MARGIN
+
+
+def check_covariance(
+    lightcone: Lightcone,
+    covariance: Seeds,
+    forecast: ForecastSection,
+    boxes_per_batch: int,
+    left_out_seeds: tuple[int, ...],
+    lengths: Mapping[str, int],
+) -> Iterator[Problem]:
+    """Maps outnumber the data by what the factor of Dodelson & Schneider (2013, arXiv:1304.2593) needs."""
+    data = _data_vector_lengths(forecast, lengths)
+    if not data:
+        return
+    longest = max(data, key=lambda name: data[name])
+    per_box, needed = lightcone.realisations_per_box, data[longest] + DODELSON_SCHNEIDER_MARGIN
     left_out = len({*left_out_seeds} & {*covariance.seeds})
     boxes = covariance.boxes - left_out
     if boxes * per_box < needed:
@@ -110,7 +112,7 @@ def check_covariance(
         yield Problem(
             "covariance.boxes",
             f"{boxes} boxes of {per_box} maps make {boxes * per_box} maps, too few for "
-            f"the covariance of the {lengths[longest]} data of {longest}, which needs {needed} or more; "
+            f"the covariance of the {data[longest]} data of {longest}, which needs {needed} or more; "
             f"raise covariance.boxes to {boxes_per_batch * math.ceil(least / boxes_per_batch)}",
         )
 
@@ -178,8 +180,16 @@ def check_data_vectors(statistics: Mapping[str, Statistic], forecast: ForecastSe
                 )
 
 
-def _lengths(lightcone: Lightcone, survey: Survey, statistics: Mapping[str, Statistic]) -> dict[str, int]:
-    """Number of data of each statistic that fits the maps."""
+def _data_vector_lengths(forecast: ForecastSection, lengths: Mapping[str, int]) -> dict[str, int]:
+    """Number of data of each data vector; none where another check reports a statistic of them."""
+    vectors = forecast.data_vectors
+    if not all(each in lengths for vector in vectors.values() for each in vector):
+        return {}
+    return {name: sum(lengths[each] for each in vector) for name, vector in vectors.items()}
+
+
+def data_lengths(lightcone: Lightcone, survey: Survey, statistics: Mapping[str, Statistic]) -> dict[str, int]:
+    """Number of data of each statistic that fits the maps, which checks take as `lengths`."""
     region = Region(lightcone.pixels, lightcone.field_deg, border=0)
     observation = Observation(region, ShapeNoise(survey.sources.number * (1.0,)))
     return {
@@ -187,3 +197,15 @@ def _lengths(lightcone: Lightcone, survey: Survey, statistics: Mapping[str, Stat
         for name, statistic in statistics.items()
         if not any(statistic.problems(region))
     }
+
+
+CHECKS = (
+    check_batches,
+    check_seeds,
+    check_left_out_seeds,
+    check_data_vectors,
+    check_lengths,
+    check_covariance,
+    check_parameters,
+    check_steps,
+)

@@ -9,8 +9,6 @@ from lenscast.experiment.experiment import Experiment
 from lenscast.sections.section import Section
 from lenscast.statistics.registry import STATISTICS, statistic_class
 
-__all__ = ["complete_schema", "json_schema"]
-
 CHANGES = "Changes"
 """End of the name of a definition for configs on a base."""
 

@@ -10,8 +10,6 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-__all__ = ["Cloud", "cloud", "corners"]
-
 
 class Cloud(NamedTuple):
     """Cells that clouds overlap along one axis.

@@ -21,8 +21,6 @@ from jaxtyping import Array, Float, Int
 
 from lenscast.gravity.clouds import corners
 
-__all__ = ["deposit", "fetch"]
-
 _BLOCK = 4096  # particles
 
 

@@ -10,8 +10,6 @@ from jaxtyping import Array, Float, Int
 
 from lenscast.gravity.clouds import corners
 
-__all__ = ["plain_deposit", "plain_fetch"]
-
 
 def plain_deposit(
     cells: Sequence[Int[Array, " particle"]], values: Sequence[Float[Array, "window particle"]], size: int

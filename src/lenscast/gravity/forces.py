@@ -11,8 +11,6 @@ from lenscast.gravity.painting import paint, read
 from lenscast.numerics.fourier import wavenumbers
 from lenscast.sections.box import ParticleMesh
 
-__all__ = ["acceleration", "gradient_wavenumbers", "inverse_laplacian", "spectral_gradient"]
-
 
 def acceleration(
     position: Float32[Array, "3 particle"], mesh: ParticleMesh, gain: Float32[Array, "x y half"] | None = None

@@ -12,8 +12,6 @@ from lenscast.cosmology.power import PowerTable
 from lenscast.numerics.fourier import wavenumbers
 from lenscast.sections.box import ParticleMesh
 
-__all__ = ["linear_field"]
-
 
 def linear_field(
     key: Key[Array, ""], power: PowerTable, mesh: ParticleMesh, noise_size: int | None = None

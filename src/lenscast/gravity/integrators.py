@@ -9,6 +9,7 @@ respect to time: the solvers multiply both by the growth over a step. Cosmology 
 the displacement is a cubic in D1. Growth factors are in double precision, arrays of particles in single.
 """
 
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from functools import reduce
 from operator import add
@@ -23,8 +24,6 @@ from lenscast.cosmology import Cosmology
 from lenscast.cosmology.background import expansion
 from lenscast.numerics.fusion import computed_once
 
-__all__ = ["BullFrog", "DriftKick", "FastPM", "GrowthInterpolation", "State", "bullfrog_factors", "growth_momentum"]
-
 Scalar = Float[Array, ""]
 
 State = tuple[Float32[Array, "3 particle"], Float32[Array, "3 particle"]]
@@ -35,15 +34,7 @@ DriftKick = tuple[Float32[Array, "3 particle"], Float32[Array, "3 particle"]]
 
 
 def growth_momentum(a: Float[Array, "*shape"], cosmology: Cosmology) -> Float[Array, "*shape"]:
-    """F = a^3 E dD1/da: momentum p = a^2 dx/dt of a Zel'dovich displacement D1, in units of H0.
-
-    Parameters
-    ----------
-    a
-        Scale factor.
-    cosmology
-        Growth and expansion.
-    """
+    """F = a^3 E dD1/da: momentum p = a^2 dx/dt of a Zel'dovich displacement D1, in units of H0."""
     return a**3 * expansion(a, cosmology.parameters) * cosmology.growth.dD1_da(a)
 
 
@@ -123,7 +114,7 @@ def _acceleration(terms: Any, t: Scalar, displacement: Array, momentum: Array, c
 
 
 class _GrowthMatched(AbstractSolver):
-    """What the growth-matched solvers share."""
+    """What the growth-matched solvers share: diffrax calls `step`, and they say with `advance` what it does."""
 
     term_structure: ClassVar = AbstractTerm
     interpolation_cls: ClassVar[Callable[..., GrowthInterpolation]] = GrowthInterpolation
@@ -135,6 +126,19 @@ class _GrowthMatched(AbstractSolver):
     def func(self, terms: Any, t0: Scalar, y0: State, args: Cosmology) -> DriftKick:
         """Momentum and acceleration."""
         return terms.vf(t0, y0, args)
+
+    def step(
+        self, terms: Any, t0: Scalar, t1: Scalar, y0: State, args: Cosmology, solver_state: Any, made_jump: Any
+    ) -> tuple[State, None, dict[str, Any], Any, Any]:
+        """Advance by one step; the signature is that of diffrax."""
+        y1, solver_state = self.advance(terms, t0, t1, y0, args, solver_state)
+        return y1, None, {"y0": y0, "y1": y1, "cosmology": args}, solver_state, diffrax.RESULTS.successful
+
+    @abstractmethod
+    def advance(
+        self, terms: Any, t0: Scalar, t1: Scalar, y0: State, cosmology: Cosmology, solver_state: Any
+    ) -> tuple[State, Any]:
+        """State at t1, and what the solver passes to its next step."""
 
 
 class BullFrog(_GrowthMatched):
@@ -155,32 +159,24 @@ class BullFrog(_GrowthMatched):
         """State of the solver: none, as only the particles pass from step to step."""
         return None
 
-    def step(
-        self, terms: Any, t0: Scalar, t1: Scalar, y0: State, args: Cosmology, solver_state: None, made_jump: Any
-    ) -> tuple[State, None, dict[str, Any], None, Any]:
-        """Advance by one step."""
+    def advance(
+        self, terms: Any, t0: Scalar, t1: Scalar, y0: State, cosmology: Cosmology, solver_state: None
+    ) -> tuple[State, None]:
+        """State at t1."""
         displacement, momentum = y0
-        (D0, D1), (F0, F1) = _growth((t0, t1), args)
-        half, (alpha, beta) = (D1 - D0) / 2, bullfrog_factors(t0, t1, args)
+        (D0, D1), (F0, F1) = _growth((t0, t1), cosmology)
+        half, (alpha, beta) = (D1 - D0) / 2, bullfrog_factors(t0, t1, cosmology)
         # Pi = p / F: the drifts divide by F, the kick multiplies by the F of the end
         first, *kick, second = _factors(half / F0, alpha * F1 / F0, beta * F1, half / F1)
         middle = displacement + first * momentum
         # The middle of a step is that of D1, not of a; the time matters to a correction that depends on a.
-        time = args.growth.scale_factor(D0 + half).astype(t0.dtype)
-        momentum = _combine(kick, (momentum, _acceleration(terms, time, middle, momentum, args)))
-        y1 = (middle + second * momentum, momentum)
-        return y1, None, {"y0": y0, "y1": y1, "cosmology": args}, None, diffrax.RESULTS.successful
+        time = cosmology.growth.scale_factor(D0 + half).astype(t0.dtype)
+        momentum = _combine(kick, (momentum, _acceleration(terms, time, middle, momentum, cosmology)))
+        return (middle + second * momentum, momentum), None
 
 
 def bullfrog_factors(t0: Scalar, t1: Scalar, cosmology: Cosmology) -> tuple[Scalar, Scalar]:
     """Factors alpha of the old velocity dx/dD1 and beta of the acceleration in the kick of a BullFrog step.
-
-    Parameters
-    ----------
-    t0, t1
-        Scale factors of both ends of the step.
-    cosmology
-        Growth.
 
     Notes
     -----
@@ -223,17 +219,16 @@ class FastPM(_GrowthMatched):
         momentum_and_acceleration: DriftKick = terms.vf(t0, y0, args)
         return momentum_and_acceleration[1]
 
-    def step(
-        self, terms: Any, t0: Scalar, t1: Scalar, y0: State, args: Cosmology, solver_state: Array, made_jump: Any
-    ) -> tuple[State, None, dict[str, Any], Array, Any]:
-        """Advance by one step."""
+    def advance(
+        self, terms: Any, t0: Scalar, t1: Scalar, y0: State, cosmology: Cosmology, solver_state: Array
+    ) -> tuple[State, Array]:
+        """State at t1, and the acceleration there."""
         displacement, momentum = y0
-        (D0, D1), (F0, F1) = _growth((t0, t1), args)
-        F = growth_momentum(args.growth.scale_factor((D0 + D1) / 2), args)
+        (D0, D1), (F0, F1) = _growth((t0, t1), cosmology)
+        F = growth_momentum(cosmology.growth.scale_factor((D0 + D1) / 2), cosmology)
         # A Zel'dovich particle has the acceleration D x constant: dividing a kick by the D of its force makes it exact.
         first, drift, second = _factors((F - F0) / D0, (D1 - D0) / F, (F1 - F) / D1)
         middle_momentum = momentum + first * solver_state
         displacement = displacement + drift * middle_momentum
-        force = _acceleration(terms, t1, displacement, momentum, args)
-        y1 = (displacement, middle_momentum + second * force)
-        return y1, None, {"y0": y0, "y1": y1, "cosmology": args}, force, diffrax.RESULTS.successful
+        force = _acceleration(terms, t1, displacement, momentum, cosmology)
+        return (displacement, middle_momentum + second * force), force

@@ -17,8 +17,6 @@ from lenscast.gravity.forces import gradient_wavenumbers, inverse_laplacian, spe
 from lenscast.gravity.mesh import Particles
 from lenscast.sections.box import ParticleMesh
 
-__all__ = ["lpt"]
-
 
 def lpt(
     field: Float32[Array, "x y z"],

@@ -11,17 +11,9 @@ from jaxtyping import Array, Float32
 
 from lenscast.sections.box import ParticleMesh
 
-__all__ = ["Particles", "lattice"]
-
 
 def lattice(mesh: ParticleMesh) -> Float32[Array, "3 particle"]:
-    """Lagrangian positions of the particles [Mpc/h].
-
-    Parameters
-    ----------
-    mesh
-        Box and number of particles.
-    """
+    """Lagrangian positions of the particles [Mpc/h]."""
     points = jnp.arange(mesh.particles, dtype=jnp.float32) * (mesh.box_size / mesh.particles)
     return jnp.stack(jnp.meshgrid(points, points, points, indexing="ij")).reshape(3, -1)
 
@@ -44,11 +36,5 @@ class Particles(eqx.Module):
     momentum: Float32[Array, "3 particle"]
 
     def position(self, mesh: ParticleMesh) -> Float32[Array, "3 particle"]:
-        """Comoving positions, not wrapped [Mpc/h].
-
-        Parameters
-        ----------
-        mesh
-            Box and number of particles.
-        """
+        """Comoving positions, not wrapped [Mpc/h]."""
         return lattice(mesh) + self.displacement

@@ -25,8 +25,6 @@ from lenscast.gravity.integrators import BullFrog, DriftKick, FastPM, State
 from lenscast.gravity.mesh import Particles, lattice
 from lenscast.sections.box import AdaptiveSteps, FixedSteps, Integrator, ParticleMesh
 
-__all__ = ["Method", "nbody"]
-
 
 class Method(eqx.Module):
     """How particles move: resolution, time integration, and the two places where a correction enters.

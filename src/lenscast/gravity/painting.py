@@ -17,8 +17,6 @@ from lenscast.gravity.clouds import cloud
 from lenscast.gravity.deposit import deposit, fetch
 from lenscast.numerics.fusion import computed_once
 
-__all__ = ["paint", "paint_slabs", "read"]
-
 
 def paint(position: Float32[Array, "3 particle"], box_size: float, mesh_size: int) -> Float32[Array, "x y z"]:
     """Number of particles per mesh cell.
@@ -102,24 +100,17 @@ def paint_slabs(
         )
     mean = position.shape[1] / (mesh_size**2 * slabs)
     position = computed_once(position)  # a dozen kernels use it, and XLA would repeat its sums in each of them
-    planes = [
-        _project(position[los], position[(los + 1) % 3], position[(los + 2) % 3], box_size, mesh_size, slabs, edge)
-        for los in range(3)
-    ]
+    x, y, z = position
+    planes = [_project(turned, box_size, mesh_size, slabs, edge) for turned in ((x, y, z), (y, z, x), (z, x, y))]
     return jnp.stack(planes) / mean - 1
 
 
 def _project(
-    depth: Float32[Array, " particle"],
-    across: Float32[Array, " particle"],
-    up: Float32[Array, " particle"],
-    box_size: float,
-    mesh_size: int,
-    slabs: int,
-    edge: float,
+    position: tuple[Array, Array, Array], box_size: float, mesh_size: int, slabs: int, edge: float
 ) -> Float32[Array, "slab x y"]:
-    """Particles per plane cell of each slab along one line of sight."""
-    x, y = (cloud(component * (mesh_size / box_size), mesh_size) for component in (across, up))
+    """Particles per plane cell of each slab; the first component of the position is along the line of sight."""
+    depth, *across = position
+    x, y = (cloud(component * (mesh_size / box_size), mesh_size) for component in across)
     row = mesh_size + 1
     slab_numbers, share = _slab(depth, box_size, slabs, edge)
     cells, values = [], []

@@ -8,10 +8,10 @@ business.
 """
 
 from lenscast.io.atomic import save_table
-from lenscast.io.batch_files import BatchWriter, batch_writer, gathered, requested_seeds, require_made_by
-from lenscast.io.coordinates import Columns
-from lenscast.io.corrections import CorrectionFile, correction_of, load_correction, save_correction, warn_of_mismatch
-from lenscast.io.files import Contents, NotFiniteError, Variable, Writer, load, save, writer
+from lenscast.io.batch_files import batch_writer, gathered, requested_seeds, require_made_by
+from lenscast.io.correction_card import warn_of_mismatch
+from lenscast.io.corrections import correction_of, load_correction, save_correction
+from lenscast.io.files import load, save, writer
 from lenscast.io.origin import disagreement, provenance
 from lenscast.io.plane_files import load_planes, plane_variables
 from lenscast.io.products import (
@@ -22,17 +22,12 @@ from lenscast.io.products import (
     save_jacobians,
     save_summaries,
 )
-from lenscast.io.snapshots import Snapshot, read_snapshot
+from lenscast.io.snapshots import read_snapshot
+from lenscast.io.variables import NotFiniteError, Variable
 
 __all__ = [
-    "BatchWriter",
-    "Columns",
-    "Contents",
-    "CorrectionFile",
     "NotFiniteError",
-    "Snapshot",
     "Variable",
-    "Writer",
     "batch_writer",
     "correction_of",
     "disagreement",

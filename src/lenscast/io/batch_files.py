@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 
 from lenscast.io.coordinates import Columns
-from lenscast.io.files import Contents, NotFiniteError, Variable, Writer, load, writer
+from lenscast.io.files import Writer, load, writer
 from lenscast.io.origin import disagreement
-
-__all__ = ["BatchWriter", "batch_writer", "gathered", "requested_seeds", "require_made_by"]
+from lenscast.io.variables import Contents, NotFiniteError, Variable
 
 LOG = logging.getLogger("lenscast")
 

@@ -1,14 +1,13 @@
 """Trained corrections as files: JSON with the weights and a card that says what they were trained on.
 
-A file holds `format`, the `card`, and the `weights`: a kind and its numbers, nested lists of float32 that come back bit
-for bit. `warn_of_mismatch` compares the card with the simulation that a correction is loaded for.
+A file holds `format`, the `card` (`lenscast.io.correction_card`), and the `weights`: a kind and its numbers, nested
+lists of float32 that come back bit for bit.
 """
 
 import json
 import os
 import re
-import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
@@ -17,33 +16,13 @@ from pydantic import Field, ValidationError
 
 from lenscast import trained as package
 from lenscast.io.atomic import appearing
+from lenscast.io.correction_card import Card, Vector, warn_of_mismatch
 from lenscast.sections.box import Simulation
 from lenscast.sections.errors import ConfigError, problems
 from lenscast.sections.section import Positive, Section
 
 if TYPE_CHECKING:
     from lenscast.corrections import Correction
-
-CELL_TOLERANCE = 0.01  # relative
-
-Vector = tuple[float, ...]
-
-
-class Card(Section):
-    """What a user of a trained correction needs to know."""
-
-    data: Any = Field(description="the simulations that were reproduced")
-    loss: Any = Field(description="what was minimised, and how")
-    box_sizes: Vector = Field(description="sides of their boxes [Mpc/h]")
-    cell_min: float = Field(gt=0.0, description="smallest cell of the force mesh [Mpc/h]")
-    cell_max: float = Field(gt=0.0, description="largest cell of the force mesh [Mpc/h]")
-    ln_sigma_range: tuple[float, float] = Field(description="range of the logarithm of the rms density of a cell")
-    redshift_range: tuple[float, float] = Field(description="lowest and highest redshift")
-    mesh_factor: int = Field(ge=1, description="force mesh points per particle spacing")
-    gradient: str = Field(description="gradient of the potential on the mesh")
-    integrator: Any = Field(description="time integration of the trained simulation")
-    accuracy: Any = Field(description="how well the references are reproduced")
-    not_tested_on: str = Field(description="where nothing is known")
 
 
 class _Layer(Section):
@@ -123,11 +102,6 @@ def save_correction(path: str | os.PathLike[str], correction: object, card: Mapp
 def correction_of(simulation: Simulation) -> "Correction | None":
     """The correction of small scales that a simulation runs with; a warning says where it was not trained.
 
-    Parameters
-    ----------
-    simulation
-        Section with the kind of the correction and its weights.
-
     Raises
     ------
     ValueError
@@ -169,36 +143,6 @@ def load_correction(weights: str | os.PathLike[str], kind: Literal["hpn", "pgd"]
             f"weights {weights} are of kind {found}, but the config says kind: {kind}; change one of the two"
         )
     return CorrectionFile(_built(file.weights, str(weights)), file.card.model_dump(mode="json"))
-
-
-def warn_of_mismatch(card: Mapping[str, Any], mesh: Any, weights: str = "the correction") -> None:
-    """Warn of each difference between a simulation and those that a correction was trained on.
-
-    Parameters
-    ----------
-    card
-        Card of the correction.
-    mesh
-        `ParticleMesh` of the simulation.
-    weights
-        Name or path of the weights, for the text.
-    """
-    for text in _mismatches(card, mesh):
-        warnings.warn(f"{weights}: {text}", stacklevel=2)
-
-
-def _mismatches(card: Mapping[str, Any], mesh: Any) -> Iterator[str]:
-    """Each mismatch in a sentence, with the trained and the given value."""
-    low, high = card["cell_min"], card["cell_max"]
-    if not low * (1 - CELL_TOLERANCE) <= mesh.cell_size <= high * (1 + CELL_TOLERANCE):
-        trained = f"cells of {low:g} Mpc/h" if low == high else f"cells from {low:g} to {high:g} Mpc/h"
-        yield (
-            f"trained on {trained}, but this simulation has cells of {mesh.cell_size:g} Mpc/h; compare it with a "
-            "higher-resolution run"
-        )
-    for name in ("mesh_factor", "gradient"):
-        if card[name] != getattr(mesh, name):
-            yield f"trained with {name} = {card[name]}, but this simulation has {getattr(mesh, name)}; change one"
 
 
 def _checked(content: Any, source: str) -> _File:

@@ -1,74 +1,22 @@
 """HDF5 files: variables with named axes, coordinates along them, provenance.
 
-Data are not compressed, since noise-like float32 maps shrink by 17 % at 20 times the time to write; chunks
-hold about one map and a checksum each. Files are not locked, since none is ever read while it is written.
+Data are not compressed, since noise-like float32 maps shrink by 17 % at 20 times the time to write; chunks have a
+checksum each. Files are not locked, since none is ever read while it is written.
 """
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import h5py
-import numpy as np
-import pandas as pd
 
 from lenscast.io.atomic import Sink, appearing
 from lenscast.io.coordinates import Columns, frame, records, text_dtype
+from lenscast.io.variables import Contents, Variable
 
 FORMAT = "lenscast 1"
-CHUNK_BYTES = 2**20
-
-
-@dataclass(frozen=True)
-class Variable:
-    """An array with named axes.
-
-    Parameters
-    ----------
-    values
-        Numbers or booleans, of any dtype, which files preserve.
-    axes
-        One name per axis, such as ``("map", "source", "y", "x")``; a matrix names its axis twice.
-    unit
-        Unit, such as ``"Mpc/h"``; ``"1"`` for pure numbers.
-    description
-        Meaning, in one line.
-
-    Raises
-    ------
-    ValueError
-        For axes that do not fit the array, and values that are not numbers.
-    """
-
-    values: Any
-    axes: tuple[str, ...]
-    unit: str
-    description: str
-
-    def __post_init__(self) -> None:
-        values = np.asarray(self.values)
-        object.__setattr__(self, "values", values)
-        if values.dtype.kind not in "biuf":
-            raise ValueError(f"variable of dtype {values.dtype}: only numbers are stored; put text into coordinates")
-        if len(self.axes) != values.ndim or 0 in values.shape:
-            raise ValueError(
-                f"axes {self.axes} for an array of shape {values.shape}: every axis needs a name and an entry"
-            )
-
-
-class Contents(NamedTuple):
-    """What a file holds."""
-
-    variables: dict[str, Variable]
-    coordinates: dict[str, pd.DataFrame]
-    provenance: dict[str, str]
-
-
-class NotFiniteError(ValueError):
-    """A variable holds NaN or infinity."""
 
 
 class Writer:
@@ -98,7 +46,7 @@ class Writer:
             Where the disk is full.
         """
         for name, variable in variables.items():
-            _require_finite(name, variable)
+            variable.require_finite(name)
         for axis, columns in (coordinates or {}).items():
             rows, name = records(axis, columns), f"coordinates/{axis}"
             if name not in self._file:
@@ -129,7 +77,7 @@ class Writer:
         values = variable.values
         layout: dict[str, Any] = {}
         if values.ndim:
-            layout = {"chunks": _chunks(values), "maxshape": (None, *values.shape[1:]), "fletcher32": True}
+            layout = {"chunks": variable.chunks, "maxshape": (None, *values.shape[1:]), "fletcher32": True}
         dataset = self._group.create_dataset(name, data=values, **layout)
         dataset.attrs["unit"], dataset.attrs["description"] = variable.unit, variable.description
         for dimension, axis in zip(dataset.dims, variable.axes, strict=True):
@@ -254,15 +202,6 @@ def _opened(path: Path) -> Iterator[h5py.File]:
         raise ValueError(f"{path} is truncated, damaged or not HDF5 ({error}): {again}") from error
 
 
-def _chunks(values: np.ndarray) -> tuple[int, ...]:
-    """Chunk of at most about `CHUNK_BYTES` along the trailing axes, but never less than the last two axes."""
-    chunk, size = [], values.dtype.itemsize
-    for axis, length in enumerate(reversed(values.shape)):
-        chunk.append(length if axis < 2 else max(1, min(length, CHUNK_BYTES // size)))
-        size *= chunk[-1]
-    return tuple(reversed(chunk))
-
-
 def _axes(dataset: h5py.Dataset) -> tuple[str, ...]:
     """Names of the axes of a dataset."""
     return tuple(dimension.label for dimension in dataset.dims)
@@ -273,18 +212,6 @@ def _same_kind(dataset: h5py.Dataset, variable: Variable) -> bool:
     values, attributes = variable.values, dataset.attrs
     held = (_axes(dataset), dataset.dtype, dataset.shape[1:], attributes["unit"], attributes["description"])
     return held == (variable.axes, values.dtype, values.shape[1:], variable.unit, variable.description)
-
-
-def _require_finite(name: str, variable: Variable) -> None:
-    """Refuse NaN and infinity."""
-    bad = np.argwhere(~np.isfinite(variable.values))
-    if len(bad):
-        index = tuple(int(i) for i in bad[0])
-        where = ", ".join(f"{axis} {i}" for axis, i in zip(variable.axes, index, strict=True))
-        raise NotFiniteError(
-            f"'{name}' is {variable.values[index]} at {where or 'its only entry'} ({len(bad)} of "
-            f"{variable.values.size} entries not finite)"
-        )
 
 
 def _require_one_length_per_axis(file: h5py.File) -> None:

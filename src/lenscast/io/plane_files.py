@@ -10,10 +10,9 @@ from pathlib import Path
 import jax.numpy as jnp
 import numpy as np
 
-from lenscast.io.files import Variable, load
+from lenscast.io.files import load
+from lenscast.io.variables import Variable
 from lenscast.model import PlanesAndTangents
-
-__all__ = ["load_planes", "plane_variables"]
 
 AXES = ("plane", "axis", "slab", "y", "x")
 

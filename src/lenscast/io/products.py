@@ -10,9 +10,8 @@ from lenscast.fisher.boxes import BoxMeans
 from lenscast.fisher.data_vector import Forecast, Jacobians, SummarySample
 from lenscast.fisher.estimators import ESTIMATORS
 from lenscast.fisher.matrices import FisherMatrix, ParameterCovariance
-from lenscast.io.files import Variable, load, save
-
-__all__ = ["load_forecast", "load_jacobians", "load_summaries", "save_forecast", "save_jacobians", "save_summaries"]
+from lenscast.io.files import load, save
+from lenscast.io.variables import Variable
 
 
 def save_summaries(
@@ -64,17 +63,6 @@ def save_jacobians(
 ) -> np.ndarray:
     """Write Jacobians and expected data vectors of all boxes in the order of their seeds.
 
-    Parameters
-    ----------
-    path
-        File to make.
-    jacobians, expected
-        Means over the maps of each box, piece by piece.
-    axes
-        Coordinates of ``param`` and ``bin``.
-    provenance
-        Provenance of the file.
-
     Returns
     -------
     Seeds of the boxes, in the order of the file.
@@ -112,19 +100,7 @@ def load_jacobians(path: str | Path) -> Jacobians:
 def save_forecast(
     path: str | Path, forecast: Forecast, priors: Mapping[str, float], provenance: Mapping[str, str]
 ) -> None:
-    """Write the matrices of a forecast.
-
-    Parameters
-    ----------
-    path
-        File to make.
-    forecast
-        Forecast of a data vector.
-    priors
-        Standard deviation of the Gaussian prior of each parameter that has one.
-    provenance
-        Provenance of the file.
-    """
+    """Write the matrices of a forecast."""
     estimate, covariance = forecast.estimate, forecast.covariance
     information = np.diag([priors.get(name, np.inf) ** -2.0 for name in estimate.names])
     matrices = {

@@ -109,8 +109,8 @@ def read_snapshot(
     start = (np.arange(side) + lattice_shift) * (size / side)
     displacement, momentum = np.empty((2, 3, *rows.shape), np.float32)
     for axis in range(3):
-        moved = matter.position[rows, axis] * np.float64(header.length) - start.reshape(np.roll((side, 1, 1), axis))
-        displacement[axis] = moved - size * np.round(moved / size)
+        offset = matter.position[rows, axis] * np.float64(header.length) - start.reshape(np.roll((side, 1, 1), axis))
+        displacement[axis] = offset - size * np.round(offset / size)
         momentum[axis] = matter.velocity[rows, axis] * np.float64(header.velocity * a**1.5 / 100)
     _check_displacement(header, displacement / size)
     _check_momentum(header, displacement, momentum, a, Omega_m)

@@ -13,8 +13,6 @@ from jaxtyping import Array, Float
 from lenscast.cosmology import Cosmology
 from lenscast.sections.lightcone import Lightcone
 
-__all__ = ["AlignmentConstants", "alignment_kernel"]
-
 
 @runtime_checkable
 class AlignmentConstants(Protocol):

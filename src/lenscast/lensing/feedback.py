@@ -14,8 +14,6 @@ from jaxtyping import Array, Float, Float32, Float64
 from lenscast.cosmology import Cosmology, baryon_suppression
 from lenscast.sections.lightcone import Lightcone
 
-__all__ = ["suppression_wavenumbers", "with_feedback", "with_suppressed_power"]
-
 KNOTS_PER_DECADE = 32
 
 
@@ -46,13 +44,7 @@ def with_feedback(
 
 
 def suppression_wavenumbers(lightcone: Lightcone) -> Float64[np.ndarray, " k"]:
-    """Wavenumbers [h/Mpc], evenly spaced in ln k, from the fundamental mode of a plane to its corner of Fourier space.
-
-    Parameters
-    ----------
-    lightcone
-        Box and mesh of the planes.
-    """
+    """Wavenumbers [h/Mpc], even in ln k, from the fundamental mode of a plane to its corner of Fourier space."""
     lowest = 2 * np.pi / lightcone.box_size
     highest = np.sqrt(2) * np.pi * lightcone.plane_mesh / lightcone.box_size
     return np.geomspace(lowest, highest, 2 + int(KNOTS_PER_DECADE * np.log10(highest / lowest)))

@@ -37,17 +37,6 @@ from lenscast.lensing.systematics import Systematics
 from lenscast.lensing.views import VisiblePlanes
 from lenscast.sections.lightcone import Lightcone
 
-__all__ = [
-    "Kernels",
-    "convergence",
-    "convergence_born",
-    "lensing_kernel",
-    "limber_sum",
-    "plane_kernels",
-    "plane_strength",
-    "source_shares",
-]
-
 NEAREST = 1e-3
 """Smallest redshift of a source: a shift moves no source closer, and no plane lies in front of it."""
 
@@ -77,21 +66,7 @@ def plane_kernels(
     lightcone: Lightcone,
     alignment: AlignmentConstants,
 ) -> Kernels:
-    """All kernels of the planes.
-
-    Parameters
-    ----------
-    sources
-        Redshift distributions of the source bins.
-    systematics
-        Intrinsic alignments and shifts of redshift.
-    cosmology
-        Distances, growth and matter density.
-    lightcone
-        Planes.
-    alignment
-        Constants of intrinsic alignments.
-    """
+    """All kernels of the planes."""
     shift = systematics.delta_z
     shares = source_shares(sources, shift, cosmology, lightcone)
     return Kernels(
@@ -102,15 +77,7 @@ def plane_kernels(
 
 
 def plane_strength(cosmology: Cosmology, lightcone: Lightcone) -> Float[Array, " plane"]:
-    """Convergence per unit overdensity for sources at infinity, (3/2) Omega_m (H0/c)^2 chi_p dchi / a_p.
-
-    Parameters
-    ----------
-    cosmology
-        Scale factors of the planes and matter density.
-    lightcone
-        Planes.
-    """
+    """Convergence per unit overdensity for sources at infinity, (3/2) Omega_m (H0/c)^2 chi_p dchi / a_p."""
     chi = jnp.asarray(lightcone.chi)
     strength = 1.5 * cosmology.parameters.Omega_m / SPEED_OF_LIGHT_OVER_H0**2 * lightcone.thickness
     return strength * chi / cosmology.distances.scale_factor(chi)
@@ -184,13 +151,6 @@ def convergence(visible: VisiblePlanes, kernels: Kernels) -> Float32[Array, "sou
 
     The map is linear in the kernels: the derivative with respect to a parameter of the kernels is the map of their
     derivative.
-
-    Parameters
-    ----------
-    visible
-        What the rays of all pixels meet on each plane.
-    kernels
-        Kernels of the planes.
     """
     return convergence_born(visible.lensing, kernels.lensing) + convergence_born(visible.matter, kernels.alignment)
 

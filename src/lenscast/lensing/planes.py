@@ -18,8 +18,6 @@ from lenscast.cosmology import Cosmology
 from lenscast.gravity import Method, Particles, nbody, paint_slabs
 from lenscast.sections.lightcone import Lightcone
 
-__all__ = ["density_planes", "plane_window"]
-
 
 def density_planes(
     initial: Particles,

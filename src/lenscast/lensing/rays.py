@@ -26,13 +26,11 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Float32, Int
+from jaxtyping import Array, Float, Float32
 
+from lenscast.lensing.potential import interpolated_fields, plane_fields
 from lenscast.lensing.views import View, VisiblePlanes
-from lenscast.numerics.fourier import wavenumbers
 from lenscast.sections.lightcone import Lightcone
-
-__all__ = ["Distortion", "deflected_sky", "distortion"]
 
 Y, X = 0, 1
 """Components of a vector; rows and columns of a matrix."""
@@ -106,38 +104,13 @@ class _Crossing(NamedTuple):
     matter: Float32[Array, "y x"]
 
 
-class _Fields(NamedTuple):
-    """Overdensity of a plane and derivatives of its potential phi.
-
-    `difference` is half the difference of the second derivatives, (phi_yy - phi_xx) / 2, and `mixed` is phi_yx.
-    """
-
-    delta: Float32[Array, "_ _"]
-    slope_y: Float32[Array, "_ _"]
-    slope_x: Float32[Array, "_ _"]
-    difference: Float32[Array, "_ _"]
-    mixed: Float32[Array, "_ _"]
-
-
 def deflected_sky(
     planes: Float32[Array, "plane 3 slab mesh mesh"],
     view: View,
     strength: Float[Array, " plane"],
     lightcone: Lightcone,
 ) -> VisiblePlanes:
-    """What deflected rays meet on each plane; without deflection, both parts are the result of `straight_sky`.
-
-    Parameters
-    ----------
-    planes
-        Overdensity of the slabs of the box, from `density_planes`.
-    view
-        How this realisation looks at each plane.
-    strength
-        Lensing strength s of each plane, from `plane_strength`.
-    lightcone
-        Geometry.
-    """
+    """What deflected rays meet on each plane; without deflection, both parts are the result of `straight_sky`."""
 
     def cross(bundle: _Bundle, lens: _Lens) -> tuple[_Bundle, VisiblePlanes]:
         bundle, kick, matter = _cross(bundle, lens, lightcone)
@@ -212,7 +185,7 @@ def _cross(bundle: _Bundle, lens: _Lens, lightcone: Lightcone) -> _Crossing:
     delta, shift = _reflected(lens.delta, lens.view)
     position = jnp.stack(jnp.meshgrid(lens.across, lens.across, indexing="ij")) + offset[:, RAY]
     cells = (position + shift[:, None, None]) * (lightcone.plane_mesh / lightcone.box_size)
-    matter, slope_y, slope_x, difference, mixed = _interpolated(_fields(delta, lightcone), cells)
+    matter, slope_y, slope_x, difference, mixed = interpolated_fields(plane_fields(delta, lightcone), cells)
     # The gradient of the uniform sheet's potential, mean (y^2 + x^2) / 4, comes on top: it is not periodic.
     slope = (jnp.stack([slope_y, slope_x]) + delta.mean() / 2 * position) / lens.chi
     # The trace of grad grad phi is the overdensity itself, mean included, so only two more fields are read.
@@ -236,40 +209,3 @@ def _reflected(
         delta = jnp.where(view.flip[axis], jnp.roll(jnp.flip(delta, axis), 1, axis), delta)
     shift = jnp.where(view.flip, -view.shift, view.shift)
     return jnp.where(view.transpose, delta.T, delta), jnp.where(view.transpose, shift[::-1], shift)
-
-
-def _fields(delta: Float32[Array, "mesh mesh"], lightcone: Lightcone) -> _Fields:
-    """Overdensity, and derivatives of the periodic potential by Fourier transform."""
-    cell = lightcone.box_size / lightcone.plane_mesh
-    wavevector = y, x = wavenumbers(delta.shape, cell)
-    # the Nyquist mode is its own mirror image, so its wavenumber has no sign and its first derivative is 0
-    odd_y, odd_x = (jnp.where(jnp.abs(k) < jnp.pi / cell * (1 - 1e-6), k, 0) for k in wavevector)
-    squared = y**2 + x**2
-    # laplacian phi = delta is -k^2 phi_k = delta_k; the mode k = 0 is left to the uniform sheet
-    minus_phi = jnp.fft.rfftn(delta) * jnp.where(squared > 0, 1 / jnp.where(squared > 0, squared, 1), 0)
-    factors = [-1j * odd_y, -1j * odd_x, (y**2 - x**2) / 2, odd_y * odd_x]
-    return _Fields(delta, *(jnp.fft.irfftn(factor * minus_phi, s=delta.shape) for factor in factors))
-
-
-def _interpolated(fields: _Fields, cells: Float32[Array, "2 y x"]) -> _Fields:
-    """Bilinear interpolation of periodic fields at the rays, in units of cells.
-
-    One field is read after the other: neighbours of one field lie side by side in memory, fields at one point do not.
-    """
-    size = len(fields.delta)
-    floor = jnp.floor(cells)
-    share = cells - floor
-    cell = jnp.mod(floor.astype(jnp.int32), size)
-    next_cell = jnp.where(cell == size - 1, 0, cell + 1)
-    (row, next_row), (column, next_column) = zip(cell, next_cell, strict=True)
-
-    def at_rays(field: Float32[Array, "mesh mesh"]) -> Float32[Array, "y x"]:
-        def along(row: Int[Array, "y x"]) -> Float32[Array, "y x"]:
-            # `cell` and `next_cell` are taken modulo the size, so no read needs a check of bounds
-            first, second = (field.at[row, i].get(mode="promise_in_bounds") for i in (column, next_column))
-            return first + share[X] * (second - first)
-
-        here, there = along(row), along(next_row)
-        return here + share[Y] * (there - here)
-
-    return _Fields(*(at_rays(field) for field in fields))

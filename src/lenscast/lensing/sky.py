@@ -15,8 +15,6 @@ from lenscast.lensing.rays import deflected_sky
 from lenscast.lensing.views import View, VisiblePlanes
 from lenscast.sections.lightcone import Lightcone
 
-__all__ = ["look", "straight_sky"]
-
 
 def look(
     planes: Float32[Array, "plane 3 slab mesh mesh"],
@@ -47,17 +45,7 @@ def look(
 def straight_sky(
     planes: Float32[Array, "plane 3 slab mesh mesh"], view: View, lightcone: Lightcone
 ) -> Float32[Array, "plane y x"]:
-    """Overdensity of each plane along straight rays, at pixel centres.
-
-    Parameters
-    ----------
-    planes
-        Overdensity of the slabs of the box, from `density_planes`.
-    view
-        How this realisation looks at each plane.
-    lightcone
-        Geometry.
-    """
+    """Overdensity of each plane along straight rays, at pixel centres."""
     size = lightcone.plane_mesh
     across = jnp.asarray(lightcone.chi[:, None] * lightcone.angles, jnp.float32)
     # A flip reverses the rays and not the plane, which would need a copy of it. Without deflection all pixels of a row

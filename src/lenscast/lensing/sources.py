@@ -15,8 +15,6 @@ from scipy.special import ndtr
 
 from lenscast.sections.survey import PlaneSources, SmailSources, TabulatedSources
 
-__all__ = ["Sources", "redshift_distributions", "source_planes", "tabulated", "tomographic"]
-
 CELL = 1 / 256
 """Width of the cells of redshift: it makes shares and kernels accurate to 1e-5."""
 
@@ -61,13 +59,7 @@ class Sources:
 
 
 def redshift_distributions(section: PlaneSources | SmailSources | TabulatedSources) -> Sources:
-    """Redshift distributions of the section `survey.sources` of a config.
-
-    Parameters
-    ----------
-    section
-        Section of any of the three kinds.
-    """
+    """Redshift distributions of the section `survey.sources` of a config."""
     if isinstance(section, PlaneSources):
         return source_planes(section.z)
     if isinstance(section, SmailSources):
@@ -76,13 +68,7 @@ def redshift_distributions(section: PlaneSources | SmailSources | TabulatedSourc
 
 
 def source_planes(z: Sequence[float]) -> Sources:
-    """Source bins at a single redshift each.
-
-    Parameters
-    ----------
-    z
-        Redshift of each bin.
-    """
+    """Source bins at a single redshift each."""
     redshift = np.asarray(z, float)
     return Sources(redshift, redshift, np.eye(len(redshift)), np.zeros(2 * redshift.shape))
 

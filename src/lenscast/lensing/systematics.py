@@ -14,8 +14,6 @@ from jaxtyping import Array, Float
 
 from lenscast.parameters import NUISANCE, PER_SOURCE, expanded
 
-__all__ = ["Systematics"]
-
 
 class Systematics(eqx.Module):
     """Values of the nuisance parameters.

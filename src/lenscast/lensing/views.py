@@ -18,8 +18,6 @@ from jaxtyping import Array, Bool, Float32, Int, Key
 
 from lenscast.sections.lightcone import Lightcone
 
-__all__ = ["View", "VisiblePlanes", "draw_view"]
-
 
 class View(eqx.Module):
     """How one realisation of the sky looks at each plane.
@@ -63,13 +61,6 @@ class VisiblePlanes(NamedTuple):
 
 def draw_view(key: Key[Array, ""], lightcone: Lightcone) -> View:
     """Draw axis, slab, reflections and shift of each plane, independently and uniformly.
-
-    Parameters
-    ----------
-    key
-        Random key of this realisation.
-    lightcone
-        Number of planes and of slabs, and size of the box.
 
     References
     ----------

@@ -8,8 +8,6 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-__all__ = ["wavenumbers"]
-
 
 def wavenumbers(
     shape: tuple[int, ...], spacing: float, dtype: jnp.dtype | type = jnp.float32

@@ -8,8 +8,6 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Shaped
 
-__all__ = ["computed_once"]
-
 
 def computed_once(array: Shaped[Array, "..."]) -> Shaped[Array, "..."]:
     """Return the same array, written to memory before anything uses it.

@@ -10,8 +10,6 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-__all__ = ["HermiteTable", "UniformHermiteTable"]
-
 
 class HermiteTable(eqx.Module):
     """Table on any increasing knots. The knots may depend on the parameters, as those of an inverse function do.

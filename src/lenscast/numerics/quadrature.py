@@ -10,8 +10,6 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-__all__ = ["Quadrature", "gauss_legendre"]
-
 
 class Quadrature(NamedTuple):
     """Nodes and weights of an integral over consecutive panels.

@@ -30,8 +30,6 @@ from lenscast.plotting.style import (
 )
 from lenscast.statistics.statistic import Statistic
 
-__all__ = ["counts"]
-
 
 @styled
 def counts(statistic: Statistic, summaries: SummarySample, jacobians: Jacobians) -> Figure:

@@ -35,8 +35,6 @@ from lenscast.plotting.style import (
 )
 from lenscast.statistics.statistic import Statistic
 
-__all__ = ["derivatives", "derivatives_check"]
-
 RELATIVE_REACH = 3.0
 """Largest relative deviation that a panel shows [%]."""
 SEQUENCE = matplotlib.colormaps["viridis"]

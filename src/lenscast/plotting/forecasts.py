@@ -18,8 +18,6 @@ from lenscast.parameters import stem
 from lenscast.plotting.style import COLOURS, MARKERS, block_label, blocks, grid, label, styled, vector_label
 from lenscast.statistics.statistic import Statistic
 
-__all__ = ["correlation", "reliability", "triangle", "verdict_note"]
-
 MANY_BLOCKS = 8
 """Number of blocks above which ticks name statistics and scales, without the sources."""
 TWO_DIMENSIONAL_LEVELS = (0.6827, 0.9545)
@@ -30,17 +28,7 @@ LEVELS_NOTE = "contours: 68 % and 95 % in two dimensions (Δχ² = 2.30, 6.18); 
 def correlation(
     matrix: Float[np.ndarray, "bin bin"], bins: pd.DataFrame, statistics: Mapping[str, Statistic]
 ) -> Figure:
-    """Correlation matrix of the data of one field, with the blocks of the data vector.
-
-    Parameters
-    ----------
-    matrix
-        Correlation coefficients.
-    bins
-        Bins of the data vector.
-    statistics
-        Statistics of the data vector by name.
-    """
+    """Correlation matrix of the data of one field, with the blocks of the data vector."""
     figure, axes = grid(1, 1, (5.6, 4.8))
     panel = axes[0, 0]
     image = panel.imshow(matrix, cmap="RdBu_r", vmin=-1, vmax=1, interpolation="none")

@@ -12,8 +12,6 @@ from scipy.ndimage import gaussian_filter
 
 from lenscast.plotting.style import grid, label, styled
 
-__all__ = ["maps_and_tangents"]
-
 SMOOTHING_ARCMIN = 2.0
 """Standard deviation of the Gaussian that smooths the noisy map [arcmin]."""
 

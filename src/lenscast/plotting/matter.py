@@ -17,8 +17,6 @@ from matplotlib.ticker import PercentFormatter
 
 from lenscast.plotting.style import COLOURS, EXPECTED, MEASURED, THEORY, grid, note, plain_ticks, styled, symmetric
 
-__all__ = ["density_slices", "matter_comparison", "matter_power"]
-
 VARIANTS = MappingProxyType(
     {
         "pm": ("PM", "0.45", "-."),
@@ -33,15 +31,7 @@ BEYOND = 1.25
 
 @styled
 def matter_comparison(table: pd.DataFrame, title: str) -> Figure:
-    """Power over that of the reference, and cross-correlation with it, one column per scale factor.
-
-    Parameters
-    ----------
-    table
-        Table of `lenscast.validation.matter.matter_comparison`.
-    title
-        Name of the reference.
-    """
+    """Power over that of the reference, and cross-correlation with it, one column per scale factor."""
     times = sorted(table["a"].unique())
     table = table[table["k"] < BEYOND * table["nyquist"]]
     figure, axes = grid(2, len(times), (2.9, 2.5), sharex=True, sharey="row", height_ratios=(1.1, 1))

@@ -29,8 +29,6 @@ from lenscast.plotting.style import (
 from lenscast.plotting.validation import statistic_rows
 from lenscast.statistics.statistic import Statistic
 
-__all__ = ["ProjectedMaps", "validation_projection"]
-
 ZOOM_ARCMIN = 120.0
 """Side of the square of the maps that is drawn [arcmin]."""
 SHARED = (
@@ -60,15 +58,6 @@ def validation_projection(table: pd.DataFrame, maps: ProjectedMaps, statistics: 
     """What the Born approximation leaves out: in a map, in statistics, and in one-point distributions.
 
     One spectrum is drawn, and two scales of other statistics.
-
-    Parameters
-    ----------
-    table
-        Table of the comparison.
-    maps
-        Maps to draw, around the highest peak.
-    statistics
-        Statistics by name.
     """
     figure, axes = grid(3, 3, (4.0, 3.1))
     _maps(axes[0], maps, table["z_source"].max())

@@ -1,7 +1,7 @@
 """Convergence power spectra compared with theory.
 
 Spectra are drawn as ell (ell + 1) C_ell / 2 pi, with the mean of the shape noise subtracted. Spectra of maps that are
-band-passed to scales have no theory.
+band-passed to scales have no theory, and no panels of ratios.
 """
 
 from collections.abc import Sequence
@@ -29,8 +29,6 @@ from lenscast.plotting.style import (
     symmetric,
 )
 from lenscast.statistics.statistic import Statistic
-
-__all__ = ["Nyquist", "power_spectra"]
 
 
 class Nyquist(NamedTuple):
@@ -75,7 +73,7 @@ def power_spectra(
     nyquist: Nyquist,
     theory: pd.DataFrame | None = None,
 ) -> Figure:
-    """Convergence power spectra with errors, theory and shape noise, and their ratio to theory.
+    """Convergence power spectra with errors, shape noise and, where there is theory, their ratio to it.
 
     Spectra of several source bins are below the diagonal, their ratios above it. Each scale of a statistic that has
     scales follows below the scale before.
@@ -93,50 +91,53 @@ def power_spectra(
     nyquist
         Where the resolution of the particles ends.
     theory
-        Columns source_1, source_2, low, limber and limber_windows [sr], means over the bins. Without it, ratios are to
-        the mean of the boxes.
+        Columns source_1, source_2, low, limber and limber_windows [sr], means over the bins.
     """
     bins, sources = jacobians.bins, len(nyquist.chi_source)
     parts = blocks(bins[bins["statistic"] == statistic.name])
-    figure, panels = _spectrum_panels(list(parts), sources)
+    figure, panels = _spectrum_panels(list(parts), sources, theory is not None)
     signal, error = mean_and_error(jacobians.expected - noise)
     field_error = summaries.measured.std(axis=0, ddof=1)
-    reference_name = "mean of boxes" if theory is None else "theory"
-    for (upper, lower), (key, rows) in zip(panels, parts.items(), strict=True):
+    for block, (key, rows) in zip(panels, parts.items(), strict=True):
+        upper, lower = block[0], block[-1]
         spectrum = _Spectrum(bins["centre"][rows].to_numpy(), signal[rows], error[rows], field_error[rows])
         _draw_spectrum(upper, spectrum, len(jacobians.expected))
         if key[2] == key[3]:
             upper.plot(spectrum.ell, spectrum.scale * noise[rows], ":", color="0.45", label="shape noise")
-        reference = spectrum.signal
-        if theory is not None:
-            pair = theory[(theory["source_1"] == key[2]) & (theory["source_2"] == key[3])].set_index("low")
-            reference = _draw_theory(upper, lower, spectrum, pair.loc[bins["low"][rows]])
-        _draw_ratio(lower, spectrum, reference)
-        for panel in (upper, lower):
-            panel.axvline(nyquist.ell(int(key[2])), color=COLOURS[3], linestyle="-.", linewidth=1)
         title = block_label(key, {statistic.name: statistic}, sources > 1)
         upper.set(xscale="log", yscale="log", title=title)
-        lower.set_title(f"{title} / {reference_name}" if sources > 1 else "")
+        if theory is not None:
+            pair = theory[(theory["source_1"] == key[2]) & (theory["source_2"] == key[3])].set_index("low")
+            _draw_theory(upper, lower, spectrum, pair.loc[bins["low"][rows]])
+            lower.set_title(f"{title} / theory" if sources > 1 else "")
+        for panel in block:
+            panel.axvline(nyquist.ell(int(key[2])), color=COLOURS[3], linestyle="-.", linewidth=1)
         plain_ticks(lower.xaxis)
     text = rf"particle Nyquist $k$ = {nyquist.k:.2g} $h$/Mpc at $\chi_s/2$"
     panels[0][0].plot([], [], "-.", color=COLOURS[3], label=text)
-    _label_spectra(figure, panels, statistic.axis, reference_name, sources)
+    _label_spectra(figure, panels, statistic.axis, sources)
     return figure
 
 
-def _spectrum_panels(keys: Sequence[tuple[Any, ...]], sources: int) -> tuple[Figure, list[tuple[Axes, Axes]]]:
-    """Panels of the spectrum and of the ratio for each block."""
+def _spectrum_panels(
+    keys: Sequence[tuple[Any, ...]], sources: int, has_ratio: bool
+) -> tuple[Figure, list[tuple[Axes, ...]]]:
+    """For each block the panel of the spectrum and, where there is a ratio, its panel."""
     if len(keys) == 1:
-        figure, axes = grid(2, 1, (5.6, 3.2), sharex=True, height_ratios=(2, 1.2))
-        return figure, [(axes[0, 0], axes[1, 0])]
+        heights = (2.0, 1.2) if has_ratio else (1.0,)
+        figure, axes = grid(len(heights), 1, (5.6, 3.2), sharex=True, height_ratios=heights)
+        return figure, [tuple(axes[:, 0])]
     scales = distinct(key[1] for key in keys)
     size = (4.2, 2.7) if sources == 1 else (2.5, 2.0)
-    figure, axes = grid(len(scales) * sources, sources + 1, size, sharex=True)
-    panels = []
+    figure, axes = grid(len(scales) * sources, sources + has_ratio, size, sharex=True)
+    panels: list[tuple[Axes, ...]] = []
     for _, scale, source_1, source_2 in keys:
         first_row = sources * scales.index(None if pd.isna(scale) else scale)
         first, second = int(source_1), int(source_2)
-        panels.append((axes[first_row + second, first], axes[first_row + first, second + 1]))
+        ratio = (axes[first_row + first, second + 1],) if has_ratio else ()
+        panels.append((axes[first_row + second, first], *ratio))
+    for axis in axes.flat:
+        axis.set_visible(any(axis in block for block in panels))
     return figure, panels
 
 
@@ -149,38 +150,31 @@ def _draw_spectrum(axes: Axes, spectrum: _Spectrum, boxes: int) -> None:
                   label=f"mean of {boxes} boxes, its error")  # fmt: skip
 
 
-def _draw_theory(upper: Axes, lower: Axes, spectrum: _Spectrum, theory: pd.DataFrame) -> np.ndarray:
-    """Theory of one pair, as a line in both panels; the result is the reference of the ratio."""
+def _draw_theory(upper: Axes, lower: Axes, spectrum: _Spectrum, theory: pd.DataFrame) -> None:
+    """Theory of one pair, as a line in both panels, and the ratio of the mean of the boxes to it."""
     ell, scale, reference = spectrum.ell, spectrum.scale, theory["limber_windows"].to_numpy()
     upper.plot(ell, scale * theory["limber"], "--", color=THEORY, label="halofit, Limber")
     upper.plot(ell, scale * theory["limber_windows"], "-", color=EXPECTED, label="halofit, seen by planes and field")
     lower.plot(ell, theory["limber"] / reference, "--", color=THEORY)
-    return reference
-
-
-def _draw_ratio(axes: Axes, spectrum: _Spectrum, reference: np.ndarray) -> None:
-    """Ratio of the mean of the boxes to the reference."""
     ratio, size = spectrum.signal / reference, np.abs(reference)
-    axes.errorbar(spectrum.ell, ratio, spectrum.field_error / size, fmt="none", color=MEASURED, alpha=0.35, lw=5,
-                  capsize=0)  # fmt: skip
-    axes.errorbar(spectrum.ell, ratio, spectrum.error / size, fmt="o", color=MEASURED)
-    symmetric(axes, 1.0)
-    axes.set_ylim(0, min(3.0, max(2.0, 1.1 * np.max(ratio))))
+    lower.errorbar(ell, ratio, spectrum.field_error / size, fmt="none", color=MEASURED, alpha=0.35, lw=5, capsize=0)
+    lower.errorbar(ell, ratio, spectrum.error / size, fmt="o", color=MEASURED)
+    symmetric(lower, 1.0)
+    lower.set_ylim(0, min(3.0, max(2.0, 1.1 * np.max(ratio))))
 
 
-def _label_spectra(
-    figure: Figure, panels: Sequence[tuple[Axes, Axes]], axis: str, reference: str, sources: int
-) -> None:
+def _label_spectra(figure: Figure, panels: Sequence[tuple[Axes, ...]], axis: str, sources: int) -> None:
     """Labels of the axes and the legend: each panel has its own where there is room for it."""
     power = r"$\ell(\ell+1)\,C_\ell/2\pi$"
     if sources == 1:
-        for upper, lower in panels:
+        for upper, *ratio in panels:
             upper.set_ylabel(power)
-            lower.set_ylabel(f"ratio to\n{reference}")
-        for panel in panels[-1] if len(panels) > 1 else panels[-1][1:]:
+            for panel in ratio:
+                panel.set_ylabel("ratio to\ntheory")
+        for panel in panels[-1] if len(panels) > 1 else panels[-1][-1:]:
             panel.set_xlabel(axis)
     else:
         figure.supxlabel(axis, fontsize=10)
-        figure.supylabel(f"{power} (below), ratio to {reference} (above)", fontsize=10)
+        figure.supylabel(f"{power} (below), ratio to theory (above)" if len(panels[0]) > 1 else power, fontsize=10)
     handles, labels = panels[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center" if sources == 1 else "outside upper center", ncols=3)

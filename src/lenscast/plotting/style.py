@@ -69,13 +69,6 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> None:
     """Write a figure as PNG with 200 dots per inch.
 
     The file appears whole or not at all. It holds neither time nor version, so that equal figures give equal bytes.
-
-    Parameters
-    ----------
-    figure
-        Figure to write.
-    path
-        File to make or replace.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -14,8 +14,6 @@ from matplotlib.figure import Figure
 from lenscast.parameters import stem
 from lenscast.plotting.style import COLOURS, MEASURED, THEORY, grid, label, plain_ticks, styled, symmetric
 
-__all__ = ["tomography", "tomography_derivatives"]
-
 LOOKS: dict[str, dict[str, Any]] = {
     "GG": {"color": COLOURS[0], "marker": "o"},
     "GI": {"color": COLOURS[1], "marker": "s"},
@@ -29,13 +27,7 @@ SMALLEST = 1e-4
 
 @styled
 def tomography(table: pd.DataFrame) -> Figure:
-    """Spectra of all pairs of source bins by component, below the diagonal; their ratios to theory above it.
-
-    Parameters
-    ----------
-    table
-        Table of the comparison of components.
-    """
+    """Spectra of all pairs of source bins by component, below the diagonal; their ratios to theory above it."""
     sources = 1 + int(table["source_2"].max())
     figure, axes = grid(sources, sources + 1, (2.5, 2.0), sharex=True)
     for (i, j), pair in table.groupby(["source_1", "source_2"]):
@@ -78,11 +70,6 @@ def tomography_derivatives(table: pd.DataFrame) -> Figure:
     """Derivatives of ln C_ell of each source bin with itself, with respect to nuisance parameters.
 
     Where each bin has a parameter of its own, the derivative is the one with respect to that parameter.
-
-    Parameters
-    ----------
-    table
-        Table of the comparison of derivatives.
     """
     table = table[table["source_1"] == table["source_2"]]
     columns = list(dict.fromkeys(map(stem, table["parameter"])))

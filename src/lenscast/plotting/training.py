@@ -6,8 +6,6 @@ from matplotlib.ticker import MaxNLocator
 
 from lenscast.plotting.style import COLOURS, grid, note, styled
 
-__all__ = ["loss_curves"]
-
 LINES = ("-", "--", "-.", ":")
 
 

@@ -28,8 +28,6 @@ from lenscast.plotting.style import (
 )
 from lenscast.statistics.statistic import Statistic
 
-__all__ = ["statistic_rows", "validation_counts", "validation_spectra"]
-
 LOOKS: dict[str, dict[str, Any]] = {
     "plain": {"color": COLOURS[0], "marker": "o", "label": "particle mesh"},
     "corrected": {"color": COLOURS[1], "marker": "s", "label": "particle mesh, corrected"},
@@ -51,17 +49,7 @@ WITH_THEORY = (
 def statistic_rows(
     table: pd.DataFrame, statistics: Mapping[str, Statistic], is_spectrum: bool
 ) -> list[tuple[Statistic, float | None, pd.DataFrame]]:
-    """Spectra, or the other statistics, of a table: each with its scales and their rows.
-
-    Parameters
-    ----------
-    table
-        Table with the columns ``statistic`` and ``scale_arcmin``.
-    statistics
-        Statistics by name.
-    is_spectrum
-        Whether to choose spectra, or the others.
-    """
+    """Spectra, or the other statistics, of a table: each with its scales and their rows."""
     chosen = []
     for name in table["statistic"].unique():
         if name in statistics and statistics[name].is_spectrum == is_spectrum:
@@ -128,13 +116,6 @@ def validation_counts(table: pd.DataFrame, statistics: Mapping[str, Statistic]) 
     """Statistics that are not spectra, and their ratios to the finer simulation.
 
     Each scale has two rows, each source a column.
-
-    Parameters
-    ----------
-    table
-        Table of the comparison.
-    statistics
-        Statistics by name.
     """
     parts, sources = statistic_rows(table, statistics, is_spectrum=False), sorted(table["z_source"].unique())
     is_one_axis = len({bin_axis(statistic, own[own["z_source"] == sources[0]]) for statistic, _, own in parts}) == 1

@@ -5,6 +5,7 @@ the group ``lenscast.statistics``, and a config by the key ``file``: a Python fi
 Statistics are loaded by name when a config asks for them, so that reading a config reaches the code of no other one.
 """
 
+import hashlib
 import importlib.util
 import inspect
 import sys
@@ -125,7 +126,8 @@ def statistics_from_config(sections: Any) -> dict[str, Statistic]:
 @cache
 def _of_file(path: str) -> type[Statistic]:
     """The one statistic that a Python file defines."""
-    module_name = f"lenscast_statistic_{Path(path).stem}"
+    # files of the same name in different folders are different modules
+    module_name = f"lenscast_statistic_{Path(path).stem}_{hashlib.sha1(path.encode()).hexdigest()[:12]}"
     spec = importlib.util.spec_from_file_location(module_name, path)
     if spec is None or spec.loader is None or not Path(path).is_file():
         raise ValueError(f"file {path}: there is no such Python file; give the path of one that defines a statistic")

@@ -4,18 +4,11 @@ Nothing here enters a forecast. CAMB and CCL are optional dependencies (the extr
 """
 
 from lenscast.theory.ccl import Components, ccl_components
+from lenscast.theory.components import theory_components, theory_derivatives
+from lenscast.theory.galaxies import Galaxies
 from lenscast.theory.matter import MatterPower, camb_power
-from lenscast.theory.spectra import (
-    NODES_PER_BIN,
-    Galaxies,
-    MeasuredSpectrum,
-    bandpowers,
-    bin_averages,
-    limber,
-    plane_power,
-    spectra_table,
-    thin_planes,
-)
+from lenscast.theory.planes import limber, plane_power
+from lenscast.theory.spectra import NODES_PER_BIN, MeasuredSpectrum, bandpowers, bin_averages, spectra_table
 
 __all__ = [
     "NODES_PER_BIN",
@@ -30,5 +23,6 @@ __all__ = [
     "limber",
     "plane_power",
     "spectra_table",
-    "thin_planes",
+    "theory_components",
+    "theory_derivatives",
 ]

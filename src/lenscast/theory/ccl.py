@@ -12,10 +12,8 @@ from jaxtyping import Float
 
 from lenscast.cosmology import Parameters
 from lenscast.statistics.power_spectrum import source_pairs
-from lenscast.theory.matter import MatterPower
-from lenscast.theory.spectra import Galaxies
-
-__all__ = ["Components", "ccl_components"]
+from lenscast.theory.galaxies import Galaxies
+from lenscast.theory.matter import MatterPower, optional
 
 K = np.geomspace(1e-4, 50.0, 400)  # h/Mpc
 C1_RHO_CRIT = 0.01388  # constant in CCL's alignments, to which the constant of the config is compared
@@ -64,7 +62,7 @@ def ccl_components(
     ----------
     Chisari et al. (2019), arXiv:1812.05995.
     """
-    ccl = _ccl()
+    ccl = optional("pyccl", "CCL")
     values = {name: float(value) for name, value in vars(parameters).items()}
     cosmo = ccl.Cosmology(
         **values, transfer_function="eisenstein_hu", matter_power_spectrum="linear", Omega_g=0.0, Neff=0.0, m_nu=0.0
@@ -101,16 +99,7 @@ def _tracers(ccl: Any, cosmo: Any, galaxies: Galaxies) -> tuple[list[Any], list[
     scale = model.C1_rho_crit / C1_RHO_CRIT
     lensing, alignment = [], []
     for each, shift in zip(n, np.asarray(systematics.delta_z), strict=True):
-        moved = np.interp(z - shift, z, each, left=0.0, right=0.0)
-        lensing.append(ccl.WeakLensingTracer(cosmo, dndz=(z, moved)))
-        alignment.append(ccl.WeakLensingTracer(cosmo, dndz=(z, moved), has_shear=False, ia_bias=(z, scale * amplitude)))
+        dndz = (z, np.interp(z - shift, z, each, left=0.0, right=0.0))
+        lensing.append(ccl.WeakLensingTracer(cosmo, dndz=dndz))
+        alignment.append(ccl.WeakLensingTracer(cosmo, dndz=dndz, has_shear=False, ia_bias=(z, scale * amplitude)))
     return lensing, alignment
-
-
-def _ccl() -> Any:
-    """The module pyccl, or an error that says how to install it."""
-    try:
-        import pyccl
-    except ImportError:
-        raise ValueError("this needs CCL, which is not installed: pip install 'lenscast[theory]'") from None
-    return pyccl

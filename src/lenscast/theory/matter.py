@@ -7,6 +7,7 @@ Boltzmann code, while the simulations start from Eisenstein & Hu's fit. Wavenumb
 
 import dataclasses
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any
 
 import jax
@@ -16,8 +17,6 @@ from jaxtyping import Array, Float
 from scipy.interpolate import RectBivariateSpline
 
 from lenscast.cosmology import Parameters, baryon_suppression, cosmology
-
-__all__ = ["MatterPower", "camb_power"]
 
 REDSHIFTS_PER_UNIT = 32
 K_MAX = 20.0  # h/Mpc: a power law serves beyond, and sigma8 is complete to 1e-6
@@ -77,7 +76,7 @@ def camb_power(
     Lewis et al. (2000), astro-ph/9911177; Takahashi et al. (2012), arXiv:1208.2701; Mead et al. (2021),
     arXiv:2009.01858.
     """
-    camb = _camb()
+    camb = optional("camb", "CAMB")
     if model not in camb.nonlinear.halofit_version_names:
         known = ", ".join(camb.nonlinear.halofit_version_names)
         raise ValueError(f"model = {model!r}: CAMB's models of nonlinear power are {known}")
@@ -116,10 +115,9 @@ def _feedback(parameters: Parameters, z_max: float, log10_T_AGN: Float[Array, ""
     return RectBivariateSpline(z, np.log(k), np.asarray(suppression(parameters, log10_T_AGN)), s=0)
 
 
-def _camb() -> Any:
-    """The module camb, or an error that says how to install it."""
+def optional(module: str, name: str) -> Any:
+    """A module of the extra `theory`, or an error that says how to install it."""
     try:
-        import camb
+        return import_module(module)
     except ImportError:
-        raise ValueError("theory needs CAMB, which is not installed: pip install 'lenscast[theory]'") from None
-    return camb
+        raise ValueError(f"theory needs {name}, which is not installed: pip install 'lenscast[theory]'") from None

@@ -82,11 +82,6 @@ def derivative_comparison(autodiff: DerivativeSample, difference: DerivativeSamp
 def derivative_summary(table: pd.DataFrame) -> pd.DataFrame:
     """Summarise the agreement of autodiff with finite differences, one row per parameter.
 
-    Parameters
-    ----------
-    table
-        Table of `derivative_comparison`.
-
     Returns
     -------
     summary

@@ -38,8 +38,6 @@ from lenscast.theory import (
     plane_power,
 )
 
-__all__ = ["published_spectra", "theory_spectra", "variant_comparison"]
-
 MODEL = "mead2020"
 
 KTNG_SOURCE = 0.914
@@ -145,21 +143,13 @@ def theory_spectra(
     cosmos, ell_edges = jax.jit(cosmology)(parameters), measured.spectrum.ell_edges
     nodes = gauss_legendre(np.asarray(ell_edges), NODES_PER_BIN).nodes.ravel()
     ell, windows = bandpowers(measured)
-    rows = []
+    planes, parts = plane_power(ell, cosmos, power, lightcone), []
     for source, z in enumerate(z_source):
         exact = bin_averages(_limber(nodes, z, cosmos, power), ell_edges)[0]
-        windowed = windows @ limber_sum(plane_power(ell, cosmos, power, lightcone), _kernel(z, cosmos, lightcone))[0]
-        rows += [
-            {
-                "statistic": measured.spectrum.name,
-                "source_1": source,
-                "low": low,
-                "limber": exact[index],
-                "theory": windowed[index],
-            }
-            for index, low in enumerate(ell_edges[:-1])
-        ]
-    return pd.DataFrame(rows)
+        windowed = windows @ limber_sum(planes, _kernel(z, cosmos, lightcone))[0]
+        columns = {"source_1": source, "low": ell_edges[:-1], "limber": exact, "theory": windowed}
+        parts.append(pd.DataFrame({"statistic": measured.spectrum.name} | columns))
+    return pd.concat(parts, ignore_index=True)
 
 
 def published_spectra(z_source: Sequence[float], spectrum: PowerSpectrum) -> pd.DataFrame:

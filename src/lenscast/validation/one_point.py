@@ -14,8 +14,6 @@ from scipy.ndimage import gaussian_filter
 
 from lenscast.statistics.region import Region
 
-__all__ = ["density", "one_point", "one_point_bins", "skewness", "smoothed", "variance"]
-
 REACH = 4
 """Radius at which the Gaussian is cut, in units of its width: 6e-5 of its weight along an axis lies farther out."""
 
@@ -39,8 +37,8 @@ def smoothed(
     """
     width = sigma_arcmin / region.pixel_arcmin
     reach = int(REACH * width + 0.5)
-    seen = gaussian_filter(maps.astype(np.float64), width, axes=(-2, -1), radius=reach)
-    return np.asarray(region.crop(seen, min(region.border - reach, 0)))
+    smooth = gaussian_filter(maps.astype(np.float64), width, axes=(-2, -1), radius=reach)
+    return np.asarray(region.crop(smooth, min(region.border - reach, 0)))
 
 
 def variance(maps: Float64[np.ndarray, "*maps y x"]) -> Float64[np.ndarray, "*maps"]:
@@ -75,15 +73,7 @@ def density(
 def one_point(
     maps: Float64[np.ndarray, "map source y x"], edges: Float64[np.ndarray, "source edge"]
 ) -> Float64[np.ndarray, "map bin"]:
-    """Density, variance and skewness of the maps of each source, in the order of `one_point_bins`.
-
-    Parameters
-    ----------
-    maps
-        Smoothed maps.
-    edges
-        Edges of the bins of the density of each source.
-    """
+    """Density, variance and skewness of the maps of each source, in the order of `one_point_bins`."""
     of_source = [
         np.column_stack([density(each, edge), variance(each), skewness(each)])
         for each, edge in zip(np.moveaxis(maps, 1, 0), edges, strict=True)
