@@ -1,8 +1,8 @@
 """Fisher matrices estimated from simulations.
 
 Noise in the mean Jacobian adds spurious information. The standard estimator keeps it. The cross-realisation estimator
-removes it without bias, and what it then finds to be less than nothing is set to nothing: its errors are wide where the
-derivatives are too noisy, and it never fails. It is the headline of every table, file and figure. The compressed and
+removes it without bias, and what it then finds to be less than nothing is set to nothing: it never fails, and no
+posterior is wider than its prior. It is the headline of every table, file and figure. The compressed and
 combined estimators of Coulton & Wandelt (2023, arXiv:2305.08994) stand next to it. Boxes are the independent
 realisations of the derivatives, `Covariance.n_effective` counts those of the covariance. A new estimator is one entry
 of `ESTIMATORS`: the rows of the tables follow from it.

@@ -174,8 +174,7 @@ def load_forecast(path: str | Path, fixed: Sequence[str] = (), estimator: str = 
     fixed
         Parameters that are held fixed; the others are marginalised over.
     estimator
-        ``cross``, the headline, which is too wide rather than too narrow where derivatives are noisy, or ``standard``,
-        which counts their noise as information.
+        ``cross``, the headline, or ``standard``, which counts the noise of derivatives as information.
 
     Raises
     ------
