@@ -214,5 +214,5 @@ class DerivativeSample:
 
     @property
     def standard_error(self) -> Float[np.ndarray, "param bin"]:
-        """Jackknife error of the mean over boxes."""
-        return jackknife_error(leave_one_out_means(self.jacobian))
+        """Jackknife error of the mean over boxes, with the noise of other boxes."""
+        return np.hypot(jackknife_error(leave_one_out_means(self.jacobian)), np.sqrt((self.outside**2).sum(axis=0)))

@@ -157,10 +157,9 @@ def along(
     total = form(estimate.fisher(HEADLINE, priors).with_priors(priors).matrix)
     error = np.full(len(vectors), np.inf)
     if estimate.boxes > 2:
+        # d (m + q)^2 = 2 m q of the mean Jacobian m along each direction
         outside = (
-            estimate.scale
-            * 2
-            * np.einsum("dp,rpb,qb,dq->rd", vectors, estimate.outside, estimate.moments.mean, vectors)
+            2 * estimate.scale * np.einsum("rdb,db->rd", vectors @ estimate.outside, vectors @ estimate.moments.mean)
         )
         error = np.hypot(jackknife_error(form(unbiased(estimate.moments_without_each))), linalg.norm(outside, axis=0))
     every = reasons(estimate, priors) | dict(further or {})
@@ -227,6 +226,8 @@ def direction_table(
 
 def boxes_needed(found: Along, boxes: int) -> Float[np.ndarray, " direction"]:
     """Boxes with derivatives at which the share of their noise, which falls as one over their number, is converged.
+
+    Where other boxes control the Jacobian, these are to grow in the same proportion.
 
     Parameters
     ----------
