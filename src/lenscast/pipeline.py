@@ -21,7 +21,7 @@ from jaxtyping import Array, Float32, Int
 from lenscast.corrections import Correction, corrected
 from lenscast.cosmology import Parameters, basis, cosmology
 from lenscast.expectation import box_mean_and_jacobian as measure
-from lenscast.expectation import correlations
+from lenscast.expectation import correlations, two_point
 from lenscast.experiment import Experiment
 from lenscast.experiment.observation import observation
 from lenscast.fisher.data_vector import Forecast, Jacobians, ParameterSpace, SummarySample, data_vector_forecast
@@ -153,7 +153,8 @@ def forecast(
     space = ParameterSpace(experiment.parameters, experiment.nuisance, experiment.fiducial, experiment.priors)
     region, noise = observation(experiment)
     area_ratio = experiment.survey.area_deg2 / noise.area_deg2(region)
+    vectors, exact = experiment.forecast.data_vectors, [*two_point(experiment)]
     return {
-        name: data_vector_forecast(summaries, jacobians, experiment.forecast.data_vectors[name], space, area_ratio)
-        for name in names or experiment.forecast.data_vectors
+        name: data_vector_forecast(summaries, jacobians, vectors[name], space, area_ratio, exact)
+        for name in names or vectors
     }

@@ -6,7 +6,8 @@ import pytest
 
 from lenscast.fisher.covariance import Covariance
 from lenscast.fisher.derivatives import DerivativeSample
-from lenscast.fisher.estimators import FisherEstimate, fisher_estimate
+from lenscast.fisher.estimators import SPLITS, FisherEstimate, fisher_estimate
+from lenscast.fisher.intervals import sigma_interval
 from lenscast.fisher.matrices import S8
 from lenscast.fisher.tables import fisher_table, runs_table
 
@@ -35,7 +36,9 @@ def rows(table: pd.DataFrame, estimator: str, with_priors: bool) -> pd.DataFrame
 def test_table_holds_the_errors_of_the_matrices() -> None:
     forecast = estimate(0.1)
     table = fisher_table(forecast, PRIORS, [S8(FIDUCIAL)])
-    assert len(table) == 3 * 2 * 2
+    assert len(table) == 3 * 4 * 2
+    first = table.iloc[0]
+    assert (first["estimator"], first["with_priors"]) == ("cross", True)
     for name in ("standard", "cross"):
         part = rows(table, name, with_priors=False)
         posterior = forecast.fisher(name).inverse().with_derived([S8(FIDUCIAL)])
@@ -53,15 +56,42 @@ def test_table_holds_the_errors_of_the_matrices() -> None:
     assert table["note"].str.contains("super-sample covariance not included").all()
 
 
-def test_sigma_error_is_the_jackknife_and_tracks_the_scatter() -> None:
-    part = rows(fisher_table(estimate(0.1), {}), "cross", with_priors=False)
-    replicates = [np.sqrt(np.diag(np.linalg.inv(matrix))) for matrix in estimate(0.1).leave_one_out("cross")]
-    expected = np.sqrt(11 / 12 * ((replicates - np.mean(replicates, axis=0)) ** 2).sum(axis=0))
-    np.testing.assert_allclose(part["sigma_error"], expected, rtol=1e-9)
+def test_each_error_has_the_interval_of_its_estimator() -> None:
+    table = fisher_table(estimate(0.1), PRIORS, [S8(FIDUCIAL)])
+    for name in ("standard", "cross"):
+        part = rows(table, name, with_priors=True)
+        interval = sigma_interval(estimate(0.1), name, PRIORS, [S8(FIDUCIAL)])
+        np.testing.assert_array_equal(part["sigma_low"], interval.low)
+        np.testing.assert_array_equal(part["sigma_high"], interval.high)
+    for name in ("compressed", "combined"):
+        assert rows(table, name, with_priors=True)["sigma_low"].isna().all()
+
+
+def test_estimators_of_halves_are_medians_over_splits() -> None:
+    table = rows(fisher_table(estimate(0.1), PRIORS), "combined", with_priors=True)
+    matrices = estimate(0.1).splits("combined") + np.diag([0.2**-2, 0.14**-2])
+    expected = np.median(np.sqrt(np.diagonal(np.linalg.inv(matrices), axis1=1, axis2=2)), axis=0)
+    np.testing.assert_allclose(table["sigma"], expected, rtol=1e-9)
+    assert set(table["splits"]) == {SPLITS}
+    assert set(table["failures"]) == {0}
+
+
+def test_splits_that_fail_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    matrices = np.tile(np.diag([1e4, 4e4]), (SPLITS, 1, 1))
+    matrices[:10, 1, 1] = -1.0
+    monkeypatch.setattr(FisherEstimate, "splits", lambda self, name: matrices)
+    table = fisher_table(estimate(0.1), {"sigma8": 10.0})
+    for with_priors in (True, False):
+        part = rows(table, "compressed", with_priors)
+        assert set(part["failures"]) == {10}
+        np.testing.assert_allclose(part["sigma"], [0.01, 0.005], rtol=1e-5)
+    assert set(rows(fisher_table(estimate(0.1), PRIORS), "compressed", with_priors=True)["failures"]) == {0}
 
 
 def test_priors_tighten_and_flag_what_they_dominate() -> None:
     table = fisher_table(estimate(0.1), {"Omega_c": 1e-4, "sigma8": 10.0}, [S8(FIDUCIAL)])
+    verdicts = rows(table, "cross", with_priors=True)["verdict"].to_dict()
+    assert verdicts == {"Omega_c": "set by the prior", "sigma8": "converged", "S8": "converged"}
     free, tight = (rows(table, "standard", with_priors=used) for used in (False, True))
     assert (tight["sigma"] <= free["sigma"]).all()
     assert tight["prior_dominated"].to_dict() == {"Omega_c": True, "sigma8": False, "S8": False}
@@ -73,20 +103,33 @@ def test_priors_tighten_and_flag_what_they_dominate() -> None:
     assert tight["posterior_to_prior"]["sigma8"] == pytest.approx(tight["sigma"]["sigma8"] / 10)
 
 
-def test_indefinite_cross_matrix_is_reported_and_not_inverted() -> None:
+def test_noise_is_judged_alike_for_all_estimators_and_never_widens_the_prior() -> None:
     noisy = estimate(30.0)
-    assert not noisy.fisher("cross").is_positive_definite
-    table = fisher_table(noisy, {})
-    cross = rows(table, "cross", with_priors=False)
-    assert set(cross["verdict"]) == {"not converged"}
-    assert cross["sigma"].isna().all()
-    standard = rows(table, "standard", with_priors=False)
-    assert standard["sigma"].notna().all()
-    assert set(standard["verdict"]) == {"unconstrained by these simulations"}
+    assert np.linalg.eigvalsh(noisy.unclipped)[0] < 0
+    table = fisher_table(noisy, PRIORS)
+    assert set(table["verdict"]) == {"limited by simulations"}
+    assert set(table["reason"]) == {"noise of the Jacobian"}
+    cross, standard = (rows(table, name, with_priors=True) for name in ("cross", "standard"))
+    assert (cross["sigma"] <= cross["prior"] * (1 + 1e-6)).all()
+    assert (cross["sigma"] > standard["sigma"]).all()
+    assert (standard["verdict"] == cross["verdict"]).all()
+    np.testing.assert_array_equal(cross["boxes_needed"], standard["boxes_needed"])
+    np.testing.assert_allclose(cross["boxes_needed"], np.ceil(12 * cross["bias_share"] / 0.05))
 
 
-def test_two_boxes_give_a_table_without_errors_of_errors() -> None:
-    assert fisher_table(estimate(0.1, boxes=2), {})["sigma_error"].isna().all()
+def test_error_is_infinite_where_there_is_neither_information_nor_prior() -> None:
+    noise = np.random.default_rng(0).normal(size=(12, 2, 6))
+    noise -= 0.9 * noise.mean(axis=0)
+    sample = DerivativeSample(PARAMETERS, DATA, np.arange(12), noise)
+    made = fisher_estimate(sample, COVARIANCE, FIDUCIAL, 1.0)
+    cross = rows(fisher_table(made, {}), "cross", with_priors=False)
+    assert np.isinf(cross[["sigma", "sigma_low", "sigma_high", "boxes_needed"]]).all(axis=None)
+
+
+def test_two_boxes_give_a_table_without_intervals() -> None:
+    table = fisher_table(estimate(0.1, boxes=2), {})
+    assert table["sigma_low"].isna().all()
+    assert table.loc[table["estimator"] == "compressed", "sigma"].isna().all()
 
 
 def test_prior_on_an_unknown_parameter_is_refused() -> None:
@@ -99,9 +142,9 @@ def test_runs_side_by_side_hold_the_rows_of_each() -> None:
     together = runs_table(tables).set_index(["parameter", "with_priors"])
     for run, table in tables.items():
         for flag in (False, True):
-            part = rows(table, "standard", with_priors=flag)
+            part = rows(table, "cross", with_priors=flag)
             found = together.xs(flag, level="with_priors").reindex(part.index)
-            for column in ("sigma", "sigma_error", "conditional", "verdict"):
+            for column in ("sigma", "sigma_low", "sigma_high", "conditional", "verdict"):
                 assert list(found[f"{column}_{run}"].dropna()) == list(part[column].dropna())
     one = together.loc[("sigma8", False)]
     assert one["sigma_ratio_derived"] == one["sigma_derived"] / one["sigma_plain"]

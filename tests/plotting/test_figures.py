@@ -45,6 +45,7 @@ def files(tiny, bins, tmp_path_factory):
         folder / "forecast.h5",
         {"param": param, "bin": bins},
         standard=(np.diag([1e4, 1e4, 1e2, 1e2]), ("param", "param")),
+        bias=(np.diag([1e2, 1e2, 1e3, 1e0]), ("param", "param")),
         priors=(np.diag([0.0, 0.0, 0.0, 1e4]), ("param", "param")),
         correlation=(np.eye(size), ("bin", "bin")),
     )
@@ -58,8 +59,9 @@ def files(tiny, bins, tmp_path_factory):
     is_plain = bins["statistic"] == next(name for name, each in tiny.statistics.items() if each.is_plain_spectrum)
     theory = bins.loc[is_plain, ["source_1", "source_2", "low"]].assign(limber=1e-9, limber_windows=1e-9)
     theory.assign(dln_sigma8=2.0).to_csv(folder / "theory.csv", index=False)
-    names = {"parameter": PARAMETERS[:2], "estimator": "standard", "with_priors": True, "systematics": "marginalised"}
-    verdicts = pd.DataFrame(names | {"verdict": "converged", "prior_dominated": [False, True]})
+    names = {"parameter": PARAMETERS[:2], "estimator": "cross", "with_priors": True, "systematics": "marginalised"}
+    judged = {"verdict": ["converged", "set by the prior"], "reason": "", "boxes_needed": 4}
+    verdicts = pd.DataFrame(names | judged)
     verdicts.to_csv(folder / "parameters.csv", index=False)
     return {path.stem: str(path) for path in folder.iterdir()}
 

@@ -22,20 +22,29 @@ def test_triangle_contours_enclose_the_levels_it_states(texts):
     assert "nothing to say" in texts(figure)
 
 
-def test_verdict_note_names_what_is_not_settled():
+def test_verdict_note_names_what_the_prior_sets_and_what_simulations_limit():
+    names = ["Omega_c", "sigma8", "h", "Omega_b", "n_s", "Omega_c"]
+    limited = "limited by simulations"
     table = pd.DataFrame(
         {
-            "parameter": ["Omega_c", "sigma8", "h", "Omega_c"],
-            "estimator": ["standard", "standard", "standard", "cross"],
+            "parameter": names,
+            "estimator": ["cross"] * 5 + ["standard"],
             "with_priors": True,
             "systematics": "marginalised",
-            "verdict": ["converged", "unconstrained by these simulations", "converged", "not converged"],
-            "prior_dominated": [False, False, True, False],
+            "verdict": ["converged", limited, "set by the prior", limited, "set by the prior", limited],
+            "reason": ["", "noise of the Jacobian", "", "noise of the Jacobian and resolution", "", "resolution"],
+            "boxes_needed": [3.0, 120.0, 7.0, 90.0, 1.0, 5.0],
         }
     )
     (line,) = plotting.verdict_note("C_ell", table)
-    assert line == r"$C_\ell$: unconstrained by these simulations: $\sigma_8$; set by the prior: $h$"
+    assert line == (
+        r"$C_\ell$: limited by simulations (120 boxes needed): $\sigma_8$, $\Omega_b$; set by the prior: $h$, $n_s$"
+    )
     assert plotting.verdict_note("C_ell", table.iloc[:1]) == []
+    (line,) = plotting.verdict_note("C_ell", table.iloc[1:2].assign(reason="noise of the covariance"))
+    assert line.endswith(r"limited by simulations (noise of the covariance): $\sigma_8$")
+    (line,) = plotting.verdict_note("C_ell", table.iloc[1:2].assign(boxes_needed=np.inf))
+    assert line.endswith(r"limited by simulations (no information found): $\sigma_8$")
 
 
 def test_reliability_shows_both_estimators_of_each_data_vector():

@@ -5,6 +5,7 @@ from _job import experiment, provenance, start
 log = start(snakemake)
 
 from lenscast import io
+from lenscast.fisher.estimators import HEADLINE
 from lenscast.pipeline import forecast
 
 p, described = snakemake.params, experiment(snakemake)
@@ -18,5 +19,20 @@ io.save_table(snakemake.output.directions, made.directions)
 io.save_table(snakemake.output.reliability, made.reliability)
 seeds = sorted({*summaries.box, *jacobians.box})
 io.save_forecast(snakemake.output.forecast, made, described.priors, provenance(snakemake, seeds))
-columns = ["parameter", "systematics", "estimator", "with_priors", "sigma", "bias_share", "verdict"]
-log.info("\n%s", made.parameters[columns].to_string(index=False))
+columns = [
+    "parameter",
+    "systematics",
+    "sigma",
+    "sigma_low",
+    "sigma_high",
+    "bias_share",
+    "verdict",
+    "reason",
+    "boxes_needed",
+]
+headline = made.parameters[(made.parameters["estimator"] == HEADLINE) & made.parameters["with_priors"]]
+log.info("Errors with priors, %s estimator:\n%s", HEADLINE, headline[columns].to_string(index=False))
+columns = ["information", "information_error", "verdict", "reason", "combination"]
+log.info(
+    "Directions, information of the data over that of the prior:\n%s", made.directions[columns].to_string(index=False)
+)

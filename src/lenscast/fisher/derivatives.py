@@ -5,7 +5,7 @@ any error is computed. Realisations of shape noise are left to the statistic, wh
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import jax
@@ -80,6 +80,9 @@ class DerivativeSample:
         Seed of each box, ascending.
     jacobian
         Mean over the maps of each box [summary per parameter].
+    outside
+        Further noise of the mean over boxes, as rows q: its covariance is the sum of q q^T. It comes from boxes without
+        derivatives, through a control (`control.with_control`); without control there are no rows.
 
     Raises
     ------
@@ -91,10 +94,13 @@ class DerivativeSample:
     data: tuple[str, ...]
     box: Int[np.ndarray, " box"]
     jacobian: Float[np.ndarray, "box param bin"]
+    outside: Float[np.ndarray, "row param bin"] = field(default_factory=lambda: np.zeros((0, 0, 0)))
 
     def __post_init__(self) -> None:
         require_unique(self.parameters, "parameter")
         require_unique(self.data, "data element")
+        if not len(self.outside):
+            object.__setattr__(self, "outside", np.zeros((0, len(self.parameters), len(self.data))))
         expected = (len(self.box), len(self.parameters), len(self.data))
         if self.jacobian.shape != expected:
             raise ValueError(f"Jacobian of shape {self.jacobian.shape}, but {expected} [box param bin] are named")
@@ -147,7 +153,7 @@ class DerivativeSample:
         Raises
         ------
         ValueError
-            If boxes or parameters differ, or a data element stands in two samples.
+            If boxes or parameters differ, a data element stands in two samples, or a sample is controlled.
         """
         first = samples[0]
         for other in samples[1:]:
@@ -158,6 +164,8 @@ class DerivativeSample:
                     "measure both with respect to the same parameters in the same boxes"
                 )
         data = tuple(name for sample in samples for name in sample.data)
+        if any(len(sample.outside) for sample in samples):
+            raise ValueError("cannot join Jacobians that are controlled: join them first, and control them together")
         return cls(first.parameters, data, first.box, np.concatenate([s.jacobian for s in samples], axis=-1))
 
     def select(self, parameters: Sequence[str] | None = None, data: Sequence[str] | None = None) -> "DerivativeSample":
@@ -177,7 +185,8 @@ class DerivativeSample:
         data = self.data if data is None else tuple(data)
         rows = positions(parameters, self.parameters, "parameter")
         columns = positions(data, self.data, "data element")
-        return DerivativeSample(parameters, data, self.box, self.jacobian[:, rows[:, None], columns])
+        jacobian, outside = (each[:, rows[:, None], columns] for each in (self.jacobian, self.outside))
+        return DerivativeSample(parameters, data, self.box, jacobian, outside)
 
     def in_boxes(self, box: Int[np.ndarray, " box"]) -> "DerivativeSample":
         """Jacobians of the boxes with the given seeds, ascending.
@@ -196,7 +205,7 @@ class DerivativeSample:
         if len(missing):
             raise ValueError(f"no Jacobian of box {missing[0]}: there are boxes {self.box.min()} to {self.box.max()}")
         rows = np.isin(self.box, box)
-        return DerivativeSample(self.parameters, self.data, self.box[rows], self.jacobian[rows])
+        return DerivativeSample(self.parameters, self.data, self.box[rows], self.jacobian[rows], self.outside)
 
     @property
     def mean(self) -> Float[np.ndarray, "param bin"]:
@@ -205,5 +214,5 @@ class DerivativeSample:
 
     @property
     def standard_error(self) -> Float[np.ndarray, "param bin"]:
-        """Jackknife error of the mean over boxes."""
-        return jackknife_error(leave_one_out_means(self.jacobian))
+        """Jackknife error of the mean over boxes, with the noise of other boxes."""
+        return np.hypot(jackknife_error(leave_one_out_means(self.jacobian)), np.sqrt((self.outside**2).sum(axis=0)))

@@ -1,9 +1,11 @@
 """Fisher matrices estimated from simulations.
 
 Noise in the mean Jacobian adds spurious information. The standard estimator keeps it. The cross-realisation estimator
-removes it without bias, but its matrix may be indefinite, which says that the derivatives are too noisy. Boxes are the
-independent realisations of the derivatives, `Covariance.n_effective` counts those of the covariance. A new estimator is
-one entry of `ESTIMATORS`: tables, errors and files follow from it.
+removes it without bias, and what it then finds to be less than nothing is set to nothing: it never fails, and no
+posterior is wider than its prior. It is the headline of every table, file and figure. The compressed and
+combined estimators of Coulton & Wandelt (2023, arXiv:2305.08994) stand next to it. Boxes are the independent
+realisations of the derivatives, `Covariance.n_effective` counts those of the covariance. A new estimator is one entry
+of `ESTIMATORS`: the rows of the tables follow from it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +14,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from scipy import linalg
 
 from lenscast.fisher.boxes import leave_one_out_means
@@ -20,48 +22,169 @@ from lenscast.fisher.covariance import Covariance
 from lenscast.fisher.derivatives import DerivativeSample
 from lenscast.fisher.finite_samples import FiniteSampleFactors, finite_sample_factors
 from lenscast.fisher.linalg import cholesky_factor
-from lenscast.fisher.matrices import FisherMatrix
+from lenscast.fisher.matrices import FisherMatrix, prior_information
 from lenscast.fisher.names import positions
+
+HEADLINE = "cross"
+"""Estimator of contours, verdicts and comparisons of runs."""
+
+SPLITS = 64
+"""Random splits of the boxes into halves, for the estimators that need two halves."""
+
+FLOOR = 1e-6
+"""Information of a clipped direction over its information in F_std + priors.
+
+It stands in place of 0, so that a matrix without priors has an inverse: the error along such a direction is then about
+a thousand times the one of the standard estimator, and the share of noise says that it means nothing.
+"""
 
 
 class Moments(NamedTuple):
-    """Whitened derivatives w_r = L^-1 D_r of N boxes, with L L^T = C, reduced to what the estimators need.
+    """Whitened derivatives w = L^-1 D with L L^T = C, reduced to what the estimators need.
 
-    A leading axis holds several sets of boxes, such as all boxes but one.
+    A leading axis holds several sets of boxes: all boxes but one, or the splits of the boxes into halves.
 
     Attributes
     ----------
     mean
-        Mean over the boxes; the products of its rows are Dbar^T C^-1 Dbar.
-    outer
-        Sum of w_r w_r^T = D_r^T C^-1 D_r over the boxes.
-    boxes
-        Number N of boxes.
+        Mean Jacobian; the products of its rows are Dbar^T C^-1 Dbar.
+    noise
+        Noise in these products, tr[C^-1 Cov(Dbar_i, Dbar_j)].
     scale
         Factor of all information: Hartlap's h times the area of the survey over the area of a map.
+    other
+        Mean Jacobian of the other half of the boxes; None where the boxes are not split.
     """
 
-    mean: Float[np.ndarray, "*box param bin"]
-    outer: Float[np.ndarray, "*box param param"]
-    boxes: int
+    mean: Float[np.ndarray, "*set param bin"]
+    noise: Float[np.ndarray, "*set param param"]
     scale: float
+    other: Float[np.ndarray, "*set param bin"] | None = None
 
 
-def information(moments: Moments) -> Float[np.ndarray, "*box param param"]:
+def information(moments: Moments) -> Float[np.ndarray, "*set param param"]:
     """Standard estimate F_std = h Dbar^T C^-1 Dbar, too high by `noise_bias`."""
     return moments.scale * (moments.mean @ moments.mean.swapaxes(-1, -2))
 
 
-def noise_bias(moments: Moments) -> Float[np.ndarray, "*box param param"]:
-    """Expected noise in F_std, B_ij = (h/N) tr[C^-1 Cov_r(D_i, D_j)], with the sample covariance over N boxes."""
-    scatter = moments.outer - moments.boxes * (moments.mean @ moments.mean.swapaxes(-1, -2))
-    # N - 1 of the sample covariance, and N because the mean Jacobian has 1/N of the noise of a box
-    return moments.scale * scatter / (moments.boxes * (moments.boxes - 1))
+def noise_bias(moments: Moments) -> Float[np.ndarray, "*set param param"]:
+    """Expected noise in F_std, B_ij = h tr[C^-1 Cov(Dbar_i, Dbar_j)]."""
+    return moments.scale * moments.noise
 
 
-def _cross(moments: Moments) -> Float[np.ndarray, "*box param param"]:
-    """F_x = F_std - B, which is the mean of h D_r^T C^-1 D_s over pairs of different boxes; unbiased."""
+def unbiased(moments: Moments) -> Float[np.ndarray, "*set param param"]:
+    """F_x = F_std - B, which is unbiased and may be indefinite.
+
+    Without control it is the mean of h D_r^T C^-1 D_s over pairs of different boxes.
+    """
     return information(moments) - noise_bias(moments)
+
+
+def clipped(
+    standard: Float[np.ndarray, "*set param param"],
+    bias: Float[np.ndarray, "*set param param"],
+    priors: Float[np.ndarray, "param param"],
+) -> Float[np.ndarray, "*set param param"]:
+    """F_x = F_std - B with its negative eigenvalues set to 0, or to `FLOOR`.
+
+    Parameters
+    ----------
+    standard, bias
+        F_std and its noise.
+    priors
+        Information of the priors.
+
+    Raises
+    ------
+    numpy.linalg.LinAlgError
+        If F_std + priors is not positive definite.
+
+    Notes
+    -----
+    The eigenvalues are those of F_x v = lambda (F_std + priors) v, `relative_eigenvalues`.
+    """
+    cross = standard - bias
+    values, _, duals = relative_eigenvalues(cross, standard + priors)
+    positive = (duals * np.maximum(values, FLOOR)[..., None, :]) @ duals.swapaxes(-1, -2)
+    # a matrix that needs no clipping is returned as it is, not as the product of its factors
+    return np.where((values[..., 0] < FLOOR)[..., None, None], positive, cross)
+
+
+class RelativeEigenvalues(NamedTuple):
+    """Eigenvalues of A v = lambda M v, ascending, with v^T M v = 1, so that A = sum lambda (M v) (M v)^T.
+
+    Attributes
+    ----------
+    values
+        Eigenvalues lambda.
+    vectors
+        Columns v.
+    duals
+        Columns M v.
+    """
+
+    values: Float[np.ndarray, "*set direction"]
+    vectors: Float[np.ndarray, "*set param direction"]
+    duals: Float[np.ndarray, "*set param direction"]
+
+
+def relative_eigenvalues(
+    matrix: Float[np.ndarray, "*set param param"], metric: Float[np.ndarray, "*set param param"]
+) -> RelativeEigenvalues:
+    """Eigenvalues of symmetric matrices relative to a metric.
+
+    Parameters differ in their units: eigenvalues of a Fisher matrix alone would mean nothing. In the metric
+    F_std + priors, which is positive for parameters without prior too, a direction of negative information is the one
+    with the most noise, M v ~ B v, and clipping it adds no information to parameters that are measured well.
+
+    Parameters
+    ----------
+    matrix
+        Symmetric matrices.
+    metric
+        Positive-definite matrices.
+
+    Raises
+    ------
+    numpy.linalg.LinAlgError
+        If the metric is not positive definite.
+    """
+    scale = np.sqrt(np.diagonal(metric, axis1=-2, axis2=-1))
+    unit = scale[..., :, None] * scale[..., None, :]
+    factor = np.linalg.cholesky(metric / unit)
+    half = np.linalg.solve(factor, matrix / unit)
+    values, rotated = np.linalg.eigh(np.linalg.solve(factor, half.swapaxes(-1, -2)))
+    vectors = np.linalg.solve(factor.swapaxes(-1, -2), rotated) / scale[..., :, None]
+    return RelativeEigenvalues(values, vectors, scale[..., :, None] * (factor @ rotated))
+
+
+def _standard(moments: Moments, priors: Float[np.ndarray, "param param"]) -> Float[np.ndarray, "*set param param"]:
+    """F_std, whatever the priors."""
+    return information(moments)
+
+
+def _cross(moments: Moments, priors: Float[np.ndarray, "param param"]) -> Float[np.ndarray, "*set param param"]:
+    """F_x, clipped."""
+    return clipped(information(moments), noise_bias(moments), priors)
+
+
+def _compressed(moments: Moments, priors: Float[np.ndarray, "param param"]) -> Float[np.ndarray, "*set param param"]:
+    """Information of the data compressed with the Jacobian of the other half, Coulton & Wandelt (2023) eq. 10."""
+    assert moments.other is not None
+    mixed = moments.other @ moments.mean.swapaxes(-1, -2)
+    return (
+        moments.scale * mixed.swapaxes(-1, -2) @ np.linalg.solve(moments.other @ moments.other.swapaxes(-1, -2), mixed)
+    )
+
+
+def _combined(moments: Moments, priors: Float[np.ndarray, "param param"]) -> Float[np.ndarray, "*set param param"]:
+    """Geometric mean of the standard (biased high) and compressed (biased low) matrices, Coulton & Wandelt eq. 18."""
+    standard = information(moments)
+    factor = np.linalg.cholesky(standard)
+    half = np.linalg.solve(factor, _compressed(moments, priors))
+    values, vectors = np.linalg.eigh(np.linalg.solve(factor, half.swapaxes(-1, -2)))
+    basis = factor @ vectors
+    return (basis * np.sqrt(np.maximum(values, 0))[..., None, :]) @ basis.swapaxes(-1, -2)
 
 
 class Estimator(NamedTuple):
@@ -72,18 +195,49 @@ class Estimator(NamedTuple):
     meaning
         Description in words.
     matrix
-        Function of the moments of the derivatives, for all boxes and for leave-one-out replicates alike.
+        Function of the moments of the derivatives and of the information of the priors, for one or many sets of boxes.
+    from_halves
+        Whether it needs two halves of the boxes. There is then one matrix for each of `SPLITS` random splits.
     """
 
     meaning: str
-    matrix: Callable[[Moments], Float[np.ndarray, "*box param param"]]
+    matrix: Callable[[Moments, Float[np.ndarray, "param param"]], Float[np.ndarray, "*set param param"]]
+    from_halves: bool = False
 
 
 ESTIMATORS: Mapping[str, Estimator] = {
-    "standard": Estimator("standard estimator", information),
-    "cross": Estimator("cross-realisation estimator", _cross),
+    "cross": Estimator("cross-realisation estimator, without negative information", _cross),
+    "standard": Estimator("standard estimator", _standard),
+    "compressed": Estimator("compressed estimator", _compressed, from_halves=True),
+    "combined": Estimator("combined estimator", _combined, from_halves=True),
 }
-"""All estimators by name, in the order of tables and files."""
+"""All estimators by name, in the order of the tables."""
+
+
+def find_estimator(name: str, among: Sequence[str] = ()) -> Estimator:
+    """Entry of `ESTIMATORS`.
+
+    Parameters
+    ----------
+    name
+        Name of an estimator.
+    among
+        Names that are allowed; empty for all.
+
+    Raises
+    ------
+    ValueError
+        If the name is none of them; lists them.
+    """
+    allowed = tuple(among) or tuple(ESTIMATORS)
+    if name not in allowed:
+        raise ValueError(f"unknown estimator '{name}': choose from {', '.join(allowed)}")
+    return ESTIMATORS[name]
+
+
+def whole_estimators() -> tuple[str, ...]:
+    """Names of the estimators that use all boxes at once, and so have one matrix."""
+    return tuple(name for name, each in ESTIMATORS.items() if not each.from_halves)
 
 
 @dataclass(frozen=True)
@@ -96,6 +250,9 @@ class FisherEstimate:
         Parameters and their values.
     whitened
         L^-1 D of each box, with L L^T = C, so that products of its rows are D^T C^-1 D.
+    outside
+        L^-1 q for the further noise of the mean Jacobian, whose covariance is the sum of q q^T over the rows: that of
+        boxes without derivatives (`control`).
     factors
         Factors for the finite number of maps behind the covariance.
     n_effective
@@ -107,6 +264,7 @@ class FisherEstimate:
     names: tuple[str, ...]
     fiducial: Float[np.ndarray, " param"]
     whitened: Float[np.ndarray, "box param bin"]
+    outside: Float[np.ndarray, "row param bin"]
     factors: FiniteSampleFactors
     n_effective: float
     area_ratio: float
@@ -120,6 +278,11 @@ class FisherEstimate:
     def data_length(self) -> int:
         """Length of the data vector."""
         return self.whitened.shape[2]
+
+    @property
+    def scale(self) -> float:
+        """Hartlap's factor times the area of the survey over the area of a map."""
+        return self.factors.hartlap * self.area_ratio
 
     def with_fixed(self, names: Sequence[str]) -> "FisherEstimate":
         """Estimate for the other parameters, with the named ones held fixed.
@@ -139,71 +302,160 @@ class FisherEstimate:
             raise ValueError(f"all of {', '.join(self.names)} are fixed: leave one free")
         # Taylor & Joachimi's and Dodelson & Schneider's factors depend on the number of free parameters
         factors = finite_sample_factors(self.n_effective, self.data_length, len(free))
-        rest = tuple(self.names[index] for index in free)
-        return replace(self, names=rest, fiducial=self.fiducial[free], whitened=self.whitened[:, free], factors=factors)
+        return replace(
+            self,
+            names=tuple(self.names[index] for index in free),
+            fiducial=self.fiducial[free],
+            whitened=self.whitened[:, free],
+            outside=self.outside[:, free],
+            factors=factors,
+        )
+
+    def in_boxes(self, boxes: slice | Int[np.ndarray, " box"]) -> "FisherEstimate":
+        """Estimate from some of the boxes of derivatives, with the covariance and the control of all.
+
+        Parameters
+        ----------
+        boxes
+            Positions of the boxes.
+        """
+        return replace(self, whitened=self.whitened[boxes])
 
     @cached_property
     def standard(self) -> FisherMatrix:
-        """F_std, whose share of noise `reliability` judges."""
-        return self.fisher("standard")
+        """F_std, which the noise makes too large."""
+        return FisherMatrix(self.names, self.fiducial, information(self.moments))
 
     @cached_property
     def bias(self) -> Float[np.ndarray, "param param"]:
         """Expected noise in F_std."""
-        return noise_bias(self._moments)
+        return noise_bias(self.moments)
 
-    def fisher(self, estimator: str) -> FisherMatrix:
-        """Fisher matrix of an estimator.
+    @property
+    def unclipped(self) -> Float[np.ndarray, "param param"]:
+        """F_x = F_std - B, which is unbiased and may be indefinite."""
+        return unbiased(self.moments)
+
+    def fisher(self, name: str = HEADLINE, priors: Mapping[str, float] | None = None) -> FisherMatrix:
+        """Fisher matrix of an estimator that uses all boxes at once, without the information of the priors.
 
         Parameters
         ----------
-        estimator
-            One of `ESTIMATORS`.
+        name
+            One of `whole_estimators`.
+        priors
+            Gaussian widths by name, part of the metric in which `clipped` finds negative information; None for none.
 
         Raises
         ------
         ValueError
-            If the estimator is unknown.
+            If the estimator is unknown or needs halves of the boxes, F_std + priors is singular (names the direction),
+            or a prior is on an unknown parameter.
         """
-        return FisherMatrix(self.names, self.fiducial, _estimator(estimator).matrix(self._moments))
+        function = find_estimator(name, whole_estimators()).matrix
+        known = prior_information(self.names, priors or {})
+        if name == "cross":
+            # numpy's error would not name the direction
+            FisherMatrix(self.names, self.fiducial, self.standard.matrix + known).inverse()
+        return FisherMatrix(self.names, self.fiducial, function(self.moments, known))
 
-    def leave_one_out(self, estimator: str) -> Float[np.ndarray, "box param param"]:
+    def leave_one_out(
+        self, name: str = HEADLINE, priors: Mapping[str, float] | None = None
+    ) -> Float[np.ndarray, "box param param"]:
         """Fisher matrix without each box in turn, for jackknife errors.
 
         Parameters
         ----------
-        estimator
-            One of `ESTIMATORS`.
+        name, priors
+            As for `fisher`.
 
         Raises
         ------
         ValueError
-            If the estimator is unknown, or there are fewer than 3 boxes: the noise without one of them needs 2.
+            As `fisher`, or if there are fewer than 3 boxes: the noise without one of them needs 2.
+        """
+        function = find_estimator(name, whole_estimators()).matrix
+        return function(self.moments_without_each, prior_information(self.names, priors or {}))
+
+    def splits(self, name: str) -> Float[np.ndarray, "split param param"]:
+        """Fisher matrices of an estimator that needs halves, one for each of `SPLITS` random splits of the boxes.
+
+        Parameters
+        ----------
+        name
+            ``compressed`` or ``combined``.
+
+        Raises
+        ------
+        ValueError
+            As `of_halves`, or if there are fewer than 4 boxes.
+        """
+        if self.boxes < 4:
+            raise ValueError(f"{self.boxes} boxes have no halves with scatter: raise derivatives.boxes to 4 or more")
+        # the same splits in every run
+        order = np.random.default_rng(0).permuted(np.tile(np.arange(self.boxes), (SPLITS, 1)), axis=1)
+        return self.of_halves(name, order[:, : self.boxes // 2], order[:, self.boxes // 2 :])
+
+    def of_halves(
+        self, name: str, first: Int[np.ndarray, "split first"], second: Int[np.ndarray, "split second"]
+    ) -> Float[np.ndarray, "split param param"]:
+        """Fisher matrices of an estimator that compresses with one half of the boxes and differentiates with the other.
+
+        Parameters
+        ----------
+        name
+            ``compressed`` or ``combined``.
+        first, second
+            Positions of the boxes whose Jacobian compresses, and of those whose compressed Jacobian is the information.
+
+        Raises
+        ------
+        ValueError
+            If the estimator does not use halves, or the mean Jacobian of a half is singular.
+        """
+        function = find_estimator(name, [each for each, entry in ESTIMATORS.items() if entry.from_halves]).matrix
+        compressing, informing = (
+            np.array([self.whitened[rows].mean(axis=0) for rows in half]) for half in (first, second)
+        )
+        moments = Moments(informing, np.zeros((len(first), *self.bias.shape)), self.scale, compressing)
+        try:
+            return function(moments, np.zeros_like(self.bias))
+        except np.linalg.LinAlgError as error:
+            raise ValueError(
+                "the mean Jacobian of half of the boxes is singular: add data or boxes of derivatives"
+            ) from error
+
+    @cached_property
+    def moments(self) -> Moments:
+        """Moments over all boxes."""
+        return self._moments(self.whitened.mean(axis=0), self._outer.sum(axis=0), self.boxes)
+
+    @cached_property
+    def moments_without_each(self) -> Moments:
+        """Moments over all boxes but one, for each box left out.
+
+        Raises
+        ------
+        ValueError
+            If there are fewer than 3 boxes.
         """
         if self.boxes < 3:
             raise ValueError(f"jackknife errors need at least 3 boxes, got {self.boxes}: raise derivatives.boxes")
-        moments = self._moments._replace(
-            mean=leave_one_out_means(self.whitened), outer=self._moments.outer - self._outer, boxes=self.boxes - 1
-        )
-        return _estimator(estimator).matrix(moments)
+        return self._moments(leave_one_out_means(self.whitened), self._outer.sum(axis=0) - self._outer, self.boxes - 1)
 
     @cached_property
     def _outer(self) -> Float[np.ndarray, "box param param"]:
         """D_r^T C^-1 D_r of each box."""
         return self.whitened @ self.whitened.swapaxes(1, 2)
 
-    @cached_property
-    def _moments(self) -> Moments:
-        """Moments over all boxes."""
-        scale = self.factors.hartlap * self.area_ratio
-        return Moments(self.whitened.mean(axis=0), self._outer.sum(axis=0), self.boxes, scale)
-
-
-def _estimator(name: str) -> Estimator:
-    """Entry of the registry, or an error that lists the names."""
-    if name not in ESTIMATORS:
-        raise ValueError(f"unknown estimator '{name}': choose from {', '.join(ESTIMATORS)}")
-    return ESTIMATORS[name]
+    def _moments(
+        self, mean: Float[np.ndarray, "*set param bin"], outer: Float[np.ndarray, "*set param param"], boxes: int
+    ) -> Moments:
+        """Moments of sets of boxes with the given mean and sum of D_r^T C^-1 D_r."""
+        scatter = outer - boxes * (mean @ mean.swapaxes(-1, -2))
+        outside = np.einsum("rib,rjb->ij", self.outside, self.outside)
+        # N - 1 of the sample covariance, and N because the mean Jacobian has 1/N of the noise of a box
+        return Moments(mean, scatter / (boxes * (boxes - 1)) + outside, self.scale)
 
 
 def fisher_estimate(
@@ -241,10 +493,20 @@ def fisher_estimate(
     factors = finite_sample_factors(covariance.n_effective, len(covariance.data), len(derivatives.parameters))
     remedy = "leave out or merge these data, or raise covariance.boxes"
     factor = cholesky_factor(covariance.matrix, covariance.data, "the data covariance", remedy)
-    boxes, parameters, data = derivatives.jacobian.shape
-    # one triangular solve for all boxes and parameters
-    rows = derivatives.jacobian.reshape(boxes * parameters, data)
-    whitened = linalg.solve_triangular(factor, rows.T, lower=True).T.reshape(boxes, parameters, data)
+
+    def whiten(rows: Float[np.ndarray, "row param bin"]) -> Float[np.ndarray, "row param bin"]:
+        # one triangular solve for all rows and parameters
+        flat = rows.reshape(-1, rows.shape[-1])
+        return linalg.solve_triangular(factor, flat.T, lower=True).T.reshape(rows.shape)
+
     indices = positions(derivatives.parameters, tuple(fiducial), "parameter with a fiducial value")
     values = np.array([float(value) for value in fiducial.values()])[indices]
-    return FisherEstimate(derivatives.parameters, values, whitened, factors, covariance.n_effective, float(area_ratio))
+    return FisherEstimate(
+        derivatives.parameters,
+        values,
+        whiten(derivatives.jacobian),
+        whiten(derivatives.outside),
+        factors,
+        covariance.n_effective,
+        float(area_ratio),
+    )

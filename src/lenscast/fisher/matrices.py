@@ -68,6 +68,30 @@ def derived_jacobian(names: Sequence[str], derived: Sequence[DerivedParameter]) 
     return np.vstack([np.eye(len(names)), *gradients])
 
 
+def prior_information(names: Sequence[str], priors: Mapping[str, float]) -> Float[np.ndarray, "param param"]:
+    """Information 1/sigma^2 of independent Gaussian priors, a diagonal matrix.
+
+    Parameters
+    ----------
+    names
+        Parameters.
+    priors
+        Standard deviation sigma of each prior, by name of the parameter; parameters without prior have no information.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is unknown or a sigma is not positive.
+    """
+    indices = positions(tuple(priors), names, "parameter with a prior")
+    sigma = np.array([float(value) for value in priors.values()])
+    if not np.all(sigma > 0):
+        raise ValueError(f"prior widths must be positive, got {dict(priors)}")
+    matrix = np.zeros((len(names), len(names)))
+    matrix[indices, indices] = sigma**-2
+    return matrix
+
+
 @dataclass(frozen=True)
 class ParameterCovariance:
     """Gaussian posterior of named parameters.
@@ -226,10 +250,4 @@ class FisherMatrix:
         ValueError
             If a parameter is unknown or a sigma is not positive.
         """
-        indices = positions(tuple(priors), self.names, "parameter with a prior")
-        sigma = np.array([float(value) for value in priors.values()])
-        if not np.all(sigma > 0):
-            raise ValueError(f"prior widths must be positive, got {dict(priors)}")
-        matrix = self.matrix.copy()
-        matrix[indices, indices] += sigma**-2
-        return replace(self, matrix=matrix)
+        return replace(self, matrix=self.matrix + prior_information(self.names, priors))

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from lenscast.fisher.boxes import jackknife_error
-from lenscast.fisher.estimators import ESTIMATORS, FisherEstimate
-from lenscast.fisher.matrices import DerivedParameter, FisherMatrix, derived_jacobian
-from lenscast.fisher.reliability import parameter_shares, verdict
+from lenscast.fisher.estimators import ESTIMATORS, HEADLINE, SPLITS, FisherEstimate
+from lenscast.fisher.intervals import sigma_interval
+from lenscast.fisher.matrices import DerivedParameter, FisherMatrix
+from lenscast.fisher.verdicts import ParameterVerdicts, Reasons, parameter_verdicts, prior_widths
 
 PRIOR_DOMINATED_ABOVE = 0.5**0.5
 """Ratio of posterior to prior width above which the prior gives more than half of the information."""
@@ -27,8 +27,9 @@ def fisher_table(
     priors: Mapping[str, float],
     derived: Sequence[DerivedParameter] = (),
     systematics: str = "marginalised",
+    further: Reasons | None = None,
 ) -> pd.DataFrame:
-    """Errors of each parameter from each estimator, without and with priors.
+    """Errors of each parameter from each estimator, with and without priors.
 
     Parameters
     ----------
@@ -40,34 +41,40 @@ def fisher_table(
         Derived parameters, such as `fisher.S8`; their error is that of the linear combination.
     systematics
         What was done with nuisance parameters, "marginalised" or "fixed"; a column of the table.
+    further
+        Further reasons why the information may be wrong, as for `verdicts.along`.
 
     Returns
     -------
     table
-        One row per parameter, estimator and use of priors, with the columns
+        One row per parameter, estimator and use of priors, the headline with priors first, with the columns
 
         - ``parameter, fiducial, estimator, with_priors``;
-        - ``sigma``, the marginal error from the Hartlap-corrected matrix, and ``sigma_error``, its jackknife error over
-          boxes;
+        - ``sigma``, the marginal error from the Hartlap-corrected matrix, and ``sigma_low`` and ``sigma_high``, the
+          limits that hold its true value with 68 % (`sigma_interval`; empty for estimators that need halves of the
+          boxes);
+          ``sigma`` of the headline is infinite where there is neither a prior nor information above the noise;
         - ``conditional``, the error with all other parameters fixed;
         - ``sigma_taylor_joachimi`` and ``sigma_dodelson_schneider``, with the information divided by those covariance
           factors before priors are added (the second is the error of an analysis with the same number of simulations);
-        - ``bias_share`` and ``verdict``, from `parameter_shares`;
+        - ``bias_share``, ``verdict``, ``reason`` and ``boxes_needed``, from `parameter_verdicts`: on the headline, and
+          so the same for all estimators;
         - ``prior``, ``posterior_to_prior`` and ``prior_dominated``, where the prior gives more than half of the
           information (posterior/prior > 1/sqrt 2);
+        - ``splits`` and ``failures``: matrices that the estimator has, and how many of them are not positive definite
+          with priors. These are left out of the median that its errors are; with none left, errors are NaN;
         - ``systematics, data_length, boxes, n_effective, hartlap, area_ratio, note``, the same in all rows.
-
-        A matrix that is not positive definite (F_x where derivatives are too noisy and no prior helps) is never
-        inverted: its errors are NaN and its verdict is ``not converged``.
 
     Raises
     ------
     ValueError
-        If F_std is singular, or a prior is on an unknown parameter.
+        If F_std + priors is singular, or a prior is on an unknown parameter.
     """
-    parts = [_rows(estimate, estimator, widths, derived) for widths in ({}, dict(priors)) for estimator in ESTIMATORS]
-    table = pd.concat(parts if priors else parts[: len(ESTIMATORS)], ignore_index=True)
-    return table.assign(
+    parts = []
+    for widths in [dict(priors), {}] if priors else [{}]:
+        verdicts = parameter_verdicts(estimate, widths, derived, further)
+        parts += [_rows(estimate, name, widths, derived, verdicts) for name in ESTIMATORS]
+    return pd.concat(parts, ignore_index=True).assign(
         systematics=systematics,
         data_length=estimate.data_length,
         boxes=estimate.boxes,
@@ -81,7 +88,7 @@ def fisher_table(
 def runs_table(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Errors of one data vector in several runs, in one row per parameter.
 
-    From the standard estimator, with systematics marginalised.
+    From the headline estimator, with systematics marginalised.
 
     Parameters
     ----------
@@ -91,14 +98,14 @@ def runs_table(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     Returns
     -------
     table
-        Columns ``parameter`` and ``with_priors``; for each run sigma, its jackknife error, conditional error and
-        verdict, named <column>_<run>; for each run but the first, sigma and conditional error divided by those of the
-        first, named <column>_ratio_<run>.
+        Columns ``parameter`` and ``with_priors``; for each run sigma, its limits, conditional error and verdict, named
+        <column>_<run>; for each run but the first, sigma and conditional error divided by those of the first, named
+        <column>_ratio_<run>.
     """
     keys, (first, *others) = ["parameter", "with_priors"], tables
-    columns = ["sigma", "sigma_error", "conditional", "verdict"]
+    columns = ["sigma", "sigma_low", "sigma_high", "conditional", "verdict"]
     joined = pd.concat(
-        {run: _standard(table).set_index(keys)[columns] for run, table in tables.items()},
+        {run: headline_rows(table).set_index(keys)[columns] for run, table in tables.items()},
         axis=1,
         sort=False,
     )
@@ -108,76 +115,73 @@ def runs_table(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     return joined.reset_index()
 
 
-def _standard(table: pd.DataFrame) -> pd.DataFrame:
-    """Rows of the standard estimator for all parameters."""
-    return table[(table["estimator"] == "standard") & (table["systematics"] == "marginalised")]
+def headline_rows(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the headline estimator for all parameters, with systematics marginalised.
+
+    Parameters
+    ----------
+    table
+        Table of `fisher_table`.
+    """
+    return table[(table["estimator"] == HEADLINE) & (table["systematics"] != "fixed")]
 
 
 def _rows(
     estimate: FisherEstimate,
-    estimator: str,
+    name: str,
     priors: Mapping[str, float],
     derived: Sequence[DerivedParameter],
+    verdicts: ParameterVerdicts,
 ) -> pd.DataFrame:
     """Rows of one estimator with one set of priors."""
-    fisher = estimate.fisher(estimator)
-    total = fisher.with_priors(priors)
-    sigma, prior = _errors(fisher, priors, derived), _prior_widths(estimate.names, priors, derived)
-    shares = parameter_shares(estimate, priors, derived)
+    from_halves = ESTIMATORS[name].from_halves
     # these factors belong to the bare (D^T C^-1 D)^-1: Hartlap's h in the matrix is divided out again
     to_taylor = estimate.factors.hartlap * estimate.factors.taylor_joachimi
     to_dodelson = to_taylor * estimate.factors.dodelson_schneider
+    if from_halves:
+        matrices = estimate.splits(name) if estimate.boxes > 3 else np.empty((0, *estimate.bias.shape))
+        interval = np.full((2, len(estimate.names) + len(derived)), np.nan)
+    else:
+        matrices = estimate.fisher(name, priors).matrix[None]
+        interval = np.array(sigma_interval(estimate, name, priors, derived))
+    fishers = [FisherMatrix(estimate.names, estimate.fiducial, matrix) for matrix in matrices]
+    positive = [fisher for fisher in fishers if fisher.with_priors(priors).is_positive_definite]
+
+    def errors(factor: float) -> Float[np.ndarray, " all"]:
+        """Median of the marginal errors over matrices, with the information divided by a factor."""
+        found = [
+            each.rescale(1 / factor).with_priors(priors).inverse().with_derived(derived).marginal_errors
+            for each in positive
+        ]
+        return np.median(found, axis=0) if found else np.full(len(estimate.names) + len(derived), np.nan)
+
+    sigma, prior = errors(1.0), prior_widths(estimate.names, priors, derived)
+    if name == HEADLINE:
+        # what clipping leaves there is wide, and no error
+        nothing = np.isinf(verdicts.boxes_needed)
+        sigma, interval = np.where(nothing, np.inf, sigma), np.where(nothing, np.inf, interval)
+    conditional = [fisher.with_priors(priors).conditional_errors for fisher in positive]
+    fixed = np.median(conditional, axis=0) if conditional else np.full(len(estimate.names), np.nan)
     return pd.DataFrame(
         {
             "parameter": [*estimate.names, *(parameter.name for parameter in derived)],
             "fiducial": [*estimate.fiducial, *(parameter.value for parameter in derived)],
-            "estimator": estimator,
+            "estimator": name,
             "with_priors": bool(priors),
             "sigma": sigma,
-            "sigma_error": _sigma_errors(estimate, estimator, priors, derived),
-            "conditional": np.concatenate([total.conditional_errors, np.full(len(derived), np.nan)]),
-            "sigma_taylor_joachimi": _errors(fisher.rescale(1 / to_taylor), priors, derived),
-            "sigma_dodelson_schneider": _errors(fisher.rescale(1 / to_dodelson), priors, derived),
-            "bias_share": shares,
-            "verdict": [verdict(share) if total.is_positive_definite else "not converged" for share in shares],
+            "sigma_low": interval[0],
+            "sigma_high": interval[1],
+            "conditional": np.concatenate([fixed, np.full(len(derived), np.nan)]),
+            "sigma_taylor_joachimi": errors(to_taylor),
+            "sigma_dodelson_schneider": errors(to_dodelson),
+            "bias_share": verdicts.share,
+            "verdict": verdicts.verdict,
+            "reason": verdicts.reason,
+            "boxes_needed": verdicts.boxes_needed,
             "prior": prior,
             "posterior_to_prior": sigma / prior,
             "prior_dominated": sigma / prior > PRIOR_DOMINATED_ABOVE,
+            "splits": SPLITS if from_halves else 1,
+            "failures": (SPLITS if from_halves else 1) - len(positive),
         }
     )
-
-
-def _errors(
-    fisher: FisherMatrix, priors: Mapping[str, float], derived: Sequence[DerivedParameter]
-) -> Float[np.ndarray, " all"]:
-    """Marginal errors of parameters and derived parameters; NaN if the matrix is not positive definite."""
-    total = fisher.with_priors(priors)
-    if not total.is_positive_definite:
-        return np.full(len(fisher.names) + len(derived), np.nan)
-    return total.inverse().with_derived(derived).marginal_errors
-
-
-def _sigma_errors(
-    estimate: FisherEstimate,
-    estimator: str,
-    priors: Mapping[str, float],
-    derived: Sequence[DerivedParameter],
-) -> Float[np.ndarray, " all"]:
-    """Jackknife errors of `_errors` over boxes; NaN for 2 boxes and where one of the replicates is NaN."""
-    if estimate.boxes < 3:
-        return np.full(len(estimate.names) + len(derived), np.nan)
-    replicates = [
-        _errors(FisherMatrix(estimate.names, estimate.fiducial, matrix), priors, derived)
-        for matrix in estimate.leave_one_out(estimator)
-    ]
-    return jackknife_error(np.array(replicates))
-
-
-def _prior_widths(
-    names: Sequence[str], priors: Mapping[str, float], derived: Sequence[DerivedParameter]
-) -> Float[np.ndarray, " all"]:
-    """Width of each parameter from the priors alone; NaN where the priors leave it free."""
-    jacobian = derived_jacobian(names, derived)
-    # independent priors add in quadrature; a parameter without a prior (NaN) counts only where the gradient is not zero
-    width = np.array([priors.get(name, np.nan) for name in names])
-    return np.sqrt(np.sum(np.where(jacobian == 0, 0, jacobian * width) ** 2, axis=1))

@@ -8,8 +8,8 @@ import pandas as pd
 
 from lenscast.fisher.boxes import BoxMeans
 from lenscast.fisher.data_vector import Forecast, Jacobians, SummarySample
-from lenscast.fisher.estimators import ESTIMATORS
-from lenscast.fisher.matrices import FisherMatrix, ParameterCovariance
+from lenscast.fisher.estimators import ESTIMATORS, HEADLINE, clipped, find_estimator, whole_estimators
+from lenscast.fisher.matrices import FisherMatrix, ParameterCovariance, prior_information
 from lenscast.io.files import load, save
 from lenscast.io.variables import Variable
 
@@ -79,10 +79,26 @@ def save_jacobians(
 
 
 def load_summaries(path: str | Path) -> SummarySample:
-    """Data vectors of noisy maps, from the file of a campaign."""
+    """Data vectors of noisy maps, and expected ones of their boxes where they are known, from the file of a campaign.
+
+    Parameters
+    ----------
+    path
+        File that `save_summaries` wrote.
+
+    Raises
+    ------
+    ValueError
+        If the boxes with expected data are not those of the maps, in ascending order.
+    """
     contents = load(path)
     seeds = contents.coordinates["map"]["seed"].to_numpy()
-    return SummarySample(contents.variables["measured"].values, seeds, contents.coordinates["bin"])
+    expected = None
+    if "expected" in contents.variables:
+        expected = contents.variables["expected"].values
+        if not np.array_equal(contents.coordinates["box"]["seed"], np.unique(seeds)):
+            raise ValueError(f"{path} has expected data of other boxes than its maps: gather it again")
+    return SummarySample(contents.variables["measured"].values, seeds, contents.coordinates["bin"], expected)
 
 
 def load_jacobians(path: str | Path) -> Jacobians:
@@ -102,11 +118,11 @@ def save_forecast(
 ) -> None:
     """Write the matrices of a forecast."""
     estimate, covariance = forecast.estimate, forecast.covariance
-    information = np.diag([priors.get(name, np.inf) ** -2.0 for name in estimate.names])
+    information = prior_information(estimate.names, priors)
     matrices = {
         **{
-            name: (estimate.fisher(name).matrix, "param", f"Fisher matrix, {each.meaning}")
-            for name, each in ESTIMATORS.items()
+            name: (estimate.fisher(name, priors).matrix, "param", f"Fisher matrix, {ESTIMATORS[name].meaning}")
+            for name in whole_estimators()
         },
         "bias": (estimate.bias, "param", "noise bias of the standard estimator"),
         "priors": (information, "param", "information of the priors"),
@@ -121,8 +137,8 @@ def save_forecast(
     save(path, variables, coordinates, provenance)
 
 
-def load_forecast(path: str | Path, fixed: Sequence[str] = ()) -> ParameterCovariance:
-    """Gaussian posterior of a forecast's file, by the standard estimator and with priors.
+def load_forecast(path: str | Path, fixed: Sequence[str] = (), estimator: str = HEADLINE) -> ParameterCovariance:
+    """Gaussian posterior of a forecast's file, with priors.
 
     Parameters
     ----------
@@ -130,9 +146,25 @@ def load_forecast(path: str | Path, fixed: Sequence[str] = ()) -> ParameterCovar
         File of a forecast, ``results/<run>/fisher/<data vector>.h5``.
     fixed
         Parameters that are held fixed; the others are marginalised over.
+    estimator
+        ``cross``, the headline, or ``standard``, which counts the noise of derivatives as information.
+
+    Raises
+    ------
+    ValueError
+        If the estimator is unknown or not in the file (lists the names), or the posterior is singular (names the
+        direction).
     """
-    forecast = load(path, ["standard", "priors"])
-    parameters, matrices = forecast.coordinates["param"], forecast.variables
-    information = matrices["standard"].values + matrices["priors"].values
-    every = FisherMatrix(tuple(parameters["name"]), parameters["fiducial"].to_numpy(), information)
-    return every.select([name for name in every.names if name not in fixed]).inverse()
+    find_estimator(estimator, whole_estimators())
+    forecast = load(path, ["standard", "bias", "priors"])
+    parameters = forecast.coordinates["param"]
+    free = np.flatnonzero(~parameters["name"].isin(fixed))
+    standard, bias, priors = (
+        forecast.variables[name].values[np.ix_(free, free)] for name in ("standard", "bias", "priors")
+    )
+    names, fiducial = tuple(parameters["name"].iloc[free]), parameters["fiducial"].to_numpy()[free]
+    posterior = FisherMatrix(names, fiducial, standard + priors).inverse()
+    if estimator == "standard":
+        return posterior
+    # what is negative is decided among the parameters that are free, as in the tables
+    return FisherMatrix(names, fiducial, clipped(standard, bias, priors) + priors).inverse()

@@ -14,6 +14,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from lenscast.fisher.matrices import ParameterCovariance
+from lenscast.fisher.tables import headline_rows
+from lenscast.fisher.verdicts import JACOBIAN
 from lenscast.parameters import stem
 from lenscast.plotting.style import COLOURS, MARKERS, block_label, blocks, grid, label, styled, vector_label
 from lenscast.statistics.statistic import Statistic
@@ -21,7 +23,10 @@ from lenscast.statistics.statistic import Statistic
 MANY_BLOCKS = 8
 """Number of blocks above which ticks name statistics and scales, without the sources."""
 TWO_DIMENSIONAL_LEVELS = (0.6827, 0.9545)
-LEVELS_NOTE = "contours: 68 % and 95 % in two dimensions (Δχ² = 2.30, 6.18); Fisher matrix with priors"
+LEVELS_NOTE = (
+    "contours: 68 % and 95 % in two dimensions (Δχ² = 2.30, 6.18); "
+    "Fisher matrix of the cross-realisation estimator with priors"
+)
 
 
 @styled
@@ -99,44 +104,53 @@ def triangle(posteriors: Mapping[str, ParameterCovariance], notes: Sequence[str]
 
 
 def verdict_note(data_vector: str, table: pd.DataFrame) -> list[str]:
-    """Line on the parameters whose errors the simulations do not settle, or which the prior sets.
+    """Line on the parameters that the prior sets, and on those whose errors the simulations limit.
 
     Parameters
     ----------
     data_vector
         Name of the data vector.
     table
-        Table of `forecast.tables.fisher_table`, of which the rows of the contours are read: the standard estimator with
+        Table of `fisher.tables.fisher_table`, of which the rows of the contours are read: the headline estimator with
         priors.
 
     Returns
     -------
     A list with the line, or an empty list if there is no such parameter.
     """
-    rows = table[(table["estimator"] == "standard") & table["with_priors"] & (table["systematics"] != "fixed")]
-    unsettled = rows[rows["verdict"] != "converged"].groupby("verdict", sort=False)["parameter"]
-    groups = {verdict: list(names) for verdict, names in unsettled}
-    groups |= {"set by the prior": list(rows["parameter"][rows["prior_dominated"]])}
-    labels = {text: dict.fromkeys(label(stem(name)) for name in names) for text, names in groups.items()}
-    texts = [f"{text}: {', '.join(symbols)}" for text, symbols in labels.items() if symbols]
+    rows = headline_rows(table)
+    rows = rows[rows["with_priors"] & (rows["verdict"] != "converged")]
+    texts = []
+    for verdict, group in rows.groupby("verdict", sort=False):
+        symbols = ", ".join(dict.fromkeys(label(stem(name)) for name in group["parameter"]))
+        texts.append(f"{verdict}{_needed(group)}: {symbols}")
     return [f"{vector_label(data_vector)}: {'; '.join(texts)}"] if texts else []
+
+
+def _needed(rows: pd.DataFrame) -> str:
+    """How many boxes it takes, for rows that the noise of the Jacobian limits."""
+    of_jacobian = rows[rows["reason"].astype(str).str.contains(JACOBIAN)]
+    if of_jacobian.empty:
+        return "" if rows["verdict"].iloc[0] != "limited by simulations" else f" ({rows['reason'].iloc[0]})"
+    needed = of_jacobian["boxes_needed"].max()
+    return f" ({needed:.0f} boxes needed)" if np.isfinite(needed) else " (no information found)"
 
 
 @styled
 def reliability(curves: Mapping[str, pd.DataFrame]) -> Figure:
-    """Marginal errors against the number of boxes behind the derivatives, by both estimators.
+    """Marginal errors against the number of boxes behind the derivatives, by the headline and the standard estimator.
 
     Parameters
     ----------
     curves
-        Tables of `forecast.reliability.reliability_curve`, by data vector.
+        Tables of `fisher.reliability.reliability_curve`, by data vector.
     """
     every = dict.fromkeys(next(iter(curves.values()))["parameter"])
     names = [name for name in every if stem(name) == name]
     ticks = sorted(set(next(iter(curves.values()))["boxes"]))
     columns = min(3, len(names))
     figure, axes = grid(-(-len(names) // columns), columns, (3.1, 2.4), sharex=True)
-    styles = {"standard": "-", "cross": "--"}
+    styles = {"cross": "-", "standard": "--"}
     for axis, name in zip(axes.flat, names, strict=False):
         for (vector, curve), colour, marker in zip(curves.items(), COLOURS, MARKERS, strict=False):
             for estimator, style in styles.items():
@@ -153,5 +167,5 @@ def reliability(curves: Mapping[str, pd.DataFrame]) -> Figure:
         axis.set_visible(False)
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(curves))
-    figure.text(0.01, 0, "No point: no positive-definite matrix.", ha="left", va="top", fontsize=9)
+    figure.text(0.01, 0, "No point: no matrix with an inverse.", ha="left", va="top", fontsize=9)
     return figure

@@ -1,0 +1,70 @@
+"""Files of a campaign's products."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lenscast import io
+from lenscast.fisher.boxes import BoxMeans
+from lenscast.fisher.data_vector import Forecast, Jacobians, ParameterSpace, SummarySample, data_vector_forecast
+
+BINS = pd.DataFrame({"statistic": "peaks", "name": [f"peaks_{index}" for index in range(4)]})
+FIDUCIAL = {"h": 0.7, "n_s": 0.96, "w0": -1.0}
+PRIORS = {"h": 0.06, "n_s": 0.08}
+
+
+@pytest.fixture(scope="module")
+def forecast() -> Forecast:
+    """Forecast with so few boxes that information is clipped."""
+    rng = np.random.default_rng(3)
+    measured = rng.normal(size=(80, 4))
+    jacobian = np.array([[1.0, 2, 3, 4]] * 3) + 3 * rng.normal(size=(5, 3, 4))
+    summaries = SummarySample(measured, np.repeat(np.arange(40), 2), BINS)
+    jacobians = Jacobians(jacobian, np.ones((5, 4)), np.arange(5), tuple(FIDUCIAL), BINS)
+    space = ParameterSpace(tuple(FIDUCIAL), ("n_s",), FIDUCIAL, PRIORS)
+    return data_vector_forecast(summaries, jacobians, ["peaks"], space, 10.0)
+
+
+def test_forecast_comes_back_with_priors_by_the_headline_and_by_name(forecast: Forecast, tmp_path: Path) -> None:
+    path, estimate = tmp_path / "peaks.h5", forecast.estimate
+    assert np.linalg.eigvalsh(estimate.unclipped)[0] < 0
+    io.save_forecast(path, forecast, PRIORS, {})
+    for name, given in (("cross", {}), ("cross", {"estimator": "cross"}), ("standard", {"estimator": "standard"})):
+        expected = estimate.fisher(name, PRIORS).with_priors(PRIORS).inverse()
+        np.testing.assert_allclose(io.load_forecast(path, **given).matrix, expected.matrix, rtol=1e-6)
+    known, free = estimate.with_fixed(["n_s"]), {"h": 0.06}
+    expected = known.fisher("cross", free).with_priors(free).inverse()
+    found = io.load_forecast(path, fixed=["n_s"])
+    assert found.names == ("h", "w0")
+    # Hartlap's factor does not depend on the parameters
+    np.testing.assert_allclose(found.matrix, expected.matrix, rtol=1e-6)
+    with pytest.raises(ValueError, match="unknown estimator 'combined': choose from cross, standard"):
+        io.load_forecast(path, estimator="combined")
+    stored = io.load(path, ["cross", "bias"]).variables
+    np.testing.assert_array_equal(stored["cross"].values, estimate.fisher("cross", PRIORS).matrix)
+    np.testing.assert_array_equal(stored["bias"].values, estimate.bias)
+
+
+def test_summaries_come_back_with_the_expected_data_of_their_boxes(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    seeds = [[7, 7, 3, 3], [5, 5]]
+    maps = [pd.DataFrame({"seed": each, "realisation": [0, 1] * (len(each) // 2)}) for each in seeds]
+    measured = [rng.normal(size=(len(each), 4)) for each in seeds]
+    expected = [
+        BoxMeans(np.array([7, 3]), np.full((2, 4), [[7.0], [3.0]])),
+        BoxMeans(np.array([5]), np.full((1, 4), 5.0)),
+    ]
+    io.save_summaries(tmp_path / "with.h5", maps, measured, expected, BINS, {})
+    found = io.load_summaries(tmp_path / "with.h5")
+    np.testing.assert_array_equal(found.box, [3, 3, 5, 5, 7, 7])
+    np.testing.assert_array_equal(found.expected[:, 0], [3, 5, 7])
+    index = {"map": pd.concat(maps), "bin": BINS}
+    io.save(
+        tmp_path / "without.h5", {"measured": io.Variable(np.concatenate(measured), ("map", "bin"), "1", "")}, index, {}
+    )
+    assert io.load_summaries(tmp_path / "without.h5").expected is None
+    io.save_summaries(tmp_path / "other.h5", maps, measured, expected[:1], BINS, {})
+    with pytest.raises(ValueError, match=r"other\.h5 has expected data of other boxes than its maps: gather it again"):
+        io.load_summaries(tmp_path / "other.h5")
