@@ -16,7 +16,8 @@ from lenscast import pipeline
 from lenscast.batches import each_box
 from lenscast.experiment import Experiment, read
 from lenscast.fisher.boxes import box_means
-from lenscast.fisher.data_vector import Forecast, Jacobians, SummarySample
+from lenscast.fisher.data_vector import Forecast
+from lenscast.fisher.samples import Jacobians, SummarySample
 from lenscast.io import correction_of, load_forecast
 from lenscast.measurement import (
     MapAndTangents,

@@ -24,7 +24,9 @@ from lenscast.expectation import box_mean_and_jacobian as measure
 from lenscast.expectation import correlations, two_point
 from lenscast.experiment import Experiment
 from lenscast.experiment.observation import observation
-from lenscast.fisher.data_vector import Forecast, Jacobians, ParameterSpace, SummarySample, data_vector_forecast
+from lenscast.fisher.data_vector import Forecast, ForecastOptions, ParameterSpace, data_vector_forecast
+from lenscast.fisher.resolution import Level
+from lenscast.fisher.samples import Jacobians, SummarySample
 from lenscast.gravity import linear_field, lpt
 from lenscast.lens_tangents import cosmological_tangents, lens_tangents, map_and_tangents
 from lenscast.lensing import convergence, density_planes, draw_view, sky, with_feedback
@@ -148,13 +150,18 @@ def forecast(
     jacobians: Jacobians,
     experiment: Experiment,
     names: Sequence[str] | None = None,
+    levels: Sequence[Level] = (),
 ) -> dict[str, Forecast]:
-    """Step 5: Fisher forecasts of the data vectors of an experiment by name; all of them, or those of some names."""
+    """Step 5: Fisher forecasts of the data vectors of an experiment by name; all of them, or those of some names.
+
+    `levels` are boxes at coarser resolutions, `Experiment.coarser`.
+    """
     space = ParameterSpace(experiment.parameters, experiment.nuisance, experiment.fiducial, experiment.priors)
     region, noise = observation(experiment)
     area_ratio = experiment.survey.area_deg2 / noise.area_deg2(region)
-    vectors, exact = experiment.forecast.data_vectors, [*two_point(experiment)]
+    vectors = experiment.forecast.data_vectors
+    options = ForecastOptions([*two_point(experiment)], levels, experiment.forecast.scale_cuts)
     return {
-        name: data_vector_forecast(summaries, jacobians, vectors[name], space, area_ratio, exact)
+        name: data_vector_forecast(summaries, jacobians, vectors[name], space, area_ratio, options)
         for name in names or vectors
     }

@@ -4,11 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lenscast.fisher.data_vector import Jacobians, ParameterSpace, SummarySample, data_vector_forecast
+from lenscast.fisher.data_vector import ForecastOptions, ParameterSpace, data_vector_forecast
+from lenscast.fisher.resolution import Level
+from lenscast.fisher.samples import Jacobians, SummarySample
 
 PARAMETERS = ("Omega_c", "sigma8")
 FIDUCIAL = {"Omega_c": 0.2589, "Omega_b": 0.0486, "sigma8": 0.8159}
 SPACE = ParameterSpace(PARAMETERS, (), FIDUCIAL, {"Omega_c": 0.2, "sigma8": 0.14})
+CONTROLLED = ForecastOptions(controlled=["spectrum"])
 BINS = pd.DataFrame(
     {
         "statistic": ["spectrum"] * 4 + ["peaks"] * 3,
@@ -40,7 +43,7 @@ def test_control_lowers_the_noise_of_the_statistics_that_are_named(campaign) -> 
     summaries, jacobians = campaign
     for vector, gains in ((["spectrum"], True), (["peaks"], False), (["spectrum", "peaks"], True)):
         plain = data_vector_forecast(summaries, jacobians, vector, SPACE, 1.0)
-        found = data_vector_forecast(summaries, jacobians, vector, SPACE, 1.0, controlled=["spectrum"])
+        found = data_vector_forecast(summaries, jacobians, vector, SPACE, 1.0, CONTROLLED)
         bias, before = np.diag(found.estimate.bias), np.diag(plain.estimate.bias)
         if gains:
             assert np.all(bias < 0.8 * before)
@@ -53,27 +56,27 @@ def test_control_needs_the_expected_data_of_all_boxes(campaign) -> None:
     summaries, jacobians = campaign
     plain = data_vector_forecast(summaries, jacobians, ["spectrum"], SPACE, 1.0)
     unknown = summaries._replace(expected=None)
-    found = data_vector_forecast(unknown, jacobians, ["spectrum"], SPACE, 1.0, controlled=["spectrum"])
+    found = data_vector_forecast(unknown, jacobians, ["spectrum"], SPACE, 1.0, CONTROLLED)
     np.testing.assert_array_equal(found.estimate.bias, plain.estimate.bias)
     with pytest.raises(
         ValueError, match=r"shape \(59, 7\) for 60 boxes and 7 bins: give the expected data of all boxes"
     ):
         data_vector_forecast(
-            summaries._replace(expected=summaries.expected[1:]), jacobians, ["spectrum"], SPACE, 1.0, ["spectrum"]
+            summaries._replace(expected=summaries.expected[1:]), jacobians, ["spectrum"], SPACE, 1.0, CONTROLLED
         )
 
 
 def test_box_with_both_is_counted_once(campaign) -> None:
     summaries, jacobians = campaign
     both = jacobians._replace(box=np.arange(150, 174))
-    found = data_vector_forecast(summaries, both, ["spectrum"], SPACE, 1.0, controlled=["spectrum"])
+    found = data_vector_forecast(summaries, both, ["spectrum"], SPACE, 1.0, CONTROLLED)
     # the data of the first fifty boxes alone
     alone = summaries._replace(
         measured=summaries.measured[summaries.box < 150],
         box=summaries.box[summaries.box < 150],
         expected=summaries.expected[:50],
     )
-    expected = data_vector_forecast(alone, both, ["spectrum"], SPACE, 1.0, controlled=["spectrum"])
+    expected = data_vector_forecast(alone, both, ["spectrum"], SPACE, 1.0, CONTROLLED)
     ratio = np.einsum("rpb,rqb->pq", found.estimate.outside, found.estimate.outside)
     assert found.estimate.outside.shape == expected.estimate.outside.shape
     assert np.all(np.isfinite(ratio))
@@ -90,7 +93,7 @@ def test_columns_of_the_jacobians_may_come_in_another_order(campaign) -> None:
         BINS.iloc[order].reset_index(drop=True),
     )
     first, second = (
-        data_vector_forecast(summaries, each, ["spectrum", "peaks"], SPACE, 1.0, controlled=["spectrum"])
+        data_vector_forecast(summaries, each, ["spectrum", "peaks"], SPACE, 1.0, CONTROLLED)
         for each in (jacobians, shuffled)
     )
     np.testing.assert_allclose(first.estimate.bias, second.estimate.bias, rtol=1e-10)
@@ -99,8 +102,8 @@ def test_columns_of_the_jacobians_may_come_in_another_order(campaign) -> None:
 def test_nuisance_parameters_are_marginalised_and_fixed(campaign) -> None:
     summaries, jacobians = campaign
     space = SPACE._replace(nuisance=("Omega_c",))
-    change = np.diag([1.0, 2.0])
-    found = data_vector_forecast(summaries, jacobians, ["peaks"], space, 1.0, further={"resolution": change})
+    levels = [Level("steps", jacobians, jacobians._replace(jacobian=0.9 * jacobians.jacobian))]
+    found = data_vector_forecast(summaries, jacobians, ["peaks"], space, 1.0, ForecastOptions(levels=levels))
     table = found.parameters
     assert set(table.loc[table["systematics"] == "fixed", "parameter"]) == {"sigma8", "S8"}
-    assert "resolution" in found.directions
+    assert "resolution_in_steps" in found.directions

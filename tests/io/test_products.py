@@ -8,7 +8,8 @@ import pytest
 
 from lenscast import io
 from lenscast.fisher.boxes import BoxMeans
-from lenscast.fisher.data_vector import Forecast, Jacobians, ParameterSpace, SummarySample, data_vector_forecast
+from lenscast.fisher.data_vector import Forecast, ParameterSpace, data_vector_forecast
+from lenscast.fisher.samples import Jacobians, SummarySample
 
 BINS = pd.DataFrame({"statistic": "peaks", "name": [f"peaks_{index}" for index in range(4)]})
 FIDUCIAL = {"h": 0.7, "n_s": 0.96, "w0": -1.0}

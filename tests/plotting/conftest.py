@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lenscast.fisher.data_vector import Jacobians, SummarySample
+from lenscast.fisher.samples import Jacobians, SummarySample
 from lenscast.statistics import Peaks, PowerSpectrum
 
 NAMES = ("Omega_c", "sigma8")

@@ -113,9 +113,9 @@ def kept_seeds(section):
     }
 
 
-def made_by(*made, cosmology="fiducial"):
+def made_by(*made, **wildcards):
     """Parameters of the rules that a file went through, as its provenance has them."""
-    wildcards = SimpleNamespace(cosmology=cosmology)
+    wildcards = SimpleNamespace(**{"cosmology": "fiducial"} | wildcards)
     return {
         each.rule.name: {
             name: value(wildcards) if callable(value) else value
@@ -182,9 +182,8 @@ def map_settings(cosmology):
     return settings_of_maps(EXPERIMENT, EXPERIMENT.cosmologies[cosmology])
 
 
-def settings_of_views(cosmology):
-    """What the views of the boxes of a cosmology depend on: what maps do but for their number in files."""
-    settings = map_settings(cosmology)
+def without_number(settings):
+    """What the views of boxes depend on: what maps do but for their number in files."""
     return settings | {"lightcone": {k: v for k, v in settings["lightcone"].items() if k != "realisations_per_box"}}
 
 

@@ -118,12 +118,14 @@ def provenance(job: Any, seeds: Sequence[int], source: Mapping[str, str] | None 
 
 
 def experiment(job: Any) -> Any:
-    """The experiment of a job: that of the config, or what its wildcard `variant` makes of it."""
+    """The experiment of a job: that of the config, or what its wildcard `variant` or `level` makes of it."""
     from lenscast.experiment import Experiment
 
     found = Experiment.model_validate(
         {key: value for key, value in job.config.items() if key in Experiment.model_fields}
     )
+    if hasattr(job.wildcards, "level"):
+        return found.coarser(job.wildcards.level)
     return found.variant(job.wildcards.variant) if hasattr(job.wildcards, "variant") else found
 
 

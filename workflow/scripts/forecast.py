@@ -4,6 +4,8 @@ from _job import experiment, provenance, start
 
 log = start(snakemake)
 
+from pathlib import Path
+
 from lenscast import io
 from lenscast.fisher.estimators import HEADLINE
 from lenscast.pipeline import forecast
@@ -12,11 +14,16 @@ p, described = snakemake.params, experiment(snakemake)
 for path in (snakemake.input.summaries, snakemake.input.jacobians):
     io.require_made_by(p.made_by, path, io.load(path, names=[]))
 summaries, jacobians = io.load_summaries(snakemake.input.summaries), io.load_jacobians(snakemake.input.jacobians)
+levels = []
+for level, each in p.levels.items():
+    paths = [path for path in snakemake.input.levels if Path(path).parent.name == level]
+    levels.append(io.load_level(level, list(io.gathered(paths, each["seeds"], each["made_by"])), jacobians))
 name = snakemake.wildcards.data_vector
-made = forecast(summaries, jacobians, described, [name])[name]
+made = forecast(summaries, jacobians, described, [name], levels)[name]
 io.save_table(snakemake.output.parameters, made.parameters)
 io.save_table(snakemake.output.directions, made.directions)
 io.save_table(snakemake.output.reliability, made.reliability)
+io.save_table(snakemake.output.resolution, made.resolution)
 seeds = sorted({*summaries.box, *jacobians.box})
 io.save_forecast(snakemake.output.forecast, made, described.priors, provenance(snakemake, seeds))
 columns = [
@@ -36,3 +43,5 @@ columns = ["information", "information_error", "verdict", "reason", "combination
 log.info(
     "Directions, information of the data over that of the prior:\n%s", made.directions[columns].to_string(index=False)
 )
+if len(made.resolution):
+    log.info("Bins, from the coarser levels to this one:\n%s", made.resolution.to_string(index=False))

@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
 
 from lenscast.parameters import NUISANCE, PARAMETERS, PER_SOURCE, expanded
-from lenscast.sections.box import NoCorrection, Simulation
+from lenscast.sections.box import FixedSteps, NoCorrection, Simulation
 from lenscast.sections.cosmology import FiducialCosmology
-from lenscast.sections.forecast import FiniteDifferences, ForecastSection
+from lenscast.sections.forecast import FiniteDifferences, ForecastSection, Resolution
 from lenscast.sections.lightcone import Lightcone
 from lenscast.sections.section import Name, Section
 from lenscast.sections.seeds import DerivativeSeeds, Seeds
@@ -47,6 +47,9 @@ class Experiment(Section):
         description="statistics that are measured on every map, by name"
     )
     forecast: ForecastSection
+    resolution: Resolution | None = Field(
+        default=None, description="coarser simulations of some boxes, which show what resolution costs; none by default"
+    )
     finite_differences: FiniteDifferences
     validation: Validation
 
@@ -109,16 +112,17 @@ class Experiment(Section):
 
     @property
     def batches(self) -> dict[str, dict[str, range]]:
-        """Seeds by section (`covariance`, `derivatives`, `finite_differences`, `validation`) and batch.
+        """Seeds by section (`covariance`, `derivatives`, `resolution`, ...) and batch.
 
         A batch is a fixed range of seeds, named by the first and the last one: more boxes are more batches and change
-        none. Seeds that are left out stay in their batch, but a batch of nothing else is left out too. The finite
-        differences use the first seeds of the derivatives. Batches of the validation hold one box each, since the finer
-        simulations take long.
+        none. Seeds that are left out stay in their batch, but a batch of nothing else is left out too. The levels of
+        resolution and the finite differences use the first seeds of the derivatives. Batches of the validation hold one
+        box each, since the finer simulations take long.
         """
         seeds = {
             "covariance": self.covariance.seeds,
             "derivatives": self.derivatives.seeds,
+            "resolution": self.derivatives.seeds[: self.resolution.boxes if self.resolution else 0],
             "finite_differences": self.derivatives.seeds[: self.finite_differences.boxes],
         }
         batches = {
@@ -167,6 +171,34 @@ class Experiment(Section):
         return self.model_copy(
             update={section: getattr(self, section).model_copy(update=each) for section, each in sections.items()}
         )
+
+    def coarser(self, level: str) -> "Experiment":
+        """The experiment of the same boxes at half of one resolution, with the same phases and views.
+
+        Parameters
+        ----------
+        level
+            ``particles``, with which the meshes of forces and planes are halved too, or ``steps`` of time.
+
+        Raises
+        ------
+        ValueError
+            If there is no such level, or steps are adaptive.
+        """
+        simulation, lightcone = self.simulation, self.lightcone
+        changes: dict[str, Any]
+        if level == "particles":
+            changes = {
+                "particles": simulation.particles // 2,
+                "noise_size": simulation.noise_size or simulation.particles,
+            }
+            lightcone = lightcone.model_copy(update={"plane_mesh": lightcone.plane_mesh // 2})
+        elif level == "steps" and isinstance(simulation.integrator, FixedSteps):
+            halved = simulation.integrator.model_copy(update={"steps": -(-simulation.integrator.steps // 2)})
+            changes = {"integrator": halved}
+        else:
+            raise ValueError(f"level {level!r}: give particles, or steps where their number is fixed")
+        return self.model_copy(update={"simulation": simulation.model_copy(update=changes), "lightcone": lightcone})
 
     def measuring(self, *names: str) -> "Experiment":
         """The experiment with some of its statistics only.

@@ -1,11 +1,12 @@
 """The Fisher forecast of one data vector: from summaries and Jacobians of many boxes to errors and verdicts."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from lenscast.fisher.control import Control, with_control
 from lenscast.fisher.covariance import Covariance, sample_covariance
@@ -14,56 +15,10 @@ from lenscast.fisher.estimators import FisherEstimate, fisher_estimate
 from lenscast.fisher.matrices import S8
 from lenscast.fisher.names import positions
 from lenscast.fisher.reliability import reliability_curve
+from lenscast.fisher.resolution import BIN_COLUMNS, Level, change, resolution_reason, resolution_tables, widened
+from lenscast.fisher.samples import Jacobians, SummarySample
 from lenscast.fisher.tables import fisher_table
-from lenscast.fisher.verdicts import Reasons, direction_table
-
-__all__ = ["Forecast", "Jacobians", "ParameterSpace", "SummarySample", "data_vector_forecast"]
-
-
-class SummarySample(NamedTuple):
-    """Data vectors of noisy maps, for the covariance.
-
-    Attributes
-    ----------
-    measured
-        Data vector of each map.
-    box
-        Seed of each map's box.
-    bins
-        One row for each element, with the columns ``statistic`` and ``name``.
-    expected
-        Expected data vector of each box, in ascending order of seed; None where it is not known. A Jacobian can be
-        controlled by it.
-    """
-
-    measured: Float[np.ndarray, "map bin"]
-    box: Int[np.ndarray, " map"]
-    bins: pd.DataFrame
-    expected: Float[np.ndarray, "box bin"] | None = None
-
-
-class Jacobians(NamedTuple):
-    """Expected data vectors and their derivatives, means over the maps of each box.
-
-    Attributes
-    ----------
-    jacobian
-        Derivatives with respect to the parameters.
-    expected
-        Expected data vectors.
-    box
-        Seed of each box, ascending.
-    parameters
-        Names of the parameters.
-    bins
-        As for `SummarySample`.
-    """
-
-    jacobian: Float[np.ndarray, "box param bin"]
-    expected: Float[np.ndarray, "box bin"]
-    box: Int[np.ndarray, " box"]
-    parameters: tuple[str, ...]
-    bins: pd.DataFrame
+from lenscast.fisher.verdicts import direction_table
 
 
 class ParameterSpace(NamedTuple):
@@ -87,6 +42,26 @@ class ParameterSpace(NamedTuple):
     priors: Mapping[str, float]
 
 
+@dataclass(frozen=True)
+class ForecastOptions:
+    """What a forecast may know besides samples.
+
+    Attributes
+    ----------
+    controlled
+        Statistics whose Jacobians are controlled by the expected data of all boxes, where the summaries have them. Each
+        group of bins with the same statistic, scale and sources controls itself.
+    levels
+        Boxes at coarser resolutions.
+    scale_cuts
+        ``resolved`` to leave out bins whose derivatives are not resolved at one of the levels, or ``none``.
+    """
+
+    controlled: Collection[str] = ()
+    levels: Sequence[Level] = ()
+    scale_cuts: Literal["none", "resolved"] = "none"
+
+
 class Forecast(NamedTuple):
     """Fisher forecast of one data vector.
 
@@ -104,6 +79,8 @@ class Forecast(NamedTuple):
         Directions in parameter space: measured, set by the prior, or limited by simulations: `direction_table`.
     reliability
         Errors against the number of boxes: `reliability_curve`.
+    resolution
+        Change of each bin between levels of resolution, those that scale cuts leave out first: `resolution_tables`.
     """
 
     estimate: FisherEstimate
@@ -112,6 +89,7 @@ class Forecast(NamedTuple):
     parameters: pd.DataFrame
     directions: pd.DataFrame
     reliability: pd.DataFrame
+    resolution: pd.DataFrame
 
 
 def data_vector_forecast(
@@ -120,8 +98,7 @@ def data_vector_forecast(
     statistics: Sequence[str],
     space: ParameterSpace,
     area_ratio: float,
-    controlled: Collection[str] = (),
-    further: Reasons | None = None,
+    options: ForecastOptions | None = None,
 ) -> Forecast:
     """Fisher forecast of the data vector that joins some statistics.
 
@@ -135,19 +112,68 @@ def data_vector_forecast(
         Parameters, fiducial values and priors.
     area_ratio
         Survey area over the area of the region of a map.
-    controlled
-        Statistics whose Jacobians are controlled by the expected data of all boxes, where `summaries` have them. Each
-        group of bins with the same statistic, scale and sources controls itself.
-    further
-        Further reasons why the information may be wrong, as for `verdicts.along`.
+    options
+        Control of the Jacobian, levels of resolution and scale cuts.
 
     Raises
     ------
     ValueError
         As `sample_covariance`, `DerivativeSample`, `control.controlled` and `fisher_estimate`.
     """
+    options = options or ForecastOptions()
     bins = summaries.bins[summaries.bins["statistic"].isin(statistics)]
-    data, chosen = tuple(bins["name"]), summaries.bins["statistic"].isin(statistics).to_numpy()
+    controlled = [name for name in statistics if name in options.controlled]
+    made = _estimate(summaries, jacobians, bins, space, area_ratio, controlled)
+    bin_tables, parameter_tables, reasons = [], [], {}
+    if options.levels and options.scale_cuts == "resolved":
+        verdicts = pd.concat([_resolution(level, *made, space)[0] for level in options.levels])
+        unresolved = {*verdicts.loc[verdicts["verdict"] == "not resolved", "name"]}
+        bin_tables.append(verdicts[verdicts["name"].isin(unresolved)])
+        bins = bins[~bins["name"].isin(unresolved)]
+        if len(bins) < len(space.names):
+            raise ValueError(
+                f"forecast.scale_cuts: {len(bins)} of {len(made[1].data)} bins are resolved, fewer than the "
+                f"{len(space.names)} parameters: raise simulation.particles, or set scale_cuts: none"
+            )
+        made = _estimate(summaries, jacobians, bins, space, area_ratio, controlled)
+    estimate, covariance = made
+    for level in options.levels:
+        of_bins, of_parameters, reason = _resolution(level, *made, space)
+        bin_tables.append(of_bins)
+        parameter_tables.append(of_parameters)
+        reasons[f"resolution in {level.name}"] = reason
+    derived = [S8(space.fiducial)] if {"sigma8", "Omega_c"} <= {*space.names} else []
+    table = fisher_table(estimate, space.priors, derived, further=reasons)
+    if space.nuisance:
+        priors = {name: width for name, width in space.priors.items() if name not in space.nuisance}
+        free = [index for index, name in enumerate(estimate.names) if name not in space.nuisance]
+        of_free = {reason: matrix[np.ix_(free, free)] for reason, matrix in reasons.items()}
+        known = estimate.with_fixed(space.nuisance)
+        fixed = fisher_table(known, priors, derived, systematics="fixed", further=of_free)
+        table = pd.concat([table, fixed], ignore_index=True)
+    resolution = pd.concat(bin_tables, ignore_index=True) if bin_tables else pd.DataFrame(columns=BIN_COLUMNS)
+    of_parameters = pd.concat(parameter_tables, ignore_index=True) if parameter_tables else None
+    return Forecast(
+        estimate,
+        covariance,
+        bins,
+        table if of_parameters is None else widened(table, of_parameters),
+        direction_table(estimate, space.priors, reasons),
+        reliability_curve(estimate, space.priors),
+        resolution,
+    )
+
+
+def _estimate(
+    summaries: SummarySample,
+    jacobians: Jacobians,
+    bins: pd.DataFrame,
+    space: ParameterSpace,
+    area_ratio: float,
+    controlled: Sequence[str],
+) -> tuple[FisherEstimate, Covariance]:
+    """Fisher matrices of some bins, and the covariance of their data."""
+    data, chosen = tuple(bins["name"]), summaries.bins["name"].isin(bins["name"]).to_numpy()
     covariance = sample_covariance(summaries.measured[:, chosen], summaries.box, data)
     derivatives = DerivativeSample(
         parameters=jacobians.parameters,
@@ -155,21 +181,19 @@ def data_vector_forecast(
         box=jacobians.box,
         jacobian=jacobians.jacobian,
     ).select(space.names, data)
-    control = _control(summaries, jacobians, bins, [name for name in statistics if name in controlled])
+    control = _control(summaries, jacobians, bins, controlled)
     if control is not None:
         derivatives = with_control(derivatives, control)
-    estimate = fisher_estimate(derivatives, covariance, space.fiducial, area_ratio)
-    derived = [S8(space.fiducial)] if {"sigma8", "Omega_c"} <= {*space.names} else []
-    table = fisher_table(estimate, space.priors, derived, further=further)
-    if space.nuisance:
-        priors = {name: width for name, width in space.priors.items() if name not in space.nuisance}
-        free = [index for index, name in enumerate(estimate.names) if name not in space.nuisance]
-        of_free = {reason: matrix[np.ix_(free, free)] for reason, matrix in (further or {}).items()}
-        known = estimate.with_fixed(space.nuisance)
-        fixed = fisher_table(known, priors, derived, systematics="fixed", further=of_free)
-        table = pd.concat([table, fixed], ignore_index=True)
-    directions = direction_table(estimate, space.priors, further)
-    return Forecast(estimate, covariance, bins, table, directions, reliability_curve(estimate, space.priors))
+    return fisher_estimate(derivatives, covariance, space.fiducial, area_ratio), covariance
+
+
+def _resolution(
+    level: Level, estimate: FisherEstimate, covariance: Covariance, space: ParameterSpace
+) -> tuple[pd.DataFrame, pd.DataFrame, Float[np.ndarray, "param param"]]:
+    """What a level says of each bin and each parameter, and of the information."""
+    found = change(level, estimate.names, covariance.data)
+    tables = resolution_tables(found, level.name, estimate, covariance, space.priors)
+    return *tables, resolution_reason(found, estimate, covariance)
 
 
 def _control(

@@ -17,6 +17,7 @@ from lenscast.io.plane_files import load_planes, plane_variables
 from lenscast.io.products import (
     load_forecast,
     load_jacobians,
+    load_level,
     load_summaries,
     save_forecast,
     save_jacobians,
@@ -36,6 +37,7 @@ __all__ = [
     "load_correction",
     "load_forecast",
     "load_jacobians",
+    "load_level",
     "load_planes",
     "load_summaries",
     "plane_variables",

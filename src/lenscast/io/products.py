@@ -7,11 +7,13 @@ import numpy as np
 import pandas as pd
 
 from lenscast.fisher.boxes import BoxMeans
-from lenscast.fisher.data_vector import Forecast, Jacobians, SummarySample
+from lenscast.fisher.data_vector import Forecast
 from lenscast.fisher.estimators import ESTIMATORS, HEADLINE, clipped, find_estimator, whole_estimators
 from lenscast.fisher.matrices import FisherMatrix, ParameterCovariance, prior_information
+from lenscast.fisher.resolution import Level
+from lenscast.fisher.samples import Jacobians, SummarySample
 from lenscast.io.files import load, save
-from lenscast.io.variables import Variable
+from lenscast.io.variables import Contents, Variable
 
 
 def save_summaries(
@@ -111,6 +113,19 @@ def load_jacobians(path: str | Path) -> Jacobians:
         parameters=tuple(contents.coordinates["param"]["name"]),
         bins=contents.coordinates["bin"],
     )
+
+
+def load_level(name: str, batches: Sequence[Contents], fine: Jacobians) -> Level:
+    """Boxes at a coarser resolution, from the files of their batches, beside the same boxes of `fine`."""
+    seeds = np.concatenate([each.coordinates["box"]["seed"] for each in batches])
+    jacobian, expected = (
+        np.concatenate([each.variables[variable].values for each in batches]) for variable in ("jacobian", "expected")
+    )
+    order = np.argsort(seeds)
+    coarse = fine._replace(jacobian=jacobian[order], expected=expected[order], box=seeds[order])
+    rows = np.isin(fine.box, seeds)
+    here = fine._replace(jacobian=fine.jacobian[rows], expected=fine.expected[rows], box=fine.box[rows])
+    return Level(name, here, coarse)
 
 
 def save_forecast(

@@ -12,7 +12,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lenscast.fisher.data_vector import Jacobians, SummarySample
+from lenscast.fisher.samples import Jacobians, SummarySample
 from lenscast.plotting.style import (
     EXPECTED,
     MEASURED,

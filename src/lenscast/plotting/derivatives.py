@@ -15,7 +15,7 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lenscast.fisher.data_vector import Jacobians
+from lenscast.fisher.samples import Jacobians
 from lenscast.parameters import stem
 from lenscast.plotting.style import (
     COLOURS,

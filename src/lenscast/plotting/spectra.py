@@ -13,7 +13,7 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lenscast.fisher.data_vector import Jacobians, SummarySample
+from lenscast.fisher.samples import Jacobians, SummarySample
 from lenscast.plotting.style import (
     COLOURS,
     EXPECTED,

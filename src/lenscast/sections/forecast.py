@@ -1,6 +1,6 @@
 """Sections that decide what is forecast from the statistics, and how its derivatives are checked."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -25,6 +25,10 @@ class ForecastSection(Section):
     data_vectors: dict[Name, DataVector] = Field(
         min_length=1, description="forecasts by name: the statistics that each one joins"
     )
+    scale_cuts: Literal["none", "resolved"] = Field(
+        default="none",
+        description="none, or resolved: bins whose derivatives are not resolved, as resolution finds, are left out",
+    )
 
 
 class FiniteDifferences(Section):
@@ -33,3 +37,12 @@ class FiniteDifferences(Section):
     steps: dict[ParameterName, Positive] = Field(description="step by parameter; half of it is run too")
     boxes: int = Field(ge=1, description="number of boxes, the first ones of the derivatives")
     noise_realisations: int = Field(ge=1, description="shape-noise realisations averaged per map")
+
+
+class Resolution(Section):
+    """Coarser simulations of some boxes, which say how much resolution limits the forecast."""
+
+    boxes: int = Field(ge=2, description="number of boxes, the first ones of the derivatives")
+    levels: Annotated[tuple[Literal["particles", "steps"], ...], Distinct] = Field(
+        min_length=1, description="what is halved: particles, with their mesh and the mesh of the planes, or time steps"
+    )

@@ -6,12 +6,14 @@ rule forecast:
     input:
         summaries=GATHERED.output.summaries,
         jacobians=GATHERED.output.jacobians,
+        levels=level_files(),
         depth=depth_file(),
     output:
         forecast=f"{RESULTS}/fisher/{{data_vector}}.h5",
         parameters=f"{RESULTS}/fisher/{{data_vector}}_parameters.csv",
         directions=f"{RESULTS}/fisher/{{data_vector}}_directions.csv",
         reliability=f"{RESULTS}/fisher/{{data_vector}}_reliability.csv",
+        resolution=f"{RESULTS}/fisher/{{data_vector}}_resolution.csv",
     log:
         f"{RESULTS}/logs/forecast/{{data_vector}}.log",
     benchmark:
@@ -25,6 +27,14 @@ rule forecast:
         parameters=list(EXPERIMENT.parameters),
         priors=EXPERIMENT.priors,
         fiducial=EXPERIMENT.fiducial,
+        scale_cuts=EXPERIMENT.forecast.scale_cuts,
+        levels={
+            level: {
+                "seeds": kept_seeds("resolution"),
+                "made_by": made_by(rules.differentiate_coarser, rules.measure_coarser, level=level),
+            }
+            for level in LEVELS
+        },
         area_deg2=EXPERIMENT.survey.area_deg2,
         region=summary_settings(),
         code=[HASHES["maps"], HASHES["statistics"], code("forecast")],

@@ -48,7 +48,7 @@ rule measure_derivatives:
         mem_mb=growing(simulation_memory(tangents=len(EXPERIMENT.tangents))),
         runtime=growing(240),
     params:
-        maps=lambda wildcards: settings_of_views(wildcards.cosmology),
+        maps=lambda wildcards: without_number(map_settings(wildcards.cosmology)),
         settings=summary_settings(),
         statistics=STATISTICS,
         parameters=list(EXPERIMENT.forecast.parameters),

@@ -1,0 +1,51 @@
+LEVELS = list(EXPERIMENT.resolution.levels) if EXPERIMENT.resolution else []
+
+
+wildcard_constraints:
+    level="particles|steps",
+
+
+@cache
+def level_settings(level, settings):
+    """What the boxes of a level depend on, by a function of an experiment and its parameters."""
+    return settings(EXPERIMENT.coarser(level), EXPERIMENT.fiducial)
+
+
+use rule differentiate as differentiate_coarser with:
+    output:
+        planes=stored(f"{RESULTS}/resolution/planes/{{level}}/{{batch}}.h5"),
+    log:
+        f"{RESULTS}/logs/differentiate_coarser/{{level}}/{{batch}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/differentiate_coarser/{{level}}/{{batch}}.tsv"
+    params:
+        seeds=seeds_of,
+        settings=lambda wildcards: level_settings(wildcards.level, plane_settings),
+        parameters=PLANE_TANGENTS,
+        code=code("differentiate"),
+
+
+use rule measure_derivatives as measure_coarser with:
+    input:
+        planes=rules.differentiate_coarser.output.planes,
+        sources=sources_file(),
+        depth=depth_file(),
+    output:
+        summaries=f"{RESULTS}/resolution/derivatives/{{level}}/{{batch}}.h5",
+    log:
+        f"{RESULTS}/logs/measure_coarser/{{level}}/{{batch}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/measure_coarser/{{level}}/{{batch}}.tsv"
+    params:
+        maps=lambda wildcards: without_number(level_settings(wildcards.level, settings_of_maps)),
+        settings=summary_settings(),
+        statistics=STATISTICS,
+        parameters=list(EXPERIMENT.forecast.parameters),
+        views=EXPERIMENT.derivatives.views,
+        draws=EXPERIMENT.derivatives.noise_realisations,
+        code=[code("differentiate"), code("measure_derivatives", *statistics_code(STATISTICS))],
+
+
+def level_files():
+    """Boxes at coarser resolutions."""
+    return [] if MERGED else batches(rules.measure_coarser.output.summaries, "resolution", level=LEVELS)
