@@ -147,6 +147,8 @@ def save_forecast(
     variables = {
         name: Variable(matrix, (axis, axis), "see axes", text) for name, (matrix, axis, text) in matrices.items()
     }
+    meaning = "Hartlap's factor times the area of the survey over that of a field"
+    variables["scale"] = Variable(np.array(estimate.scale), (), "1", meaning)
     variables["mean"] = Variable(covariance.mean, ("bin",), "see bins", "mean data vector")
     coordinates = {"param": {"name": list(estimate.names), "fiducial": list(estimate.fiducial)}, "bin": forecast.bins}
     save(path, variables, coordinates, provenance)

@@ -1,5 +1,6 @@
 localrules:
     theory,
+    compare_theory,
 
 
 MATTER_SEEDS = len(EXPERIMENT.derivatives.seeds[:4])
@@ -23,6 +24,32 @@ rule theory:
         code=code("theory"),
     script:
         "../../scripts/theory.py"
+
+
+THEORY_VECTORS = [name for name, each in EXPERIMENT.forecast.data_vectors.items() if [*each] == [SPECTRUM]]
+
+
+rule compare_theory:
+    input:
+        forecast=f"{RESULTS}/fisher/{{data_vector}}.h5",
+        theory=rules.theory.output.table,
+    output:
+        parameters=f"{RESULTS}/theory/{{data_vector}}_parameters.csv",
+        directions=f"{RESULTS}/theory/{{data_vector}}_directions.csv",
+    log:
+        f"{RESULTS}/logs/compare_theory/{{data_vector}}.log",
+    conda:
+        "../../../environment.yml"
+    params:
+        priors=EXPERIMENT.priors,
+        code=code("compare_theory"),
+    script:
+        "../../scripts/compare_theory.py"
+
+
+def theory_tables():
+    """Forecasts of theory, for the data vectors that theory knows; they need CAMB."""
+    return expand(rules.compare_theory.output.parameters, data_vector=THEORY_VECTORS) if THEORY else []
 
 
 rule matter_power:
