@@ -163,6 +163,20 @@ def test_headline_is_positive_definite_and_never_wider_than_the_prior(priors: di
     assert indefinite > 20
 
 
+def test_fixing_parameters_never_widens_an_error() -> None:
+    rng, matrix, priors = np.random.default_rng(8), truth()[1], {"a": 0.3, "b": 2.0}
+    for _ in range(20):
+        sample = DerivativeSample(PARAMETERS, DATA, np.arange(4), rng.normal(size=(4, 3, BINS)))
+        estimate = fisher_estimate(sample, covariance(matrix), FIDUCIAL, 1.0)
+        free, left = estimate.fisher("cross", priors), {"a": 0.3}
+        known = estimate.with_fixed(["b"], priors)
+        np.testing.assert_array_equal(known.fisher("cross", left).matrix, free.select(["a", "c"]).matrix)
+        errors = known.fisher("cross", left).with_priors(left).inverse().marginal_errors
+        assert np.all(errors <= free.with_priors(priors).inverse().marginal_errors[[0, 2]] * (1 + 1e-9))
+        every = estimate.leave_one_out("cross", priors)
+        np.testing.assert_array_equal(known.leave_one_out("cross", left), every[:, [[0], [2]], [0, 2]])
+
+
 def test_estimators_of_halves_agree_with_the_code_of_their_authors() -> None:
     maps = np.loadtxt(ORACLE / "maps.txt")
     jacobian = np.loadtxt(ORACLE / "derivatives.txt").reshape(-1, 3, maps.shape[1])

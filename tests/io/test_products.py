@@ -35,7 +35,7 @@ def test_forecast_comes_back_with_priors_by_the_headline_and_by_name(forecast: F
     for name, given in (("cross", {}), ("cross", {"estimator": "cross"}), ("standard", {"estimator": "standard"})):
         expected = estimate.fisher(name, PRIORS).with_priors(PRIORS).inverse()
         np.testing.assert_allclose(io.load_forecast(path, **given).matrix, expected.matrix, rtol=1e-6)
-    known, free = estimate.with_fixed(["n_s"]), {"h": 0.06}
+    known, free = estimate.with_fixed(["n_s"], PRIORS), {"h": 0.06}
     expected = known.fisher("cross", free).with_priors(free).inverse()
     found = io.load_forecast(path, fixed=["n_s"])
     assert found.names == ("h", "w0")

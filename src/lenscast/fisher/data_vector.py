@@ -148,7 +148,7 @@ def data_vector_forecast(
         priors = {name: width for name, width in space.priors.items() if name not in space.nuisance}
         free = [index for index, name in enumerate(estimate.names) if name not in space.nuisance]
         of_free = {reason: matrix[np.ix_(free, free)] for reason, matrix in reasons.items()}
-        known = estimate.with_fixed(space.nuisance)
+        known = estimate.with_fixed(space.nuisance, space.priors)
         fixed = fisher_table(known, priors, derived, systematics="fixed", further=of_free)
         table = pd.concat([table, fixed], ignore_index=True)
     resolution = pd.concat(bin_tables, ignore_index=True) if bin_tables else pd.DataFrame(columns=BIN_COLUMNS)

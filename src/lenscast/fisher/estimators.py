@@ -259,6 +259,9 @@ class FisherEstimate:
         Independent maps behind the covariance.
     area_ratio
         Area of the survey over the area of a map.
+    whole, whole_priors
+        Estimate for more parameters, some of which this one holds fixed, and their priors. What is negative is decided
+        there, so that fixing parameters never widens an error. None where nothing is fixed.
     """
 
     names: tuple[str, ...]
@@ -268,6 +271,8 @@ class FisherEstimate:
     factors: FiniteSampleFactors
     n_effective: float
     area_ratio: float
+    whole: "FisherEstimate | None" = None
+    whole_priors: Mapping[str, float] | None = None
 
     @property
     def boxes(self) -> int:
@@ -284,13 +289,15 @@ class FisherEstimate:
         """Hartlap's factor times the area of the survey over the area of a map."""
         return self.factors.hartlap * self.area_ratio
 
-    def with_fixed(self, names: Sequence[str]) -> "FisherEstimate":
+    def with_fixed(self, names: Sequence[str], priors: Mapping[str, float] | None = None) -> "FisherEstimate":
         """Estimate for the other parameters, with the named ones held fixed.
 
         Parameters
         ----------
         names
             Parameters to fix; names of other parameters are ignored.
+        priors
+            Gaussian widths of all parameters by name, fixed ones too, for `clipped`; None for none.
 
         Raises
         ------
@@ -309,6 +316,8 @@ class FisherEstimate:
             whitened=self.whitened[:, free],
             outside=self.outside[:, free],
             factors=factors,
+            whole=self,
+            whole_priors=priors,
         )
 
     def in_boxes(self, boxes: slice | Int[np.ndarray, " box"]) -> "FisherEstimate":
@@ -319,7 +328,8 @@ class FisherEstimate:
         boxes
             Positions of the boxes.
         """
-        return replace(self, whitened=self.whitened[boxes])
+        whole = None if self.whole is None else self.whole.in_boxes(boxes)
+        return replace(self, whitened=self.whitened[boxes], whole=whole)
 
     @cached_property
     def standard(self) -> FisherMatrix:
@@ -354,7 +364,9 @@ class FisherEstimate:
         """
         function = find_estimator(name, whole_estimators()).matrix
         known = prior_information(self.names, priors or {})
-        if name == "cross":
+        if name == HEADLINE and self.whole is not None:
+            return self.whole.fisher(name, self.whole_priors).select(self.names)
+        if name == HEADLINE:
             # numpy's error would not name the direction
             FisherMatrix(self.names, self.fiducial, self.standard.matrix + known).inverse()
         return FisherMatrix(self.names, self.fiducial, function(self.moments, known))
@@ -375,6 +387,9 @@ class FisherEstimate:
             As `fisher`, or if there are fewer than 3 boxes: the noise without one of them needs 2.
         """
         function = find_estimator(name, whole_estimators()).matrix
+        if name == HEADLINE and self.whole is not None:
+            free = positions(self.names, self.whole.names, "parameter")
+            return self.whole.leave_one_out(name, self.whole_priors)[:, free[:, None], free]
         return function(self.moments_without_each, prior_information(self.names, priors or {}))
 
     def splits(self, name: str) -> Float[np.ndarray, "split param param"]:

@@ -78,7 +78,7 @@ def sigma_interval(
         richest = np.linalg.inv(_with_clipped_at_their_error(estimate, priors) + known)
         low = np.fmin(low, np.sqrt(np.diag(rows @ richest @ rows.T)))
         # the standard estimator counts noise as information
-        low = np.fmax(low, sigma_interval(estimate, "standard", priors, derived).low)
+        low = np.fmin(np.fmax(low, sigma_interval(estimate, "standard", priors, derived).low), sigma)
     return Interval(low, np.fmin(high, prior_widths(estimate.names, priors, derived)))
 
 

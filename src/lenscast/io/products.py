@@ -174,14 +174,11 @@ def load_forecast(path: str | Path, fixed: Sequence[str] = (), estimator: str = 
     """
     find_estimator(estimator, whole_estimators())
     forecast = load(path, ["standard", "bias", "priors"])
-    parameters = forecast.coordinates["param"]
-    free = np.flatnonzero(~parameters["name"].isin(fixed))
-    standard, bias, priors = (
-        forecast.variables[name].values[np.ix_(free, free)] for name in ("standard", "bias", "priors")
-    )
-    names, fiducial = tuple(parameters["name"].iloc[free]), parameters["fiducial"].to_numpy()[free]
-    posterior = FisherMatrix(names, fiducial, standard + priors).inverse()
+    parameters, matrices = forecast.coordinates["param"], forecast.variables
+    standard, bias, priors = (matrices[name].values for name in ("standard", "bias", "priors"))
+    names, fiducial = tuple(parameters["name"]), parameters["fiducial"].to_numpy()
+    free = [name for name in names if name not in fixed]
+    posterior = FisherMatrix(names, fiducial, standard + priors).select(free).inverse()
     if estimator == "standard":
         return posterior
-    # what is negative is decided among the parameters that are free, as in the tables
-    return FisherMatrix(names, fiducial, clipped(standard, bias, priors) + priors).inverse()
+    return FisherMatrix(names, fiducial, clipped(standard, bias, priors) + priors).select(free).inverse()
