@@ -1,5 +1,6 @@
 import ast
 import shutil
+from functools import cache
 from pathlib import Path
 from textwrap import dedent
 
@@ -394,10 +395,16 @@ def _functions(folder, keys):
     for module, symbol in sorted(key.split(":") for key in keys if key.startswith("lenscast.")):
         base = folder.joinpath(*module.split("."))
         file = base / "__init__.py" if base.is_dir() else base.with_suffix(".py")
-        body = ast.parse(file.read_text()).body
-        if any(isinstance(n, ast.FunctionDef) and n.name == symbol and n.body[0].lineno > n.lineno for n in body):
+        if symbol in _longer_functions(file):
             found.append((file, symbol))
     return found
+
+
+@cache
+def _longer_functions(file):
+    """Module-level functions whose body begins below the line of their name."""
+    body = ast.parse(file.read_text()).body
+    return {n.name for n in body if isinstance(n, ast.FunctionDef) and n.body[0].lineno > n.lineno}
 
 
 @pytest.mark.slow

@@ -88,15 +88,13 @@ class _Graph:
         if symbol in (OWN, WHOLE):
             own = {(name, each) for each in (*module.definitions, ON_IMPORT)}
             return "", own.union(*(self.lookup(name, (each,)) for each in module.imports if symbol == WHOLE))
-        statements, targets = module.definitions.get(symbol, module.acts), {(name, ON_IMPORT)}
+        targets = {(name, ON_IMPORT)}
         if symbol == ON_IMPORT:
             targets = {(each, WHOLE) for each, _ in module.imports.get("*", ())}
             targets.add((name.rpartition(".")[0] or name, ON_IMPORT))
-        content, references = [], set[Reference]()
-        for statement in statements:
-            content.append(ast.dump(statement, annotate_fields=False))
-            _add_references(references, statement)
-        for names, imports in sorted(references):
+        texts, references = module.described(symbol)
+        content = [*texts]
+        for names, imports in references:
             ends = set() if imports else self.lookup(name, names)
             ends.update(*(self._follow(each, (*inside, *names[1:])) for each, inside in imports))
             targets |= ends
@@ -140,6 +138,7 @@ class _Module:
     """Statements of a module: those that define each name, and those that act on import."""
 
     def __init__(self, name: str, path: Path, time: int, size: int) -> None:
+        self.described = cache(self._described)
         self.definitions, self.imports = dict[str, list[ast.stmt]](), Scope()
         package = name if path.name == "__init__.py" else name.rpartition(".")[0]
         body = _normalised(ast.parse(path.read_bytes(), str(path)), package).body
@@ -155,6 +154,14 @@ class _Module:
                     self.definitions[root].append(statement)
                 elif any(each.split(".")[0] == name.split(".")[0] for each, _ in self.imports.get(root, ())):
                     self.acts.append(statement)
+
+    def _described(self, symbol: str) -> tuple[list[str], list[Reference]]:
+        """Text and references of a definition; of what acts on import for a name that is none."""
+        texts, references = [], set[Reference]()
+        for statement in self.definitions.get(symbol, self.acts):
+            texts.append(ast.dump(statement, annotate_fields=False))
+            _add_references(references, statement)
+        return texts, sorted(references)
 
 
 _graph, _parsed = lru_cache(maxsize=8)(_Graph), cache(_Module)

@@ -95,7 +95,6 @@ def test_seeds_that_come_twice_are_named_also_between_covariance_and_derivatives
     assert problem.startswith("derivatives.first_seed: 2 seeds (100000 to 100001) are of the covariance in run a")
 
 
-@pytest.mark.slow
 def test_files_count_by_what_is_in_them(tmp_path: Path) -> None:
     table = np.array([[0.0, *5 * [1.0]], [0.5, *5 * [2.0]], [1.0, *5 * [0.0]]])
     for name, n in (("one.txt", 1.0), ("same.txt", 1.0), ("other.txt", 2.0)):
@@ -104,15 +103,15 @@ def test_files_count_by_what_is_in_them(tmp_path: Path) -> None:
     def of(name: str) -> dict[str, Any]:
         return changed(survey__sources={"kind": "table", "file": str(tmp_path / name)})
 
-    assert of("one.txt") == of("same.txt")
-    different = [key for key, value in of("other.txt").items() if value != of("one.txt")[key]]
+    one, other = of("one.txt"), of("other.txt")
+    assert one == of("same.txt")
+    different = [key for key, value in other.items() if value != one[key]]
     assert different == ["survey.sources.file"]
     mine = tmp_path / "mine.json"
     mine.write_bytes((ROOT / "src/lenscast/trained/hpn.json").read_bytes())
     assert changed(simulation__correction={"kind": "hpn", "weights": str(mine)}) == HERE
 
 
-@pytest.mark.slow
 def test_files_of_statistics_count_by_what_is_in_them(tmp_path: Path) -> None:
     text = (ROOT / "tests/workflow/minima.py").read_text()
     section = {"scales_arcmin": [9.4], "depth_edges": [0.0, 1.0, 2.0]}
@@ -121,8 +120,9 @@ def test_files_of_statistics_count_by_what_is_in_them(tmp_path: Path) -> None:
         (tmp_path / name).write_text(text + ("# another comment" if name == "other.py" else ""))
         return changed(statistics__minima={"file": str(tmp_path / name), **section})
 
-    assert of("one.py") == of("same.py")
-    different = [key for key, value in of("other.py").items() if value != of("one.py")[key]]
+    one, other = of("one.py"), of("other.py")
+    assert one == of("same.py")
+    different = [key for key, value in other.items() if value != one[key]]
     assert different == ["statistics.minima.file"]
 
 
