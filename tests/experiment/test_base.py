@@ -35,8 +35,8 @@ def test_shipped_experiments_are_bases_by_name(experiment) -> None:
 
 
 def test_a_change_touches_the_keys_that_it_names(default, changed) -> None:
-    changes = {"survey": {"area_deg2": 100.0}, "forecast": {"priors": {"h": 0.01}}, "covariance": {"boxes": 64}}
-    dotted = {"survey.area_deg2": 100.0, "forecast.priors.h": 0.01, "covariance.boxes": 64}
+    changes = {"survey": {"area_deg2": 100.0}, "forecast": {"priors": {"w0": 0.01}}, "covariance": {"boxes": 64}}
+    dotted = {"survey.area_deg2": 100.0, "forecast.priors.w0": 0.01, "covariance.boxes": 64}
     assert complete({"base": "default", **changes}) == changed(dotted)
     assert load({"base": "default", **changes}) == load(changed(dotted))
 
@@ -67,7 +67,7 @@ def test_a_key_without_a_value_removes_that_of_the_base() -> None:
     text = "{base: default, statistics: {starlet_power_spectrum: ~}, forecast: {priors: {w0: ~}}}"
     on_base = load(yaml.safe_load(text))
     assert list(on_base.statistics) == ["power_spectrum", "peaks"]
-    assert list(on_base.forecast.priors) == ["Omega_c", "Omega_b", "h", "n_s", "sigma8"]
+    assert list(on_base.forecast.priors) == ["Omega_c", "sigma8"]
 
 
 def test_a_new_key_comes_after_the_one_before_it_or_last() -> None:

@@ -141,7 +141,7 @@ def test_disk_use_follows_the_shapes_of_the_files() -> None:
 
 
 def test_disk_use_grows_with_batches_and_temporary_maps_do_not() -> None:
-    experiment = load(YEAR_1)
+    experiment = load(YEAR_1).model_copy(update={"simulated": "kept"})
     batches = {"maps": 1000, "summaries": 1000, "planes": 500, "derivatives": 500}
     size, kept = batch_bytes(experiment), disk_use(experiment, batches, at_once=8)
     assert kept == {name: number * size[name] for name, number in batches.items()} | {

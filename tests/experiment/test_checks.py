@@ -45,8 +45,8 @@ REFUSALS = {
     ),
     "scale too large for the map": (
         {"statistics.peaks.scales_arcmin": [75]},
-        "statistics.peaks.scales_arcmin: 75 arcmin reaches 127 pixels into the map from each side, which "
-        "leaves 2 of 256; allowed: 2.344, 4.688, 9.375, 18.75, 37.5 arcmin",
+        "statistics.peaks.scales_arcmin: 75 arcmin reaches 158 pixels into the map from each side, which "
+        "leaves 0 of 256; allowed: 2.344, 4.688, 9.375, 18.75, 37.5 arcmin",
     ),
     "scale twice": (
         {"statistics.starlet_power_spectrum.scales_arcmin": [9.3, 9.4]},
@@ -59,9 +59,25 @@ REFUSALS = {
     ),
     "bin without modes": (
         {"statistics.starlet_power_spectrum.ell_edges": [50, 90, 500]},
-        "statistics.starlet_power_spectrum.ell_edges: no mode in 50 <= ell < 90: modes of the 194 pixels "
+        "statistics.starlet_power_spectrum.ell_edges: no mode in 50 <= ell < 90: modes of the 180 pixels "
         "inside "
-        "the border are 95 apart; widen the bin",
+        "the border are 102 apart; widen the bin",
+    ),
+    "more boxes for levels than there are": (
+        {"resolution": {"boxes": 500, "levels": ["particles"]}},
+        "resolution.boxes: 500 given, but they are the first of the 48 boxes of derivatives; give at most 48",
+    ),
+    "one step": (
+        {"simulation.integrator.steps": 1},
+        "resolution.levels: one step cannot be halved; leave out steps, or raise their number",
+    ),
+    "planes that cannot be halved": (
+        {"resolution": {"boxes": 2, "levels": ["particles"]}, "lightcone.plane_mesh": 511},
+        "lightcone.plane_mesh: 511 cannot be halved for resolution.levels; give an even number from 16 on",
+    ),
+    "scale cuts without levels": (
+        {"forecast.scale_cuts": "resolved", "resolution.levels": []},
+        "forecast.scale_cuts: resolved without resolution.levels; add some, or give none",
     ),
     "source of the validation before the start": (
         {"validation.z_source": [0.46, 6.0]},
@@ -97,7 +113,7 @@ REFUSALS = {
         "left_out_seeds: 99 is no seed of this run; give one of 100000 to 100063 or 0 to 47, or remove it",
     ),
     "too few boxes left": (
-        {"left_out_seeds": [*range(7)], "finite_differences.boxes": 8},
+        {"left_out_seeds": [*range(7)], "finite_differences.boxes": 8, "resolution.boxes": 16},
         "finite_differences.boxes: left_out_seeds leave 1 of 8 boxes; raise it",
     ),
     "fewer maps left than data": (
@@ -146,8 +162,8 @@ REFUSALS = {
         "forecast.priors.m: a list of 2 given; give one number, or a list of 1",
     ),
     "priors of a parameter that sources share": (
-        {"forecast.priors": {"h": [0.1]}},
-        "forecast.priors.h: a list of 1 given; give one number",
+        {"forecast.priors": {"w0": [0.1]}},
+        "forecast.priors.w0: a list of 1 given; give one number",
     ),
     "feedback beyond its fit": (
         {"systematics.baryons": {"kind": "hmcode2020", "log10_T_AGN": 9}},
@@ -161,16 +177,15 @@ REFUSALS = {
     ),
     "prior on a fixed parameter": (
         {"forecast.priors.wa": 2.0},
-        "forecast.priors.wa: wa is not in forecast.parameters (Omega_c, Omega_b, h, n_s, sigma8, w0); "
-        "add it there or remove this line",
+        "forecast.priors.wa: wa is not in forecast.parameters (Omega_c, sigma8, w0); add it there or remove this line",
     ),
     "step missing": (
-        {"finite_differences.steps.h": ...},
-        "finite_differences.steps.h: missing; give the step of h, above 0",
+        {"finite_differences.steps.w0": ...},
+        "finite_differences.steps.w0: missing; give the step of w0, above 0",
     ),
     "step too large": (
-        {"finite_differences.steps.Omega_b": 0.05},
-        "finite_differences.steps.Omega_b: 0.05 takes Omega_b to -0.0014 and 0.0986, out of its range; give less",
+        {"finite_differences.steps.Omega_c": 0.5},
+        "finite_differences.steps.Omega_c: 0.5 takes Omega_c to -0.2411 and 0.7589, out of its range; give less",
     ),
     "unknown statistic": (
         {"forecast.data_vectors.peaks": ["peak"]},
@@ -200,7 +215,7 @@ PATCH[:30] = 1
         (np.full((256, 256), "a"), "holds 256 x 256 values of type <U1; give 256 x 256 numbers, one per pixel"),
         (PATCH - 0.5, "has 57856 values not finite, below 0, or above it and below 0.001 of the largest; give 0 .*"),
         (PATCH + 1e-4, "has 57856 values not finite, below 0, or above it and below 0.001 of the largest; give 0 .*"),
-        (PATCH, "masks all pixels inside the border of 31; unmask some"),
+        (PATCH, "masks all pixels inside the border of 38; unmask some"),
     ],
 )
 def test_config_refuses_a_map_of_the_depth_that_does_not_fit(

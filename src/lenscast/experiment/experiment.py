@@ -47,9 +47,7 @@ class Experiment(Section):
         description="statistics that are measured on every map, by name"
     )
     forecast: ForecastSection
-    resolution: Resolution | None = Field(
-        default=None, description="coarser simulations of some boxes, which show what resolution costs; none by default"
-    )
+    resolution: Resolution
     finite_differences: FiniteDifferences
     validation: Validation
 
@@ -122,7 +120,7 @@ class Experiment(Section):
         seeds = {
             "covariance": self.covariance.seeds,
             "derivatives": self.derivatives.seeds,
-            "resolution": self.derivatives.seeds[: self.resolution.boxes if self.resolution else 0],
+            "resolution": self.derivatives.seeds[: self.resolution.boxes],
             "finite_differences": self.derivatives.seeds[: self.finite_differences.boxes],
         }
         batches = {
@@ -178,12 +176,13 @@ class Experiment(Section):
         Parameters
         ----------
         level
-            ``particles``, with which the meshes of forces and planes are halved too, or ``steps`` of time.
+            ``particles``, with which the meshes of forces and planes are halved too, or ``steps`` of time; adaptive
+            steps get ten times the tolerance.
 
         Raises
         ------
         ValueError
-            If there is no such level, or steps are adaptive.
+            If there is no such level.
         """
         simulation, lightcone = self.simulation, self.lightcone
         changes: dict[str, Any]
@@ -193,11 +192,16 @@ class Experiment(Section):
                 "noise_size": simulation.noise_size or simulation.particles,
             }
             lightcone = lightcone.model_copy(update={"plane_mesh": lightcone.plane_mesh // 2})
-        elif level == "steps" and isinstance(simulation.integrator, FixedSteps):
-            halved = simulation.integrator.model_copy(update={"steps": -(-simulation.integrator.steps // 2)})
-            changes = {"integrator": halved}
+        elif level == "steps":
+            integrator = simulation.integrator
+            coarser: dict[str, float] = (
+                {"steps": -(-integrator.steps // 2)}
+                if isinstance(integrator, FixedSteps)
+                else {"rtol": 10 * integrator.rtol, "atol": 10 * integrator.atol}
+            )
+            changes = {"integrator": integrator.model_copy(update=coarser)}
         else:
-            raise ValueError(f"level {level!r}: give particles, or steps where their number is fixed")
+            raise ValueError(f"level {level!r}: give particles or steps")
         return self.model_copy(update={"simulation": simulation.model_copy(update=changes), "lightcone": lightcone})
 
     def measuring(self, *names: str) -> "Experiment":

@@ -10,9 +10,10 @@ from pydantic import ValidationError
 
 from lenscast.experiment.map_checks import shifted_cosmologies
 from lenscast.parameters import COSMOLOGICAL, PER_SOURCE, expanded
+from lenscast.sections.box import Simulation
 from lenscast.sections.cosmology import FiducialCosmology, FlatCosmology
 from lenscast.sections.errors import Problem, did_you_mean
-from lenscast.sections.forecast import FiniteDifferences, ForecastSection
+from lenscast.sections.forecast import FiniteDifferences, ForecastSection, Resolution
 from lenscast.sections.lightcone import Lightcone
 from lenscast.sections.seeds import DerivativeSeeds, Seeds
 from lenscast.sections.survey import Feedback, Survey, SystematicsSection
@@ -77,6 +78,38 @@ def check_left_out_seeds(
         left = len({*seeds} - {*left_out_seeds})
         if left < 2:
             yield Problem(f"{name}.boxes", f"left_out_seeds leave {left} of {len(seeds)} boxes; raise it")
+
+
+def check_resolution(
+    simulation: Simulation,
+    lightcone: Lightcone,
+    derivatives: DerivativeSeeds,
+    left_out_seeds: tuple[int, ...],
+    forecast: ForecastSection,
+    resolution: Resolution,
+) -> Iterator[Problem]:
+    """Levels of resolution can be simulated, and boxes of the derivatives are left for them."""
+    if not resolution.levels:
+        if forecast.scale_cuts == "resolved":
+            yield Problem("forecast.scale_cuts", "resolved without resolution.levels; add some, or give none")
+        return
+    if resolution.boxes > derivatives.boxes:
+        yield Problem(
+            "resolution.boxes",
+            f"{resolution.boxes} given, but they are the first of the {derivatives.boxes} boxes of derivatives; give "
+            f"at most {derivatives.boxes}",
+        )
+    elif len({*derivatives.seeds[: resolution.boxes]} - {*left_out_seeds}) < 2:
+        yield Problem("resolution.boxes", "left_out_seeds leave fewer than 2 boxes; raise it")
+    if "particles" in resolution.levels:
+        for key, number in (
+            ("simulation.particles", simulation.particles),
+            ("lightcone.plane_mesh", lightcone.plane_mesh),
+        ):
+            if number % 2 or number < 16:
+                yield Problem(key, f"{number} cannot be halved for resolution.levels; give an even number from 16 on")
+    if "steps" in resolution.levels and getattr(simulation.integrator, "steps", 2) < 2:
+        yield Problem("resolution.levels", "one step cannot be halved; leave out steps, or raise their number")
 
 
 def check_lengths(survey: Survey, forecast: ForecastSection, lengths: Mapping[str, int]) -> Iterator[Problem]:
@@ -203,6 +236,7 @@ CHECKS = (
     check_batches,
     check_seeds,
     check_left_out_seeds,
+    check_resolution,
     check_data_vectors,
     check_lengths,
     check_covariance,

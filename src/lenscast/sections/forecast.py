@@ -44,5 +44,6 @@ class Resolution(Section):
 
     boxes: int = Field(ge=2, description="number of boxes, the first ones of the derivatives")
     levels: Annotated[tuple[Literal["particles", "steps"], ...], Distinct] = Field(
-        min_length=1, description="what is halved: particles, with their mesh and the mesh of the planes, or time steps"
+        description="what is coarser. particles: half of them per side, with their mesh and that of the planes; steps: "
+        "half of them, or ten times the tolerance of adaptive ones. An empty list is none"
     )

@@ -1,4 +1,4 @@
-LEVELS = list(EXPERIMENT.resolution.levels) if EXPERIMENT.resolution else []
+LEVELS = list(EXPERIMENT.resolution.levels)
 
 
 wildcard_constraints:
