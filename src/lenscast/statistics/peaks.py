@@ -22,7 +22,8 @@ from lenscast.statistics.binning import open_intervals
 from lenscast.statistics.region import Region
 from lenscast.statistics.starlet import ScalesArcmin, scale_problems, starlet
 from lenscast.statistics.statistic import Bin, Observation, Statistic
-from lenscast.statistics.stencil import Stencil, noise_stencil, uneven_stencil
+from lenscast.statistics.stencil import Stencil, noise_stencil
+from lenscast.statistics.uneven_stencil import uneven_stencil
 
 __all__ = ["Peaks", "stencil_spacing"]
 
