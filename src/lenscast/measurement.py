@@ -10,28 +10,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
-from jaxtyping import Array, Float, Float32, Float64, Int
+from jaxtyping import Array, Float, Float32, Float64, Int, Key
 
 from lenscast.experiment import Experiment
 from lenscast.experiment.observation import observation
 from lenscast.fisher.derivatives import SummaryAndJacobian, summary_and_jacobian
 from lenscast.parameters import PARAMETERS, expanded
-from lenscast.statistics import ShapeNoise, Statistic
+from lenscast.statistics import Statistic
 from lenscast.streams import SHAPE_NOISE, stream_key
-
-__all__ = [
-    "MapAndTangents",
-    "Summaries",
-    "bin_table",
-    "calibrated",
-    "expected_and_jacobian",
-    "jacobian_parameters",
-    "joined",
-    "mean_over_views",
-    "noise_alone",
-    "noise_maps",
-    "summarise",
-]
 
 
 class Summaries(NamedTuple):
@@ -118,13 +104,14 @@ def summarise(
     """
     statistics, observed = experiment.statistics.values(), observation(experiment)
 
-    def of_one(noise: Float32[Array, "source y x"]) -> Summaries:
+    def of_one(draw: Int[Array, ""]) -> Summaries:
+        noise = noise_maps(seed, realisation, draw, kappa.shape, observed.noise.rms_maps())
         estimates = (
             [getattr(each, which)(kappa, noise, observed) for each in statistics] for which in Summaries._fields
         )
         return Summaries(*map(jnp.concatenate, estimates))
 
-    return _mean_over_noise(of_one, kappa.shape, seed, realisation, observed.noise, draws)
+    return _mean_over_noise(of_one, draws)
 
 
 def expected_and_jacobian(
@@ -132,9 +119,9 @@ def expected_and_jacobian(
     experiment: Experiment,
     names: Sequence[str] | None = None,
     draws: int = 1,
-    quantity: str = "expected",
+    quantity: str = "estimate",
 ) -> dict[str, SummaryAndJacobian]:
-    """Expected statistics of one map and their derivatives with respect to each of `jacobian_parameters`, by name.
+    """Mean statistics of one map and their derivatives with respect to each of `jacobian_parameters`, by name.
 
     Parameters
     ----------
@@ -147,7 +134,8 @@ def expected_and_jacobian(
     draws
         Shape-noise realisations to average over.
     quantity
-        Method of the statistics to differentiate; the check of derivatives passes another than "expected".
+        Method of the statistics to differentiate: ``estimate``, or for checks of it ``expected`` or another method that
+        takes a map of noise.
     """
     kinds = [name for name in experiment.forecast.parameters if PARAMETERS[name].per_source]
     own = jnp.stack([given.own_tangents[name] for name in kinds] or [given.kappa])[: len(kinds)]
@@ -161,16 +149,15 @@ def expected_and_jacobian(
         # where no datum mixes sources, one tangent serves the parameters of a kind for all of them
         rows = jnp.concatenate([given.tangents, own if is_separate else _one_at_a_time(own)])
 
-        def of_one(noise: Float32[Array, "source y x"]) -> SummaryAndJacobian:
-            function = getattr(statistic, quantity)
+        function = getattr(statistic, quantity)
+
+        def of_one(draw: Int[Array, ""]) -> SummaryAndJacobian:
+            label, rms = (given.seed, given.realisation, draw), observed.noise.rms_maps()
+            noise = noise_key(*label) if quantity == "estimate" else noise_maps(*label, given.kappa.shape, rms)
             return summary_and_jacobian(lambda maps: function(maps, noise, observed), given.kappa, rows)
 
-        if quantity == "expected" and not statistic.needs_noise:
-            summary, jacobian = of_one(jnp.zeros_like(given.kappa))
-        else:
-            summary, jacobian = _mean_over_noise(
-                of_one, given.kappa.shape, given.seed, given.realisation, observed.noise, draws
-            )
+        is_fixed = quantity in ("estimate", "expected") and not statistic.needs_noise
+        summary, jacobian = _mean_over_noise(of_one, 1 if is_fixed else draws)
         if is_separate:
             is_of_source = source[None] == np.arange(sources)[:, None]
             each_own = jacobian[shared:, None] * is_of_source[None]
@@ -232,6 +219,21 @@ def noise_alone(experiment: Experiment) -> Float64[np.ndarray, " bin"]:
     return np.concatenate([each.expected(blank, blank, observed) for each in experiment.statistics.values()])
 
 
+def noise_key(
+    seed: Int[Array, ""] | int, realisation: Int[Array, ""] | int, draw: Int[Array, ""] | int
+) -> Key[Array, ""]:
+    """Random key of one draw of the shape noise of a map.
+
+    Parameters
+    ----------
+    seed, realisation
+        Seed of the map's box and number of its realisation.
+    draw
+        Number of the noise realisation on this map.
+    """
+    return jax.random.fold_in(stream_key(seed, SHAPE_NOISE, realisation), draw)
+
+
 def noise_maps(
     seed: Int[Array, ""] | int,
     realisation: Int[Array, ""] | int,
@@ -243,17 +245,14 @@ def noise_maps(
 
     Parameters
     ----------
-    seed, realisation
-        Seed of the map's box and number of its realisation.
-    draw
-        Number of the noise realisation on this map.
+    seed, realisation, draw
+        As for `noise_key`.
     shape
         Shape of the map, (source, y, x).
     rms
         Rms per pixel of each source, 0 where masked.
     """
-    key = jax.random.fold_in(stream_key(seed, SHAPE_NOISE, realisation), draw)
-    return rms * jax.random.normal(key, shape, jnp.float32)
+    return rms * jax.random.normal(noise_key(seed, realisation, draw), shape, jnp.float32)
 
 
 def _one_at_a_time(own: Float32[Array, "kind source y x"]) -> Float32[Array, "param source y x"]:
@@ -262,15 +261,6 @@ def _one_at_a_time(own: Float32[Array, "kind source y x"]) -> Float32[Array, "pa
     return each.reshape(-1, *own.shape[1:])
 
 
-def _mean_over_noise(
-    function: Callable[[Float32[Array, "source y x"]], NamedTuple],
-    shape: tuple[int, ...],
-    seed: Int[Array, ""] | int,
-    realisation: Int[Array, ""] | int,
-    noise: ShapeNoise,
-    draws: int,
-) -> Any:
+def _mean_over_noise(function: Callable[[Int[Array, ""]], NamedTuple], draws: int) -> Any:
     """One draw after another: maps of one fit in the processor's cache, which makes each 2.5 times as fast."""
-    rms = noise.rms_maps()
-    values = jax.lax.map(lambda draw: function(noise_maps(seed, realisation, draw, shape, rms)), jnp.arange(draws))
-    return jax.tree.map(lambda each: each.mean(axis=0), values)
+    return jax.tree.map(lambda each: each.mean(axis=0), jax.lax.map(function, jnp.arange(draws)))

@@ -5,9 +5,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from lenscast.geometry import starlet_reach
 from lenscast.statistics.local_maxima import counts_from_tails, hard_tails, masked_tails, mean_tails, soft_tails
+from lenscast.statistics.region import Region
+from lenscast.statistics.shape_noise import ShapeNoise
 from lenscast.statistics.starlet import noise_rms, starlet
 from lenscast.statistics.stencil import noise_stencil
+from lenscast.statistics.uneven_stencil import uneven_stencil
 
 ORACLES = Path(__file__).parents[1] / "oracles" / "lenspack"
 EDGES = (-1.0, 0.0, 1.0, 2.0)
@@ -45,6 +49,20 @@ def test_hard_tails_of_a_wide_stencil_average_over_its_grids():
     grids = jnp.concatenate([snr[:, i::spacing, j::spacing] for i in range(spacing) for j in range(spacing)])
     single = hard_counts(grids, noise_stencil(3, 1), EDGES).reshape(len(EDGES) + 1, spacing**2, 2)
     np.testing.assert_allclose(hard_counts(snr, noise_stencil(3, spacing), EDGES), single.mean(axis=1), rtol=1e-12)
+
+
+def test_hard_tails_of_uneven_depth_find_the_heights_of_peaks(uneven_depth):
+    level, pixels = 3, 80
+    region = Region(pixels, 1.5, starlet_reach(level) + 1)
+    stencil = uneven_stencil(level, 1, region, ShapeNoise((0.1,), uneven_depth(pixels), max_masked=0.2))
+    snr = np.asarray(3 * jax.random.normal(jax.random.key(8), (region.side + 2,) * 2, jnp.float32))
+    near = [np.roll(snr, (i, j), (0, 1)) for i in (-1, 0, 1) for j in (-1, 0, 1) if i or j]
+    is_peak = (snr > np.max(near, axis=0))[1:-1, 1:-1] & stencil.local.counted
+    heights = snr[1:-1, 1:-1][is_peak]
+    # response to t differs by 30 % between pixels, to which heights are indifferent
+    assert np.ptp(stencil.local.response[stencil.local.counted]) > 0.2
+    expected = [len(heights), *(np.sum(heights > edge) for edge in EDGES)]
+    np.testing.assert_array_equal(hard_tails(jnp.asarray(snr)[None], stencil, EDGES)[:, 0], expected)
 
 
 @pytest.mark.parametrize(("level", "spacing"), [(2, 1), (2, 2), (3, 1), (3, 4)])

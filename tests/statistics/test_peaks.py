@@ -13,7 +13,7 @@ from lenscast.statistics.local_maxima import counts_from_tails, masked_tails
 from lenscast.statistics.peaks import stencil_spacing
 from lenscast.statistics.registry import statistics_from_config
 from lenscast.statistics.starlet import starlet
-from lenscast.statistics.stencil import uneven_stencil
+from lenscast.statistics.uneven_stencil import uneven_stencil
 
 PIXELS = 96
 SIGMA = 0.05

@@ -95,7 +95,7 @@ def in_config(statistics):
     changed = {
         "statistics": statistics,
         "forecast": {"parameters": ["sigma8"], "priors": {}, "data_vectors": {"all": [*statistics]}},
-        "finite_differences": {"steps": {"sigma8": 0.015}, "boxes": 4},
+        "finite_differences": {"steps": {"sigma8": 0.015}, "boxes": 4, "noise_realisations": 1},
     }
     return load(mapping | changed)
 

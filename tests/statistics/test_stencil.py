@@ -8,7 +8,8 @@ from lenscast.geometry import starlet_reach
 from lenscast.statistics.region import Region
 from lenscast.statistics.shape_noise import ShapeNoise
 from lenscast.statistics.starlet import starlet
-from lenscast.statistics.stencil import CORNERS, EDGES, noise_stencil, uneven_stencil
+from lenscast.statistics.stencil import CORNERS, EDGES, noise_stencil
+from lenscast.statistics.uneven_stencil import uneven_stencil
 
 PIXELS = 64
 OFFSETS = [(0, 0), *EDGES, *CORNERS]

@@ -63,7 +63,7 @@ def hard_tails(
         Edges in nu.
     """
     to_peak, to_zero = _rise(snr, stencil)
-    rise = jnp.maximum(to_peak[None], to_zero[None] + _levels(snr_edges, stencil.centre, snr.dtype))
+    rise = jnp.maximum(to_peak[None], to_zero[None] + _from_zero(snr_edges, stencil, snr.dtype))
     return _total((rise < 0).astype(snr.dtype), stencil)
 
 
@@ -88,7 +88,7 @@ def mean_tails(
     """
     contrast = _contrast(noise, stencil)
     to_peak, to_zero = _rise(snr, stencil)
-    levels = _levels(snr_edges, stencil.centre, snr.dtype)
+    levels = _from_zero(snr_edges, stencil, snr.dtype)
     return _exceedance(contrast + to_peak, contrast + to_zero, levels) / stencil.spacing**2
 
 
@@ -151,7 +151,7 @@ def _rise(
     centre = _at(snr, (0, 0), stencil.spacing)
     above_edges = (_highest(snr, EDGES, stencil.spacing) - centre) / stencil.edge
     above_corners = (_highest(snr, CORNERS, stencil.spacing) - centre) / stencil.corner
-    # the rise to an edge e is that to 0 plus e / c_0, which the callers add for all edges at once
+    # the callers add the rise from 0 to an edge, for all edges at once
     to_peak, to_zero = _larger(above_edges, above_corners), -centre / stencil.centre
     if stencil.local is None:
         return to_peak, to_zero
@@ -170,7 +170,7 @@ def _contrast(noise: Float[Array, "source y x"], stencil: Stencil) -> Float[Arra
 
 @jax.custom_jvp
 def _exceedance(
-    first: Float[Array, "source y x"], second: Float[Array, "source y x"], levels: Float[Array, "tail 1 1 1"]
+    first: Float[Array, "source y x"], second: Float[Array, "source y x"], levels: Float[Array, "tail 1 _ _"]
 ) -> Float64[Array, "tail source"]:
     """Sum over pixels of the probability that a unit normal variable exceeds both `first` and `second` + level."""
     threshold = jnp.maximum(first[None], second[None] + levels)
@@ -210,6 +210,12 @@ def _total(indicators: Float[Array, "tail source y x"], stencil: Stencil) -> Flo
 def _levels(snr_edges: Sequence[float], unit: float, dtype: jnp.dtype) -> Float[Array, "tail 1 1 1"]:
     """Edges above which tails are taken, in units of `unit` in nu; the first is below all values."""
     return jnp.array([-inf, *(edge / unit for edge in snr_edges)], dtype)[:, None, None, None]
+
+
+def _from_zero(snr_edges: Sequence[float], stencil: Stencil, dtype: jnp.dtype) -> Float[Array, "tail 1 _ _"]:
+    """Rise of t from nu = 0 to the level of each tail."""
+    levels = _levels(snr_edges, stencil.centre, dtype)
+    return levels if stencil.local is None else levels / stencil.local.response[None, None]
 
 
 def _at(maps: Float[Array, "source y x"], offset: tuple[int, int], spacing: int) -> Float[Array, "source y2 x2"]:

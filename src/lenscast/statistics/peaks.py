@@ -5,7 +5,7 @@ their 8 neighbours, counted in bins of nu with open ends [peaks per region]. Mas
 peaks near them do not count (`stencil`). On the stencil "pixel" the neighbours are the adjacent pixels. On "scale" they
 are 2^(j-1) pixels away, half the scale of level j, and counts are averaged over the 4^(j-1) grids of that spacing:
 peaks of nu as sampled at half its scale. `local_maxima` says how peaks are counted, and why the derivative of
-`Peaks.expected` is unbiased.
+`Peaks.expected` is unbiased; `independent_stencils` says the same of `Peaks.estimate`.
 """
 
 from collections.abc import Callable, Iterator
@@ -22,7 +22,9 @@ from lenscast.statistics.binning import open_intervals
 from lenscast.statistics.region import Region
 from lenscast.statistics.starlet import ScalesArcmin, scale_problems, starlet
 from lenscast.statistics.statistic import Bin, Observation, Statistic
-from lenscast.statistics.stencil import Stencil, noise_stencil, uneven_stencil
+from lenscast.statistics.stencil import Stencil, noise_stencil
+from lenscast.statistics.stencil_noise import StencilNoise, noise_of_stencil
+from lenscast.statistics.uneven_stencil import uneven_stencil
 
 __all__ = ["Peaks", "stencil_spacing"]
 
@@ -110,6 +112,23 @@ class Peaks(Statistic):
             return self.measured(kappa, noise, observation)
         return self._counts(mean_tails, observation, kappa + noise, noise)
 
+    def estimate(self, kappa: Float[Any, "source y x"], key: Any, observation: Observation) -> Float64[Any, " bin"]:
+        """Mean hard counts from noise that each pixel draws for its own stencil; or soft counts in a map of noise."""
+        import jax
+        import jax.numpy as jnp
+
+        from lenscast.statistics.independent_stencils import independent_tails
+        from lenscast.statistics.local_maxima import counts_from_tails
+
+        if self.softness is not None:
+            return super().estimate(kappa, key, observation)
+        counts = []
+        for level, stencil, (snr,) in self._levels(observation, kappa):
+            noise = _noise(level, self.stencil, observation)
+            tails = independent_tails(snr, jax.random.fold_in(key, level), stencil, noise, self.snr_edges)
+            counts.append(counts_from_tails(tails).T.ravel())
+        return jnp.concatenate(counts)
+
     def through_mask(
         self, kappa: Float[Any, "source y x"], noise: Float[Any, "source y x"], observation: Observation
     ) -> Float64[Any, " bin"]:
@@ -133,17 +152,26 @@ class Peaks(Statistic):
 
         from lenscast.statistics.local_maxima import counts_from_tails
 
+        return jnp.concatenate(
+            [
+                counts_from_tails(tails(*snr, stencil=stencil, snr_edges=self.snr_edges)).T.ravel()
+                for _, stencil, snr in self._levels(observation, *maps)
+            ]
+        )
+
+    def _levels(
+        self, observation: Observation, *maps: Float[Any, "source y x"]
+    ) -> Iterator[tuple[int, Stencil, list[Float[Any, "source y2 x2"]]]]:
+        """Each starlet level with its stencil, and nu of the maps in the region and around it."""
         region, noise = observation
         levels = starlet_levels(self.scales_arcmin, region.pixel_arcmin)
         coefficients = [starlet(noise.snr(each), levels) for each in maps]
-        counts = []
         for level, *snr in zip(levels, *coefficients, strict=True):
             stencil = _stencil(level, self.stencil, observation)
             inside = [region.crop(each, margin=stencil.spacing) for each in snr]
             if stencil.local is not None:
                 inside = [each / stencil.local.rms[None] for each in inside]
-            counts.append(counts_from_tails(tails(*inside, stencil=stencil, snr_edges=self.snr_edges)).T.ravel())
-        return jnp.concatenate(counts)
+            yield level, stencil, inside
 
 
 def stencil_spacing(level: int, stencil: str) -> int:
@@ -167,3 +195,13 @@ def _stencil(level: int, stencil: str, observation: Observation) -> Stencil:
     if noise.depth is None:
         return noise_stencil(level, spacing)
     return uneven_stencil(level, spacing, region, noise)
+
+
+@lru_cache
+def _noise(level: int, stencil: str, observation: Observation) -> StencilNoise:
+    """Noise of the stencils of a level, computed once for each observation.
+
+    Close neighbours need the score of the gradients; on a wide stencil the path alone scatters less.
+    """
+    noise = noise_of_stencil(level, _stencil(level, stencil, observation), *observation)
+    return noise if stencil == "pixel" else noise._replace(gradient=noise.gradient[:0])

@@ -1,7 +1,7 @@
 """What a summary statistic is: a section of the config that measures maps.
 
 A statistic is one file. Its fields are the keys of its section in the config; its methods say how far it reaches, which
-bins it has, and how it is measured. Files of statistics import JAX inside `measured` and `expected` only, because the
+bins it has, and how it is measured. Files of statistics import JAX inside the methods that measure only, because the
 workflow reads configs in a process that must not load it.
 
 All statistics of a data vector are measured on one `Region`, through one `ShapeNoise`: an `Observation`.
@@ -51,8 +51,10 @@ class Statistic(Section, abc.ABC):
     """Summary statistic of the convergence maps of all sources, seen through shape noise.
 
     `measured` is what a survey reports; its scatter is the covariance. `expected` estimates the mean of `measured` over
-    the noise without bias, and so does its derivative: it gives the mean and the Jacobian. The two are kept apart
-    because counts have a mean that is differentiable, but are not differentiable themselves.
+    the noise without bias, and so does its derivative. The two are kept apart because counts have a mean that is
+    differentiable, but are not differentiable themselves. `estimate` has the means of `expected` and draws its random
+    numbers itself: it gives the mean of the data vector and its Jacobian. A statistic that knows no better way than a
+    map of noise leaves `estimate` as it is.
 
     Class attributes: `label` names the statistic in figures, `axis` what it is binned in; `needs_noise` is False where
     `expected` is the same for all realisations of the noise; `is_count` is True where `measured` has a derivative of 0
@@ -123,6 +125,29 @@ class Statistic(Section, abc.ABC):
             Region and shape noise.
         """
         raise NotImplementedError(f"the correlation functions of the maps do not say what the mean of {self.name} is")
+
+    def estimate(self, kappa: Float[Any, "source y x"], key: Any, observation: Observation) -> Float64[Any, " bin"]:
+        """Estimate, from random numbers of its own, of the mean of `measured`; differentiable in kappa.
+
+        Value and derivative have the means of those of `expected`, and may scatter less: the random numbers need not be
+        a map of noise. Their scatter is no estimate of the scatter of `measured`.
+
+        Parameters
+        ----------
+        kappa
+            Convergence without noise.
+        key
+            Random key.
+        observation
+            Region and shape noise.
+        """
+        import jax
+        import jax.numpy as jnp
+
+        if not self.needs_noise:
+            return self.expected(kappa, jnp.zeros_like(kappa), observation)
+        noise = observation.noise.rms_maps() * jax.random.normal(key, kappa.shape, jnp.float32)
+        return self.expected(kappa, noise, observation)
 
     def through_mask(
         self, kappa: Float[Any, "source y x"], noise: Float[Any, "source y x"], observation: Observation
