@@ -52,6 +52,11 @@ SPECTRUM = next((name for name, each in EXPERIMENT.statistics.items() if each.is
 """The statistic that theory knows: the power spectrum of the maps as they are."""
 
 
+LEVELS = list(EXPERIMENT.resolution.levels)
+THEORY_VECTORS = [name for name, each in EXPERIMENT.forecast.data_vectors.items() if [*each] == [SPECTRUM]]
+"""Data vectors that theory knows."""
+
+
 wildcard_constraints:
     cosmology="|".join(EXPERIMENT.cosmologies),
     batch=r"seeds_\d+_\d+",  # not all names, which would be tried one by one for every job
@@ -188,6 +193,12 @@ def without_number(settings):
 
 
 @cache
+def level_settings(level, settings):
+    """What the boxes of a level of resolution depend on, by a function of an experiment and its parameters."""
+    return settings(EXPERIMENT.coarser(level), EXPERIMENT.fiducial)
+
+
+@cache
 def summary_settings(cosmology="fiducial"):
     """What the summaries of the maps of a cosmology depend on."""
     return settings_of_statistics(EXPERIMENT, EXPERIMENT.cosmologies[cosmology])
@@ -235,6 +246,16 @@ def simulation_memory(tangents):
 def gathered_files():
     """What lies between maps and tables: a target, since snakemake does not miss what nothing asks for."""
     return [] if MERGED else [*rules.gather.input, *rules.gather.output]
+
+
+def level_files():
+    """Boxes at coarser resolutions."""
+    return [] if MERGED else batches(rules.measure_coarser.output.summaries, "resolution", level=LEVELS)
+
+
+def theory_tables():
+    """Forecasts with the derivatives of theory, which needs CAMB."""
+    return expand(rules.compare_theory.output.parameters, data_vector=THEORY_VECTORS) if THEORY else []
 
 
 def forecast_tables():

@@ -1,14 +1,5 @@
-LEVELS = list(EXPERIMENT.resolution.levels)
-
-
 wildcard_constraints:
     level="particles|steps",
-
-
-@cache
-def level_settings(level, settings):
-    """What the boxes of a level depend on, by a function of an experiment and its parameters."""
-    return settings(EXPERIMENT.coarser(level), EXPERIMENT.fiducial)
 
 
 use rule differentiate as differentiate_coarser with:
@@ -44,8 +35,3 @@ use rule measure_derivatives as measure_coarser with:
         views=EXPERIMENT.derivatives.views,
         draws=EXPERIMENT.derivatives.noise_realisations,
         code=[code("differentiate"), code("measure_derivatives", *statistics_code(STATISTICS))],
-
-
-def level_files():
-    """Boxes at coarser resolutions."""
-    return [] if MERGED else batches(rules.measure_coarser.output.summaries, "resolution", level=LEVELS)

@@ -23,7 +23,9 @@ rule measure:
         maps=lambda wildcards: map_settings(wildcards.cosmology),
         settings=lambda wildcards: summary_settings(wildcards.cosmology),
         statistics=STATISTICS,
-        draws=lambda wildcards: 1 if wildcards.cosmology == "fiducial" else EXPERIMENT.finite_differences.noise_realisations,
+        draws=lambda wildcards: (
+            1 if wildcards.cosmology == "fiducial" else EXPERIMENT.finite_differences.noise_realisations
+        ),
         code=[code("simulate"), code("measure", *statistics_code(STATISTICS))],
     script:
         "../../scripts/measure.py"

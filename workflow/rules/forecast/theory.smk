@@ -26,9 +26,6 @@ rule theory:
         "../../scripts/theory.py"
 
 
-THEORY_VECTORS = [name for name, each in EXPERIMENT.forecast.data_vectors.items() if [*each] == [SPECTRUM]]
-
-
 rule compare_theory:
     input:
         forecast=f"{RESULTS}/fisher/{{data_vector}}.h5",
@@ -45,11 +42,6 @@ rule compare_theory:
         code=code("compare_theory"),
     script:
         "../../scripts/compare_theory.py"
-
-
-def theory_tables():
-    """Forecasts of theory, for the data vectors that theory knows; they need CAMB."""
-    return expand(rules.compare_theory.output.parameters, data_vector=THEORY_VECTORS) if THEORY else []
 
 
 rule matter_power:

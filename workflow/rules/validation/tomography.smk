@@ -17,7 +17,11 @@ rule measure_components:
         maps=lambda wildcards: map_settings(wildcards.cosmology),
         settings=spectrum_settings() if SPECTRUM else {},
         spectrum=SPECTRUM,
-        code=[code("differentiate"), code("look"), code("measure_components", *statistics_code([SPECTRUM] if SPECTRUM else []))],
+        code=[
+            code("differentiate"),
+            code("look"),
+            code("measure_components", *statistics_code([SPECTRUM] if SPECTRUM else [])),
+        ],
     script:
         "../../scripts/measure_components.py"
 
