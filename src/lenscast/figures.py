@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from lenscast import plotting
 from lenscast.experiment import Experiment
 from lenscast.experiment.observation import observation
-from lenscast.fisher.matrices import ParameterCovariance
+from lenscast.fisher.matrices import S8, ParameterCovariance
 from lenscast.geometry import comoving_distance
 from lenscast.io.files import load
 from lenscast.io.products import load_forecast, load_jacobians, load_summaries
@@ -91,7 +91,7 @@ def correlation(files: Files, experiment: Experiment) -> Figure:
 
 
 def triangle(files: Files, experiment: Experiment, data_vectors: Sequence[str]) -> Figure:
-    """Contours of all parameters that source bins share, from each data vector. Files: forecasts, parameters.
+    """Contours of all parameters that source bins share, and of S8, from each data vector. Files: forecasts, parameters.
 
     Parameters
     ----------
@@ -101,7 +101,9 @@ def triangle(files: Files, experiment: Experiment, data_vectors: Sequence[str]) 
     posteriors, notes = {}, []
     for name, path, table in zip(data_vectors, files["forecasts"], files["parameters"], strict=True):
         every = load_forecast(path)
-        posteriors[name] = every.select([each for each in every.names if stem(each) == each])
+        shared = every.select([each for each in every.names if stem(each) == each])
+        is_known = {"sigma8", "Omega_c"} <= {*shared.names}
+        posteriors[name] = shared.with_derived([S8(experiment.fiducial)] if is_known else [])
         notes += plotting.verdict_note(name, pd.read_csv(table))
     return plotting.triangle(posteriors, notes)
 

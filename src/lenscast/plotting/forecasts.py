@@ -72,8 +72,14 @@ def triangle(posteriors: Mapping[str, ParameterCovariance], notes: Sequence[str]
 
     first = next(iter(posteriors.values()))
     symbols = [label(name).strip("$") for name in first.names]
+    # GetDist inverts the whole matrix, which a derived parameter makes singular; 1e-9 of each variance is not seen
     gaussians = [
-        GaussianND(posterior.fiducial, posterior.matrix, names=list(posterior.names), labels=symbols)
+        GaussianND(
+            posterior.fiducial,
+            posterior.matrix + 1e-9 * np.diag(np.diag(posterior.matrix)),
+            names=list(posterior.names),
+            labels=symbols,
+        )
         for posterior in posteriors.values()
     ]
     # where contours coincide, the wider ones show at the sides of the narrower ones
