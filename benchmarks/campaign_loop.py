@@ -18,10 +18,10 @@ import numpy as np
 
 from lenscast import io
 from lenscast.experiment import read
+from lenscast.lens_tangents import cosmological_tangents
 from lenscast.lensing import redshift_distributions
-from lenscast.measurement import MapAndTangents, bin_table, calibrated, jacobian_parameters
-from lenscast.parameters import PARAMETERS
-from lenscast.pipeline import fiducial, maps, measure, summarise, tangents
+from lenscast.measurement import bin_table, calibrated, jacobian_parameters, mean_over_views
+from lenscast.pipeline import fiducial, maps_and_correlations, measure, planes_and_tangents, summarise
 
 MAPS = ("map", "source", "y", "x")
 
@@ -35,16 +35,17 @@ def main(path: str, part: int, parts: int) -> None:
     """Compute and write every `parts`-th batch, from the batch `part` on."""
     experiment = read(path)
     theta, correction = fiducial(experiment), io.correction_of(experiment.simulation)
-    draws, m = experiment.derivatives.noise_realisations, theta.systematics.m
+    m = theta.systematics.m
     # compiled once for all batches; in the workflow each job loads its programs from JAX's cache
-    simulate = jax.jit(lambda seed, theta: maps(seed, theta, experiment, correction))
-    differentiate = jax.jit(lambda seed, theta: tangents(seed, theta, experiment, correction))
+    simulate = jax.jit(lambda seed, theta: maps_and_correlations(seed, theta, experiment, correction))
+    differentiate = jax.jit(lambda seed, theta: planes_and_tangents(seed, theta.cosmology, experiment, correction))
     measured = jax.jit(lambda kappa, seed, number: summarise(calibrated(kappa, m), seed, number, experiment))
-    derive = jax.jit(lambda given: measure(given, experiment, draws))
+    averaged = jax.jit(lambda of_maps, correlation: mean_over_views(of_maps, correlation, m, experiment))
+    derive = jax.jit(lambda planes, seed, theta: measure(planes, seed, theta, experiment))
 
     folder = Path("results", experiment.run)
     source = {"source": {"z": redshift_distributions(experiment.survey.sources).mean}}
-    shared = {"param": {"name": [name for name in experiment.tangents if not PARAMETERS[name].per_source]}}
+    moving = {"param": {"name": list(cosmological_tangents(experiment))}}
     bins, rows = {"bin": bin_table(experiment)}, {"param": {"name": list(jacobian_parameters(experiment))}}
 
     for name, seeds in list(experiment.batches["covariance"].items())[part::parts]:
@@ -54,28 +55,26 @@ def main(path: str, part: int, parts: int) -> None:
             io.batch_writer(folder / f"summaries/{name}.h5", bins, origin) as summary_file,
         ):
             for seed in seeds:
-                box = jax.device_get(simulate(seed, theta))
-                map_file.append(seed, variables({"kappa": box}, MAPS))
-                summaries = [measured(kappa, seed, number) for number, kappa in enumerate(box)]
-                columns = zip(("measured", "expected"), map(np.stack, zip(*summaries, strict=True)), strict=True)
-                summary_file.append(seed, variables(dict(columns), ("map", "bin")))
+                kappa, correlation = jax.device_get(simulate(seed, theta))
+                of_box = variables({"correlation": correlation[None]}, ("box", "pair", "lag_y", "lag_x"))
+                map_file.append(seed, variables({"kappa": kappa}, MAPS) | of_box)
+                summaries = [measured(each, seed, number) for number, each in enumerate(kappa)]
+                columns = dict(zip(("measured", "expected"), map(np.stack, zip(*summaries, strict=True)), strict=True))
+                mean = np.asarray(averaged(columns["expected"], correlation))
+                of_box = variables({"box_mean": mean[None]}, ("box", "bin"))
+                summary_file.append(seed, variables(columns, ("map", "bin")) | of_box)
     for name, seeds in list(experiment.batches["derivatives"].items())[part::parts]:
         origin = {"seeds": str(seeds)}
         with (
-            io.batch_writer(folder / f"tangents/{name}.h5", source | shared, origin) as map_file,
+            io.batch_writer(folder / f"planes/{name}.h5", moving, origin) as plane_file,
             io.batch_writer(folder / f"derivatives/{name}.h5", rows | bins, origin) as jacobian_file,
         ):
             for seed in seeds:
-                made = jax.device_get(differentiate(seed, theta))
-                of_source = {"kappa": made.kappa} | ({} if made.shifts is None else {"shifts": made.shifts})
-                of_parameter = variables({"tangents": made.tangents}, ("map", "param", *MAPS[1:]))
-                map_file.append(seed, variables(of_source, MAPS) | of_parameter)
-                shifts = len(made.kappa) * [None] if made.shifts is None else made.shifts
-                each_map = enumerate(zip(made.kappa, made.tangents, shifts, strict=True))
-                derived = [derive(MapAndTangents(*given, seed, number)) for number, given in each_map]
-                expected, jacobian = map(np.stack, zip(*derived, strict=True))
-                of_bin = variables({"expected": expected}, ("map", "bin"))
-                jacobian_file.append(seed, of_bin | variables({"jacobian": jacobian}, ("map", "param", "bin")))
+                made = differentiate(seed, theta)
+                plane_file.append(seed, io.plane_variables(jax.device_get(made)))
+                expected, jacobian = (np.asarray(each)[None] for each in derive(made, seed, theta))
+                of_bin = variables({"expected": expected}, ("box", "bin"))
+                jacobian_file.append(seed, of_bin | variables({"jacobian": jacobian}, ("box", "param", "bin")))
 
 
 if __name__ == "__main__":

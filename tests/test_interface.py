@@ -67,3 +67,18 @@ def test_the_interface_works_in_single_precision_and_leaves_the_setting(experime
         summaries = lenscast.measure(tangents, experiment)
         assert not jax.config.jax_enable_x64
     assert summaries.measured.dtype == np.float64
+
+
+def test_seeds_give_a_forecast_with_controlled_jacobians(experiment, tangents):
+    summaries, jacobians = lenscast.summaries(experiment, range(10, 22)), lenscast.jacobians(experiment, range(8))
+    np.testing.assert_array_equal(jacobians.box, range(8))
+    alone = lenscast.measure(lenscast.maps(experiment, range(10, 22)), experiment)
+    np.testing.assert_allclose(summaries.measured, alone.measured, rtol=1e-4)
+    assert summaries.expected.shape == (12, len(summaries.bins))
+    # averages over all views, and over four of them that were looked at
+    spectra = (jacobians.bins["statistic"] == "power_spectrum").to_numpy()
+    of_maps = lenscast.measure_tangents(tangents, experiment)
+    scatter = np.std(jacobians.expected[:, spectra], axis=0)
+    assert np.all(np.abs(of_maps.expected - jacobians.expected[:4])[:, spectra].mean(axis=0) < 3 * scatter)
+    (made,) = lenscast.forecast(summaries, jacobians, experiment).values()
+    assert len(made.estimate.outside) > 0  # the noise of the other boxes, which control the Jacobian

@@ -16,10 +16,11 @@ from lenscast.batches import each_box
 from lenscast.corrections import Correction, corrected
 from lenscast.cosmology import Parameters, cosmology
 from lenscast.experiment import Experiment, read
+from lenscast.fisher.derivatives import SummaryAndJacobian
 from lenscast.gravity import linear_field, lpt, nbody
 from lenscast.io import load_correction
-from lenscast.measurement import MapAndTangents
-from lenscast.pipeline import Theta, fiducial, maps, measure, summarise, tangents
+from lenscast.measurement import MapAndTangents, expected_and_jacobian, joined
+from lenscast.pipeline import Theta, fiducial, maps, summarise, tangents
 
 CONFIG = Path(__file__).parents[2] / "config.yaml"
 CONFIGS = CONFIG.parent / "configs"
@@ -35,6 +36,11 @@ class Setup(NamedTuple):
     experiment: Experiment
     theta: Theta
     correction: Correction | None
+
+
+def measure(given: MapAndTangents, experiment: Experiment) -> SummaryAndJacobian:
+    """Data vector of a map and its Jacobian, from one draw of the noise."""
+    return joined(expected_and_jacobian(given, experiment), experiment.statistics)
 
 
 def setup(
@@ -98,7 +104,7 @@ def statistics(work: Workload, config: Path, parameters: int = 0) -> Program:
     pixels = measured.lightcone.pixels
     fields = 0.02 * jax.random.normal(jax.random.key(0), (1 + parameters, 1, pixels, pixels), jnp.float32)
     if parameters:
-        run = jax.jit(lambda k, t: measure(MapAndTangents(k, t, None, 0, 0), measured, 1))
+        run = jax.jit(lambda k, t: measure(MapAndTangents(k, t, None, 0, 0), measured))
         return Program(partial(run, fields[0], fields[1:]))
     return Program(partial(jax.jit(lambda k: summarise(k, 0, 0, measured, 1)), fields[0]))
 
@@ -111,7 +117,7 @@ def box_to_jacobian(work: Workload) -> Program:
     @jax.jit
     def run(theta):
         made = tangents(0, theta, experiment, correction)
-        derived = measure(MapAndTangents(made.kappa[0], made.tangents[0], None, 0, 0), measured, 1)
+        derived = measure(MapAndTangents(made.kappa[0], made.tangents[0], None, 0, 0), measured)
         return made.kappa, made.tangents, derived.summary, derived.jacobian
 
     return Program(partial(run, theta))
@@ -131,7 +137,7 @@ def data_of_box(work: Workload, how: str = "") -> Program:
         made = tangents(0, Theta(parameters, theta.systematics), experiment, correction)
 
         def of_map(n):
-            return measure(MapAndTangents(made.kappa[n], made.tangents[n], None, 0, n), measured, 1).jacobian
+            return measure(MapAndTangents(made.kappa[n], made.tangents[n], None, 0, n), measured).jacobian
 
         return jax.lax.map(of_map, numbers).mean(axis=0)
 

@@ -3,7 +3,7 @@
 `pipeline` says what is done, in five steps. In a notebook:
 
     experiment = lenscast.read("config.yaml")
-    summaries = lenscast.measure(lenscast.maps(experiment, seeds=range(100, 148)), experiment)
+    summaries = lenscast.summaries(experiment, seeds=range(100, 148))
     forecast = lenscast.forecast(summaries, lenscast.jacobians(experiment, seeds=range(24)), experiment)
     posterior = lenscast.load_forecast("results/default/fisher/C_ell.h5")
 
@@ -13,11 +13,31 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lenscast.interface import forecast, jacobians, load_forecast, maps, measure, measure_tangents, read, tangents
+    from lenscast.interface import (
+        forecast,
+        jacobians,
+        load_forecast,
+        maps,
+        measure,
+        measure_tangents,
+        read,
+        summaries,
+        tangents,
+    )
 
 __version__ = "0.1.0"
 
-__all__ = ["forecast", "jacobians", "load_forecast", "maps", "measure", "measure_tangents", "read", "tangents"]
+__all__ = [
+    "forecast",
+    "jacobians",
+    "load_forecast",
+    "maps",
+    "measure",
+    "measure_tangents",
+    "read",
+    "summaries",
+    "tangents",
+]
 
 
 def __getattr__(name: str) -> Any:

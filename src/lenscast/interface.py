@@ -26,6 +26,7 @@ from lenscast.measurement import (
     expected_and_jacobian,
     jacobian_parameters,
     joined,
+    mean_over_views,
 )
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "measure",
     "measure_tangents",
     "read",
+    "summaries",
     "tangents",
 ]
 
@@ -173,6 +175,33 @@ def measure_tangents(given: Tangents, experiment: Experiment) -> Jacobians:
     expected, jacobian = (box_means(np.stack(column), labels) for column in zip(*derived, strict=True))
     names = jacobian_parameters(experiment)
     return Jacobians(jacobian.mean, expected.mean, jacobian.box, names, bin_table(experiment))
+
+
+@_in_double_precision
+def summaries(experiment: Experiment, seeds: Sequence[int]) -> SummarySample:
+    """Data vectors of noisy maps of some boxes, and their means over views and noise: steps 1, 2 and 4.
+
+    The means control the Jacobians of a forecast (`fisher.control`), which those of `measure` cannot.
+
+    Parameters
+    ----------
+    experiment
+        From `read`.
+    seeds
+        Seed of each box.
+    """
+    seeds, m = sorted(map(int, seeds)), pipeline.fiducial(experiment).systematics.m
+    of_map = jax.jit(lambda kappa, seed, number: pipeline.summarise(calibrated(kappa, m), seed, number, experiment))
+    averaged = jax.jit(lambda of_maps, correlation: mean_over_views(of_maps, correlation, m, experiment))
+    measured, means = [], []
+    for seed, (kappa, correlation) in zip(
+        seeds, _boxes(pipeline.maps_and_correlations, experiment, seeds), strict=True
+    ):
+        of_maps = [of_map(each, seed, number) for number, each in enumerate(kappa)]
+        measured += [np.asarray(each.measured) for each in of_maps]
+        means.append(np.asarray(averaged(np.stack([each.expected for each in of_maps]), correlation)))
+    box = np.repeat(seeds, experiment.lightcone.realisations_per_box)
+    return SummarySample(np.stack(measured), box, bin_table(experiment), np.stack(means))
 
 
 @_in_double_precision
