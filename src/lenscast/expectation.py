@@ -13,12 +13,12 @@ from lenscast.experiment import Experiment
 from lenscast.experiment.observation import observation
 from lenscast.fisher.derivatives import SummaryAndJacobian
 from lenscast.lens_tangents import LensTangents, lens_tangents, map_and_tangents
-from lenscast.lensing import Kernels, convergence_correlation, draw_view, plane_correlation
+from lenscast.lensing import Kernels, View, convergence_correlation, draw_views, plane_correlation
 from lenscast.measurement import MapAndTangents, expected_and_jacobian, jacobian_parameters, joined
 from lenscast.model import Lenses, PlanesAndTangents, Theta
 from lenscast.parameters import PARAMETERS, expanded
 from lenscast.statistics import Statistic
-from lenscast.streams import VIEW, stream_key
+from lenscast.streams import VIEW, box_key
 
 __all__ = ["box_mean_and_jacobian", "correlations", "two_point"]
 
@@ -68,8 +68,8 @@ def _over_maps(
 ) -> dict[str, SummaryAndJacobian]:
     """Means over maps of some statistics and their Jacobians, by name."""
 
-    def of_view(number: Int[Array, ""]) -> dict[str, SummaryAndJacobian]:
-        view = draw_view(stream_key(seed, VIEW, number), experiment.lightcone)
+    def of_view(numbered: tuple[Int[Array, ""], View]) -> dict[str, SummaryAndJacobian]:
+        number, view = numbered
         kappa, rows = map_and_tangents(lenses, view, experiment)
         shifts = rows.pop("delta_z", None)
         shared = [rows[name] for name in experiment.tangents if name in rows]
@@ -81,8 +81,10 @@ def _over_maps(
             experiment.derivatives.noise_realisations,
         )
 
-    views = jax.lax.map(of_view, jnp.arange(experiment.derivatives.views))
-    return jax.tree.map(lambda each: each.mean(axis=0), views)
+    count = experiment.derivatives.views
+    views = draw_views(box_key(seed, VIEW), count, experiment.lightcone)
+    measured = jax.lax.map(of_view, (jnp.arange(count), views))
+    return jax.tree.map(lambda each: each.mean(axis=0), measured)
 
 
 def _over_all_views(

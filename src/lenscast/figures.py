@@ -91,7 +91,7 @@ def correlation(files: Files, experiment: Experiment) -> Figure:
 
 
 def triangle(files: Files, experiment: Experiment, data_vectors: Sequence[str]) -> Figure:
-    """Contours of the parameters that source bins share, and of S8, from each data vector. Files: forecasts, parameters.
+    """Contours of the parameters that source bins share, and of S8, by data vector. Files: forecasts, parameters.
 
     Parameters
     ----------

@@ -112,7 +112,7 @@ def test_forecasts_are_drawn_from_their_files(tiny, files, texts):
     paths = {"forecasts": [files["forecast"]] * 2, "parameters": [files["parameters"]] * 2}
     figure = figures.triangle(paths, tiny, data_vectors=["C_ell", "all"])
     # the bias of each source is marginalised over: three parameters are left
-    assert len([axes for axes in figure.axes if axes.get_subplotspec()]) == 6
+    assert len([axes for axes in figure.axes if axes.get_subplotspec()]) == 10  # three parameters and S8
     assert "all: set by the prior: $\\sigma_8$" in texts(figure)
     figure = figures.systematics(paths, tiny, data_vectors=["C_ell", "all"], nuisance=["A_IA", "m_1"])
     assert len([axes for axes in figure.axes if axes.get_subplotspec()]) == 3

@@ -22,7 +22,7 @@ from lenscast.lensing.rays import Distortion, deflected_sky, distortion
 from lenscast.lensing.sky import look, straight_sky
 from lenscast.lensing.sources import Sources, redshift_distributions, source_planes, tabulated, tomographic
 from lenscast.lensing.systematics import Systematics
-from lenscast.lensing.views import View, VisiblePlanes, draw_view
+from lenscast.lensing.views import View, VisiblePlanes, draw_view, draw_views
 
 __all__ = [
     "AlignmentConstants",
@@ -40,6 +40,7 @@ __all__ = [
     "density_planes",
     "distortion",
     "draw_view",
+    "draw_views",
     "lensing_kernel",
     "limber_sum",
     "look",

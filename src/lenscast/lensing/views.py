@@ -7,6 +7,11 @@ box does not repeat along the line of sight.
 Convention: an angle theta = (y, x) on the flat sky looks at the point +-chi theta + shift of a plane, with a minus sign
 along a flipped axis; a transposed plane exchanges y and x afterwards. This module draws and names these numbers;
 `lenscast.lensing.sky` and `lenscast.lensing.rays` apply them.
+
+Views of one box that are drawn together can share out what they look at: each plane shows every axis and slab equally
+often, and the shifts cover it evenly. Each view alone is distributed as one that is drawn alone, so that a mean over
+views has the same expectation. Its scatter is smaller: it loses most of what single planes contribute. What products of
+several planes contribute stays, for planes are drawn independently.
 """
 
 from typing import NamedTuple
@@ -17,6 +22,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32, Int, Key
 
 from lenscast.sections.lightcone import Lightcone
+
+__all__ = ["View", "VisiblePlanes", "draw_view", "draw_views"]
+
+PLASTIC_NUMBER = 1.324717957244746
+"""Root of x^3 = x + 1. Multiples of its inverse and of the square of that cover a square evenly, any number of them:
+Roberts (2018), extremelearning.com.au/unreasonable-effectiveness-of-quasirandom-sequences."""
 
 
 class View(eqx.Module):
@@ -75,3 +86,39 @@ def draw_view(key: Key[Array, ""], lightcone: Lightcone) -> View:
         flip=jax.random.bernoulli(keys[3], 0.5, (*planes, 2)),
         shift=jax.random.uniform(keys[4], (*planes, 2), jnp.float32, 0.0, lightcone.box_size),
     )
+
+
+def draw_views(key: Key[Array, ""], number: int, lightcone: Lightcone) -> View:
+    """Draw views that share out axes, slabs, reflections and shifts of each plane evenly; a leading axis of views.
+
+    On each plane the views have ranks in a random order. Ranks go through the slabs of all axes in turn. Those that
+    look at one slab go through the reflections, and along a Kronecker sequence of shifts. All of these start at random,
+    which makes each view uniform. Another number of views gives other views.
+
+    Parameters
+    ----------
+    key
+        Random key of all views of a box.
+    number
+        Number of views.
+    lightcone
+        Number of planes and of slabs, and size of the box.
+    """
+    slabs = 3 * lightcone.slabs_per_box
+
+    def of_plane(key: Key[Array, ""]) -> View:
+        keys = jax.random.split(key, 4)
+        rank = jax.random.permutation(keys[0], number)
+        turn, slab = rank // slabs, (rank + jax.random.randint(keys[1], (), 0, slabs)) % slabs
+        reflection = (turn + jax.random.randint(keys[2], (), 0, 8)) % 8
+        start = jax.random.uniform(keys[3], (slabs, 2), jnp.float32)
+        step = jnp.array([PLASTIC_NUMBER**-1, PLASTIC_NUMBER**-2], jnp.float32)
+        return View(
+            axis=(slab % 3).astype(jnp.int32),
+            slab=(slab // 3).astype(jnp.int32),
+            transpose=reflection % 2 == 1,
+            flip=jnp.stack([reflection // 2 % 2 == 1, reflection // 4 == 1], axis=-1),
+            shift=(start[slab] + turn[:, None] * step[None]) % 1 * lightcone.box_size,
+        )
+
+    return jax.vmap(of_plane, out_axes=1)(jax.random.split(key, lightcone.planes))
