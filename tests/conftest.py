@@ -1,5 +1,6 @@
 """Settings of the test session, made before JAX is imported: precision, shape checks, compilation cache."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -27,11 +28,18 @@ os.environ.update(
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(REPOSITORY / ".cache" / "jax" / machine()))
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # jobs of the workflow start in half the time
 install_import_hook("lenscast", "beartype.beartype")
+gc.set_threshold(100_000, 50, 100)  # as in jobs: a tenth of the time that JAX traces went into searches for cycles
+
+
+# Files that take a minute or more come first: the last one to start decides when all processes end. The first one
+# makes the run that the others of the workflow copy, and the second one, in another process, does without.
+LONGEST = ("workflow", "training", "failures", "slurm", "survey", "extension", "nbody", "pipeline")
 
 
 def pytest_collection_modifyitems(items):
-    """The workflow comes first: its files take minutes, and the last one to start decides when all processes end."""
-    items.sort(key=lambda item: "workflow" not in item.path.parts)
+    """Sort files by time; the order within a file stays."""
+    places = {f"test_{name}.py": place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.name, len(places)))
 
 
 @pytest.fixture(scope="session")

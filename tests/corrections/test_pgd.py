@@ -71,13 +71,20 @@ def test_a_wave_moves_along_its_own_force_in_the_band(mesh, waves):
 @pytest.mark.slow
 def test_no_amplitude_is_no_displacement(evolve, states, bands, dense):
     nothing = PGD(bands.ln_sigma, bands.bands._replace(alpha=1e-30 * bands.bands.alpha))
-    jax.tree.map(np.testing.assert_array_equal, evolve(nothing), states)
+    # another program: 4 steps of float32, rounded in another order
+    jax.tree.map(
+        lambda found, expected: np.testing.assert_allclose(found, expected, atol=2e-5 * np.abs(expected).max()),
+        evolve(nothing),
+        states,
+    )
     np.testing.assert_array_equal(MOVE(snapshot(states, 1).position(dense), band(0, 0.8, 2), dense), 0)
 
 
 def test_only_outputs_are_moved_by_the_band_of_their_time(evolve, states, bands, cosmos, dense):
     moved = evolve(bands)
-    np.testing.assert_array_equal(moved.momentum, states.momentum)
+    # the same program with other numbers: bit for bit, on one machine
+    still = evolve(PGD(bands.ln_sigma, bands.bands._replace(alpha=0 * bands.bands.alpha)))
+    np.testing.assert_array_equal(moved.momentum, still.momentum)
     times = nonlinearity(cosmos, dense)(jnp.log(TIMES.astype(jnp.float32)))[1:]
     # a quarter of the way between the knots, and beyond the last
     for index, share in ((0, 0.25), (1, 1.0)):

@@ -92,9 +92,10 @@ def test_projection_chooses_between_straight_and_deflected_rays(planes, view, li
         LOOK(planes, view, strength, lightcone.model_copy(update={"projection": projection}))
         for projection in ("born", "ray_tracing")
     )
+    # other programs: float32 coordinates of 32 cells are rounded by 2e-6, and the planes change by 3 in a cell
     for found in born:
-        np.testing.assert_array_equal(found, SKY(planes, view, lightcone))
+        np.testing.assert_allclose(found, SKY(planes, view, lightcone), atol=2e-5)
     expected = jax.jit(deflected_sky, static_argnums=3)(planes, view, strength, lightcone)
     for found, each in zip(traced, expected, strict=True):
-        np.testing.assert_array_equal(found, each)
+        np.testing.assert_allclose(found, each, atol=2e-5)
     assert np.abs(traced.matter - born.matter).max() > 0.1

@@ -34,11 +34,14 @@ def test_hard_tails_find_the_peaks_of_lenspack(level):
     white = jnp.asarray(np.loadtxt(ORACLES / "map.txt"), jnp.float32)
     y, x, height = np.loadtxt(ORACLES / f"peaks_{level}.txt", unpack=True)
     (snr,), stencil = transform(white, (level,)), noise_stencil(level, 1)
-    # an edge between each two of their heights, which leaves one peak less above each
+    # An edge between each two of their heights, which leaves one peak less above each. Heights are rounded by 1e-6: two
+    # that are nearer to each other than 2e-5 have no edge between them, so that counts are those of any processor.
     ordered = np.sort(height / noise_rms(level))
-    edges = tuple(((ordered[1:] + ordered[:-1]) / 2).tolist())
+    apart = np.flatnonzero(np.diff(ordered) > 2e-5)
+    assert len(apart) > 0.9 * (len(height) - 1)
+    edges = tuple(((ordered[apart] + ordered[apart + 1]) / 2).tolist())
     tails = hard_counts(snr[None], stencil, edges)[:, 0]
-    np.testing.assert_array_equal(tails, np.arange(len(height), 0, -1))
+    np.testing.assert_array_equal(tails, len(height) - np.append(0, apart + 1))
     # there is a peak in each 3 x 3 square around theirs
     squares = jnp.stack([snr[i - 1 : i + 2, j - 1 : j + 2] for i, j in zip(y.astype(int), x.astype(int), strict=True)])
     np.testing.assert_array_equal(hard_counts(squares, stencil, EDGES)[0], 1)

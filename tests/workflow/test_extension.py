@@ -1,8 +1,6 @@
 """A statistic from a file outside of the package, named in a config, through the whole workflow to contours."""
 
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +8,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from _workflow import arguments, snakemake
 from lenscast import io
 
 pytestmark = pytest.mark.slow
@@ -18,13 +17,8 @@ ROOT = Path(__file__).resolve().parents[2]
 FIGURES = ["minima", "derivatives", "triangle"]
 
 
-def command(directory: Path, *arguments: str) -> list[str]:
-    snakemake = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
-    return [*snakemake, "--directory", str(directory), *arguments, "--configfile", str(directory / "my.yaml")]
-
-
-def run(directory: Path, *arguments: str) -> str:
-    done = subprocess.run(command(directory, *arguments), capture_output=True, text=True, check=False)
+def run(directory: Path, *targets: str) -> str:
+    done = snakemake(*arguments(directory, *targets, "--configfile", str(directory / "my.yaml")))
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
 
@@ -50,8 +44,9 @@ def config() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    directory = tmp_path_factory.mktemp("extension")
+def finished(shared_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run with the statistic, in the folder of one without it, whose maps it measures."""
+    directory = Path(shutil.copytree(shared_run, tmp_path_factory.mktemp("extension") / "run"))
     shutil.copy(ROOT / "tests/workflow/minima.py", directory)
     (directory / "my.yaml").write_text(yaml.safe_dump(config()))
     tables = [f"results/tiny/fisher/{name}_parameters.csv" for name in ("C_ell", "minima")]
@@ -91,8 +86,7 @@ def test_a_wrong_key_of_the_statistic_is_an_error_before_anything_runs(finished:
     wrong = config()
     wrong["statistics"]["minima"]["depth_edges"] = [2.5, 0.5]
     (finished / "wrong.yaml").write_text(yaml.safe_dump(wrong))
-    words = [word.replace("my.yaml", "wrong.yaml") for word in command(finished, "--dry-run")]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    done = snakemake(*arguments(finished, "--dry-run", "--configfile", str(finished / "wrong.yaml")))
     assert done.returncode == 1
     expected = "statistics.minima.depth_edges: values must increase, but 0.5 follows 2.5; sort them, each once"
     assert expected in done.stdout + done.stderr

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,8 @@ from typing import Any
 
 import pytest
 import yaml
+
+from _workflow import arguments, command, snakemake
 
 pytestmark = pytest.mark.slow
 
@@ -33,19 +36,13 @@ def campaign(directory: Path) -> Path:
     forecast = {"parameters": names, "priors": {name: config["forecast"]["priors"][name] for name in names}}
     config["forecast"] = forecast | {"data_vectors": {"C_ell": ["power_spectrum"]}}
     steps = {name: config["finite_differences"]["steps"][name] for name in names}
-    config["finite_differences"] = {"steps": steps, "boxes": 2}
+    config["finite_differences"] |= {"steps": steps, "boxes": 2}
     (directory / "config.yaml").write_text(yaml.safe_dump(config))
     return directory
 
 
-def command(directory: Path, *arguments: str) -> list[str]:
-    snakemake = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
-    return [*snakemake, "--directory", str(directory), *arguments]
-
-
-def run(directory: Path, *arguments: str, env: dict[str, str] | None = None) -> str:
-    words = command(directory, *arguments)
-    done = subprocess.run(words, capture_output=True, text=True, check=False, env=env)
+def run(directory: Path, *targets: str, env: dict[str, str] | None = None) -> str:
+    done = snakemake(*arguments(directory, *targets), env=env)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
 
@@ -100,9 +97,9 @@ def wait_for(condition: Callable[[], Any], process: subprocess.Popen[str], log: 
 
 
 @pytest.fixture(scope="module")
-def local(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The campaign without Slurm."""
-    directory = campaign(tmp_path_factory.mktemp("local"))
+def local(shared_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The campaign without Slurm, which has its maps already."""
+    directory = campaign(Path(shutil.copytree(shared_run, tmp_path_factory.mktemp("local") / "run")))
     run(directory, *TABLES)
     return directory
 
@@ -111,7 +108,7 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def submitted(slurm: dict[str, str], local: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The campaign with Slurm, its parent killed, begun again, and then a running job cancelled."""
     directory = campaign(tmp_path_factory.mktemp("submitted"))
-    words = command(directory, *TABLES, *PROFILE, *GROUPS)
+    words = command(*arguments(directory, *TABLES, *PROFILE, *GROUPS))
     log = directory / "snakemake.log"
 
     def running(rule: str) -> list[str]:

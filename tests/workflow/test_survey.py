@@ -1,8 +1,6 @@
 """The campaigns of LSST: they plan, and run when made small."""
 
 import re
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -10,6 +8,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from _workflow import arguments, snakemake
 from lenscast.experiment import read
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,11 +36,8 @@ def small() -> dict:
     return config
 
 
-def snakemake(directory: Path, config: Path, *arguments: str) -> str:
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(directory)]
-    done = subprocess.run(
-        [*command, *arguments, "--configfile", str(config)], capture_output=True, text=True, check=False
-    )
+def run(directory: Path, config: Path, *targets: str) -> str:
+    done = snakemake(*arguments(directory, *targets, "--configfile", str(config)))
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
 
@@ -51,7 +47,7 @@ def snakemake(directory: Path, config: Path, *arguments: str) -> str:
 def test_campaigns_plan_all_their_batches(tmp_path: Path, year: str) -> None:
     path = ROOT / f"configs/lsst_{year}.yaml"
     described = read(path)
-    text = snakemake(tmp_path, path, "--dry-run")
+    text = run(tmp_path, path, "--dry-run")
     jobs = Counter(re.findall(r"^(?:localrule|rule) (\w+):", text, re.MULTILINE))
     assert jobs["simulate"] == described.covariance.boxes / described.boxes_per_batch
     assert jobs["differentiate"] == described.derivatives.boxes / described.boxes_per_batch
@@ -65,7 +61,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = directory / "config.yaml"
     config.write_text(yaml.safe_dump(small()))
     made = [f"results/lsst_y1/fisher/{name}_parameters.csv" for name in SMALL["forecast"]["data_vectors"]]
-    snakemake(directory, config, *made, "results/lsst_y1/figures/systematics.png")
+    run(directory, config, *made, "results/lsst_y1/figures/systematics.png")
     return directory / "results/lsst_y1"
 
 

@@ -6,7 +6,6 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from _workflow import arguments, command, snakemake
 from lenscast import io, plotting
 from lenscast.corrections.reference import Reference
 from lenscast.corrections.training import State, initial_state
@@ -32,19 +32,17 @@ WEIGHTS = "results/training/tiny/hpn.json"
 MAPS = "results/tiny/maps/fiducial/seeds_100000_100001.h5"
 
 
-def command(directory: Path, *arguments: str, **correction: Any) -> list[str]:
+def words(directory: Path, *targets: str, **correction: Any) -> list[str]:
     simulation = {**EXPERIMENT["simulation"], "correction": correction or {"kind": "none"}}
     (directory / "config.yaml").write_text(yaml.safe_dump({**EXPERIMENT, "simulation": simulation}))
     (directory / "training.yaml").write_text(yaml.safe_dump(TRAINING))
-    snakemake = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
     configs = ["--config", "training=training.yaml", "--configfile", str(directory / "config.yaml")]
-    return [*snakemake, "--directory", str(directory), *arguments, *configs]
+    return arguments(directory, *targets, *configs)
 
 
-def snakemake(directory: Path, *arguments: str, **correction: Any) -> str:
+def run(directory: Path, *targets: str, **correction: Any) -> str:
     """What a run of the workflow says."""
-    words = command(directory, *arguments, **correction)
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    done = snakemake(*words(directory, *targets, **correction))
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
 
@@ -52,7 +50,7 @@ def snakemake(directory: Path, *arguments: str, **correction: Any) -> str:
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("trained")
-    snakemake(directory, "train_correction")
+    run(directory, "train_correction")
     return directory
 
 
@@ -70,33 +68,33 @@ def test_training_makes_weights_history_and_figure(trained: Path) -> None:
     log = (results / "logs/train_hpn.log").read_text()
     assert re.search(r"epoch 1 of 30: loss one [\d.e-]+; \d+ s spent, \d+ s left", log)
     assert not (results / "checkpoint.h5").exists()
-    assert "Nothing to be done" in snakemake(trained, "train_correction")
+    assert "Nothing to be done" in run(trained, "train_correction")
 
 
 def test_trained_weights_make_maps_with_a_warning_of_their_cells(trained: Path) -> None:
     correction = {"kind": "hpn", "weights": "mine.json"}
     shutil.copy(trained / WEIGHTS, trained / "mine.json")
-    snakemake(trained, MAPS, **correction)
+    run(trained, MAPS, **correction)
     log = (trained / "results/tiny/logs/simulate/fiducial/seeds_100000_100001.log").read_text()
     assert "mine.json: trained on cells of 5 Mpc/h, but this simulation has cells of 12.8125 Mpc/h" in log
-    assert "Nothing to be done" in snakemake(trained, "--dry-run", MAPS, **correction)
+    assert "Nothing to be done" in run(trained, "--dry-run", MAPS, **correction)
     content = json.loads((trained / "mine.json").read_text())
     content["weights"]["layers"][0]["biases"][0] = 0.125
     (trained / "mine.json").write_text(json.dumps(content))
-    assert "Updated input files: mine.json" in snakemake(trained, "--dry-run", MAPS, **correction)
+    assert "Updated input files: mine.json" in run(trained, "--dry-run", MAPS, **correction)
 
 
 def test_weights_that_training_makes_are_made_first(tmp_path: Path) -> None:
-    assert "rule train_hpn" in snakemake(tmp_path, "--dry-run", MAPS, kind="hpn", weights=WEIGHTS)
+    assert "rule train_hpn" in run(tmp_path, "--dry-run", MAPS, kind="hpn", weights=WEIGHTS)
 
 
 def test_weights_and_trainings_that_are_not_there_are_named_before_anything_runs(tmp_path: Path) -> None:
-    absent = command(tmp_path, MAPS, kind="hpn", weights="my/absent.json")
-    for words, expected in (
+    absent = words(tmp_path, MAPS, kind="hpn", weights="my/absent.json")
+    for each, expected in (
         (absent, "simulation.correction: weights my/absent.json: there is no such file; `snakemake train_correction`"),
         ([word.replace("training.yaml", "nope.yaml") for word in absent], "nope.yaml: 1 error"),
     ):
-        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        done = snakemake(*each)
         assert done.returncode == 1
         assert expected in done.stderr
         assert "Traceback" not in done.stderr
@@ -105,7 +103,10 @@ def test_weights_and_trainings_that_are_not_there_are_named_before_anything_runs
 def test_training_killed_in_the_middle_goes_on_to_the_same_bytes(trained: Path, tmp_path: Path) -> None:
     shutil.copytree(trained / "results/training/tiny/references", tmp_path / "results/training/tiny/references")
     process = subprocess.Popen(
-        command(tmp_path, WEIGHTS), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        command(*words(tmp_path, WEIGHTS)),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
     )
     deadline = time.monotonic() + 600
     while not (tmp_path / "results/training/tiny/checkpoint.h5").exists():
@@ -115,8 +116,8 @@ def test_training_killed_in_the_middle_goes_on_to_the_same_bytes(trained: Path, 
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     assert not (tmp_path / WEIGHTS).exists(), "nothing was left to do"
-    snakemake(tmp_path, "--unlock")
-    snakemake(tmp_path, WEIGHTS)
+    run(tmp_path, "--unlock")
+    run(tmp_path, WEIGHTS)
     assert "going on after epoch" in (tmp_path / "results/training/tiny/logs/train_hpn.log").read_text()
     for name in ("hpn.json", "history.csv"):
         expected = (trained / "results/training/tiny" / name).read_bytes()

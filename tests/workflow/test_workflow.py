@@ -7,7 +7,6 @@ import shlex
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -18,6 +17,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from _workflow import arguments, command, snakemake
 from lenscast import io
 from lenscast.experiment import load
 from lenscast.experiment.disk import batch_bytes, gathered_bytes
@@ -46,16 +46,15 @@ def changed(changes: dict[str, Any]) -> dict[str, Any]:
     return config
 
 
-def command(directory: Path, *arguments: str, **changes: Any) -> list[str]:
+def words(directory: Path, *targets: str, **changes: Any) -> list[str]:
     directory.mkdir(exist_ok=True)
     config = directory / "config.yaml"
     config.write_text(yaml.safe_dump(changed({key.replace("__", "."): value for key, value in changes.items()})))
-    snakemake = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
-    return [*snakemake, "--directory", str(directory), *arguments, "--configfile", str(config)]
+    return [*arguments(directory, *targets), "--configfile", str(config)]
 
 
-def run(directory: Path, *arguments: str, **changes: Any) -> str:
-    done = subprocess.run(command(directory, *arguments, **changes), capture_output=True, text=True, check=False)
+def run(directory: Path, *targets: str, **changes: Any) -> str:
+    done = snakemake(*words(directory, *targets, **changes))
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
 
@@ -68,11 +67,9 @@ def planned(directory: Path, **changes: Any) -> Counter[str]:
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def finished(shared_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run."""
-    directory = tmp_path_factory.mktemp("finished")
-    run(directory)
-    return directory
+    return Path(shutil.copytree(shared_run, tmp_path_factory.mktemp("workflow") / "finished"))
 
 
 def test_alignments_of_one_source_plane_are_not_measured_at_amplitude_0(finished: Path) -> None:
@@ -135,9 +132,10 @@ def test_workflow_files_carry_what_makes_them_again(finished: Path, tmp_path: Pa
     name = "results/tiny/derivatives/fiducial/seeds_0_1.h5"
     provenance = io.load(finished / name).provenance
     (tmp_path / "config.yaml").write_text(provenance["config"])
-    snakemake, *arguments = shlex.split(provenance["command"])
-    again = [sys.executable, "-m", snakemake, "--snakefile", str(ROOT / "Snakefile"), *arguments]
-    subprocess.run(again, cwd=tmp_path, check=True, capture_output=True)
+    program, *options = shlex.split(provenance["command"])
+    assert program == "snakemake"
+    done = snakemake("--snakefile", str(ROOT / "Snakefile"), *options, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
     assert (tmp_path / name).read_bytes() == (finished / name).read_bytes()
 
 
@@ -248,23 +246,23 @@ def test_two_halves_merge_to_the_whole(finished: Path, tmp_path: Path) -> None:
         ({"merge": "one,two", "run": "one"}, "run: one is to be merged; give the merged run a name of its own"),
         (merge | {"simulation__lpt_order": 1}, "simulation.lpt_order: 2 in run two, but 1 here; only runs of"),
     ):
-        words = command(tmp_path, "merge", "--dry-run", **changes)
-        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        done = snakemake(*words(tmp_path, "merge", "--dry-run", **changes))
         assert done.returncode == 1
         assert expected in done.stdout + done.stderr
 
 
 def test_workflow_refuses_a_bad_config_before_anything_runs(tmp_path: Path) -> None:
-    done = subprocess.run(
-        command(tmp_path, "--dry-run", survey__sigma_eps=0.3), capture_output=True, text=True, check=False
-    )
+    done = snakemake(*words(tmp_path, "--dry-run", survey__sigma_eps=0.3))
     assert done.returncode != 0
     assert "survey.sigma_eps: unknown key; did you mean sigma_e?" in done.stdout + done.stderr
 
 
 def test_workflow_killed_in_the_middle_goes_on_to_the_same_bytes(finished: Path, tmp_path: Path) -> None:
     process = subprocess.Popen(
-        command(tmp_path, *COVARIANCE), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        command(*words(tmp_path, *COVARIANCE)),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
     )
     deadline = time.monotonic() + 600
     while not list(tmp_path.glob("results/tiny/maps/fiducial/*.h5")):
@@ -330,11 +328,5 @@ def test_workflow_validates_the_born_approximation_by_ray_tracing_of_the_same_bo
 
 @pytest.mark.parametrize("config", ["config.yaml", "configs/dll.yaml"])
 def test_experiment_dry_runs(config: str, tmp_path: Path) -> None:
-    arguments = ["--snakefile", str(ROOT / "Snakefile"), "--directory", str(tmp_path), "--dry-run", "--quiet"]
-    done = subprocess.run(
-        [sys.executable, "-m", "snakemake", *arguments, "--configfile", str(ROOT / config)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = snakemake(*arguments(tmp_path, "--dry-run", "--quiet", "--configfile", str(ROOT / config)))
     assert done.returncode == 0, done.stderr

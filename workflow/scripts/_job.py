@@ -1,5 +1,6 @@
 """What every job does first: log, precision, threads, compilation cache; the only global settings of the workflow."""
 
+import gc
 import hashlib
 import json
 import logging
@@ -36,6 +37,7 @@ def start(job: Any) -> logging.Logger:
         OMP_NUM_THREADS=str(job.threads),
         MPLBACKEND="Agg",
     )
+    gc.set_threshold(100_000, 50, 100)  # JAX traces millions of objects: a tenth of a job was a search for cycles
     name = " ".join([job.rule, *map(str, job.wildcards)])
     handlers = [logging.StreamHandler(sys.stderr), logging.FileHandler(job.log[0], mode="w")]
     logging.getLogger("jax._src.xla_bridge").setLevel(logging.WARNING)  # which accelerators are not there
