@@ -13,25 +13,25 @@ THEORY = pd.DataFrame(
         "source_1": [0, 0, 0],
         "source_2": [0, 0, 0],
         "low": [100.0, 200.0, 300.0],
-        "limber_windows": [4.0, 2.0, 1.0],
         "dln_sigma8": [2.5, 2.6, 2.7],
         "dln_w0": [-0.3, -0.2, 0.1],
     }
 )
 BINS = pd.DataFrame({"source_1": [0.0, 0.0], "source_2": [0.0, 0.0], "low": [300.0, 100.0]})
+SIGNAL = np.array([1.0, 4.0])
 
 
 def test_derivatives_follow_the_bins_of_the_data_vector():
-    np.testing.assert_allclose(theory_jacobian(THEORY, BINS, NAMES), [[2.7, 10.0], [0.1, -1.2]])
-    np.testing.assert_allclose(theory_jacobian(THEORY, BINS, ("w0",)), [[0.1, -1.2]])
+    np.testing.assert_allclose(theory_jacobian(THEORY, BINS, SIGNAL, NAMES), [[2.7, 10.0], [0.1, -1.2]])
+    np.testing.assert_allclose(theory_jacobian(THEORY, BINS, SIGNAL, ("w0",)), [[0.1, -1.2]])
     with pytest.raises(ValueError, match="theory lacks dln_h"):
-        theory_jacobian(THEORY, BINS, ("sigma8", "h"))
+        theory_jacobian(THEORY, BINS, SIGNAL, ("sigma8", "h"))
     with pytest.raises(ValueError, match="theory lacks bins of the data vector"):
-        theory_jacobian(THEORY[:2], BINS, NAMES)
+        theory_jacobian(THEORY[:2], BINS, SIGNAL, NAMES)
 
 
 def test_errors_and_directions_beside_those_of_theory():
-    jacobian, inverse, priors = theory_jacobian(THEORY, BINS, NAMES), np.diag([4.0, 1.0]), {"w0": 0.5}
+    jacobian, inverse, priors = theory_jacobian(THEORY, BINS, SIGNAL, NAMES), np.diag([4.0, 1.0]), {"w0": 0.5}
     theory = jacobian @ inverse @ jacobian.T
     errors, directions = compare_with_theory(FisherMatrix(NAMES, FIDUCIAL, theory / 4), jacobian, inverse, priors)
     for scale, column in ((1, "sigma_theory"), (1 / 4, "sigma")):

@@ -52,7 +52,7 @@ SPECTRUM = next((name for name, each in EXPERIMENT.statistics.items() if each.is
 """The statistic that theory knows: the power spectrum of the maps as they are."""
 
 
-LEVELS = list(EXPERIMENT.resolution.levels)
+LEVELS = [] if MERGED else list(EXPERIMENT.resolution.levels)
 THEORY_VECTORS = [name for name, each in EXPERIMENT.forecast.data_vectors.items() if [*each] == [SPECTRUM]]
 """Data vectors that theory knows."""
 
@@ -250,7 +250,7 @@ def gathered_files():
 
 def level_files():
     """Boxes at coarser resolutions."""
-    return [] if MERGED else batches(rules.measure_coarser.output.summaries, "resolution", level=LEVELS)
+    return batches(rules.measure_coarser.output.summaries, "resolution", level=LEVELS) if LEVELS else []
 
 
 def theory_tables():

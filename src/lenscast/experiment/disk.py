@@ -8,6 +8,7 @@ from lenscast.parameters import COSMOLOGICAL
 
 FLOAT16, FLOAT32, FLOAT64 = 2, 4, 8
 HEAD, BIN = 23_000, 160  # of a file: provenance, axes and HDF5's own; and of a bin in its table
+MORE_AXES = 5_000  # of a file with variables of maps and of boxes, or of planes
 
 SECTIONS = {"maps": "covariance", "summaries": "covariance", "planes": "derivatives", "derivatives": "derivatives"}
 """Section of the config whose batches have a file in a folder of the run."""
@@ -25,9 +26,9 @@ def batch_bytes(experiment: Experiment) -> dict[str, int]:
     planes = 3 * lightcone.planes * lightcone.slabs_per_box * lightcone.plane_mesh**2 * FLOAT16
     data = data_length(experiment, experiment.statistics)
     return {
-        "maps": HEAD + (maps * experiment.sources + boxes * pairs) * pixels,
-        "planes": HEAD + boxes * (1 + tangents) * planes,
-        "summaries": HEAD + data * (BIN + (2 * maps + boxes) * FLOAT64),
+        "maps": HEAD + MORE_AXES + (maps * experiment.sources + boxes * pairs) * pixels,
+        "planes": HEAD + MORE_AXES + boxes * (1 + tangents) * planes,
+        "summaries": HEAD + MORE_AXES + data * (BIN + (2 * maps + boxes) * FLOAT64),
         "derivatives": HEAD + data * (BIN + boxes * (1 + len(experiment.parameters)) * FLOAT64),
     }
 

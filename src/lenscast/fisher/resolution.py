@@ -158,7 +158,7 @@ def resolution_tables(
         and ``verdict``: resolved, partly or not resolved.
     parameters
         One row per parameter: ``sigma``, with priors; ``sigma_coarse``, with the derivatives of the coarser level;
-        ``sigma_left``, with what is left added.
+        ``sigma_left``, with what is left added; NaN where there is no inverse.
     """
     mean = estimate.moments.mean
     factor = np.linalg.cholesky(covariance.matrix)
@@ -186,8 +186,11 @@ def resolution_tables(
 
     def errors(moved: Float[np.ndarray, "param bin"]) -> Float[np.ndarray, " param"]:
         whitened = mean + linalg.solve_triangular(factor, moved.T, lower=True).T
-        matrix = clipped(estimate.scale * whitened @ whitened.T, estimate.bias, known)
-        return FisherMatrix(estimate.names, estimate.fiducial, matrix + known).inverse().marginal_errors
+        try:
+            matrix = clipped(estimate.scale * whitened @ whitened.T, estimate.bias, known)
+            return FisherMatrix(estimate.names, estimate.fiducial, matrix + known).inverse().marginal_errors
+        except (np.linalg.LinAlgError, ValueError):  # derivatives that are all wrong can be degenerate
+            return np.full(len(sigma), np.nan)
 
     parameters = pd.DataFrame(
         {
@@ -215,7 +218,7 @@ def widened(table: pd.DataFrame, parameters: pd.DataFrame) -> pd.DataFrame:
     parameters
         Second tables of `resolution_tables`.
     """
-    worst = parameters.assign(factor=np.log(parameters["sigma_left"] / parameters["sigma"]))
+    worst = parameters.assign(factor=np.log(parameters["sigma_left"] / parameters["sigma"])).dropna(subset="factor")
     worst = worst.loc[worst["factor"].abs().groupby(worst["parameter"]).idxmax()].set_index("parameter")["factor"]
     rows = (table["estimator"] == HEADLINE) & table["with_priors"] & (table["systematics"] == "marginalised")
     factor = table["parameter"].map(worst).where(rows)

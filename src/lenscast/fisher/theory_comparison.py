@@ -15,15 +15,21 @@ from lenscast.fisher.linalg import combination
 from lenscast.fisher.matrices import FisherMatrix, prior_information
 
 
-def theory_jacobian(theory: pd.DataFrame, bins: pd.DataFrame, names: tuple[str, ...]) -> Float[np.ndarray, "param bin"]:
-    """Derivatives of the bins of a spectrum, d ln C / d theta times C, both seen through planes, pixels and region.
+def theory_jacobian(
+    theory: pd.DataFrame, bins: pd.DataFrame, signal: Float[np.ndarray, " bin"], names: tuple[str, ...]
+) -> Float[np.ndarray, "param bin"]:
+    """Derivatives of the bins of a spectrum, d ln C / d theta of theory times C of the simulations.
+
+    The covariance is that of the simulations too: what they lack in power is in both, and cancels.
 
     Parameters
     ----------
     theory
-        Columns source_1, source_2, low, limber_windows [sr] and dln_<parameter>.
+        Columns source_1, source_2, low and dln_<parameter>, as seen through planes, pixels and region.
     bins
         Bins of the spectrum, some of those of the table, in any order.
+    signal
+        Mean of each bin without the noise.
     names
         Parameters.
 
@@ -36,9 +42,9 @@ def theory_jacobian(theory: pd.DataFrame, bins: pd.DataFrame, names: tuple[str, 
     rows = bins[key].astype(float).merge(theory.assign(**theory[key].astype(float)), on=key, how="left")
     columns = [f"dln_{name}" for name in names]
     missing = [column for column in columns if column not in theory]
-    if missing or rows["limber_windows"].isna().any():
+    if missing or rows[columns].isna().any(axis=None):
         raise ValueError(f"theory lacks {', '.join(missing) or 'bins of the data vector'}: make the table again")
-    return (rows[columns].to_numpy() * rows["limber_windows"].to_numpy()[:, None]).T
+    return (rows[columns].to_numpy() * signal[:, None]).T
 
 
 def compare_with_theory(

@@ -30,6 +30,7 @@ rule compare_theory:
     input:
         forecast=f"{RESULTS}/fisher/{{data_vector}}.h5",
         theory=rules.theory.output.table,
+        depth=depth_file(),
     output:
         parameters=f"{RESULTS}/theory/{{data_vector}}_parameters.csv",
         directions=f"{RESULTS}/theory/{{data_vector}}_directions.csv",
@@ -39,7 +40,8 @@ rule compare_theory:
         "../../../environment.yml"
     params:
         priors=EXPERIMENT.priors,
-        code=code("compare_theory"),
+        measured=summary_settings(),
+        code=code("compare_theory", *statistics_code(STATISTICS)),
     script:
         "../../scripts/compare_theory.py"
 
