@@ -20,6 +20,8 @@ DEFAULT = yaml.safe_load((REPOSITORY / "config.yaml").read_text())
 SIZE = {
     "lightcone.slabs_per_box": 2,
     "lightcone.planes": 22,
+    "survey.sources.z": [0.914],
+    "survey.n_gal": [20.0],
     "covariance.boxes": 64,
     "derivatives.boxes": 48,
     "finite_differences.steps.w0": 0.05,

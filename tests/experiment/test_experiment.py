@@ -75,7 +75,8 @@ def test_cosmologies_are_fiducial_and_shifted(experiment: Experiment, default) -
     cosmologies = experiment.cosmologies
     assert len(cosmologies) == 1 + 4 * len(experiment.forecast.parameters)
     assert cosmologies["fiducial"] == experiment.fiducial
-    assert experiment.fiducial == {**default["cosmology"], "A_IA": 0.0, "eta": 0.0, "delta_z_1": 0.0, "m_1": 0.0}
+    of_source = dict.fromkeys(["delta_z_1", "delta_z_2", "m_1", "m_2"], 0.0)
+    assert experiment.fiducial == {**default["cosmology"], "A_IA": 0.0, "eta": 0.0, **of_source}
     step = default["finite_differences"]["steps"]["w0"]
     assert cosmologies["w0_plus"] == {**experiment.fiducial, "w0": pytest.approx(-1 + step)}
     assert cosmologies["w0_minus_half"] == {**experiment.fiducial, "w0": pytest.approx(-1 - step / 2)}
@@ -116,7 +117,7 @@ def test_variants_share_phases_planes_and_sources(experiment: Experiment, change
     assert refined.simulation.integrator == aligned.validation.integrator
     assert [each.lightcone.projection for each in (corrected, born, traced)] == ["ray_tracing", "born", "ray_tracing"]
     assert plain.survey.sources.z == aligned.validation.z_source
-    assert plain.survey.n_gal == 3 * (20.0,)
+    assert plain.survey.n_gal == 3 * (10.0,)
     assert plain.systematics.values == {"A_IA": 0.0, "eta": 0.0}
     assert aligned.systematics.values == {"A_IA": 1.0, "eta": 0.0}
 
@@ -217,3 +218,20 @@ def test_depth_enters_the_observation(tmp_path: Path, changed) -> None:
 def test_an_unknown_variant_is_refused(repository: Path) -> None:
     with pytest.raises(ValueError, match="variant 'refine': give one of plain, corrected, refined, born, ray_tracing"):
         read(repository / "config.yaml").variant("refine")
+
+
+def test_levels_of_resolution_are_half_as_fine_with_the_same_phases(experiment: Experiment, changed) -> None:
+    coarse, slow = experiment.coarser("particles"), experiment.coarser("steps")
+    assert (coarse.simulation.particles, coarse.simulation.noise_size, coarse.lightcone.plane_mesh) == (64, 128, 256)
+    assert coarse.simulation.integrator == experiment.simulation.integrator
+    assert slow.simulation.integrator.steps == 3  # half of five, rounded up
+    assert slow.lightcone == experiment.lightcone
+    assert slow.simulation.particles == 128
+    adaptive = load(changed({"simulation.integrator": {"kind": "tsit5", "rtol": 1e-4, "atol": 1e-5}}))
+    found = adaptive.coarser("steps").simulation.integrator
+    assert (found.rtol, found.atol) == pytest.approx((1e-3, 1e-4))
+    finer = load(changed({"simulation.noise_size": 256}))
+    assert finer.coarser("particles").simulation.noise_size == 256
+    with pytest.raises(ValueError, match="level 'planes': give particles or steps"):
+        experiment.coarser("planes")
+    assert list(experiment.batches["resolution"].values()) == [range(4)]

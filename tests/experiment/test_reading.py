@@ -29,7 +29,7 @@ def test_config_reads_numbers_that_yaml_takes_for_strings(changed) -> None:
                 "simulation.mesh_factor": "2",
                 "covariance.first_seed": mapping["first_seed"],
                 "forecast.priors.Omega_c": mapping["prior"],
-                "survey.sources.z": [mapping["z"]],
+                "survey.sources.z": [0.5, mapping["z"]],
             }
         )
     )
@@ -37,7 +37,7 @@ def test_config_reads_numbers_that_yaml_takes_for_strings(changed) -> None:
     assert experiment.simulation.mesh_factor == 2
     assert experiment.covariance.first_seed == 100000
     assert experiment.forecast.priors["Omega_c"] == 0.2
-    assert experiment.survey.sources.z == (0.9,)
+    assert experiment.survey.sources.z == (0.5, 0.9)
 
 
 def test_config_fills_in_the_keys_that_have_a_default(changed) -> None:
