@@ -22,6 +22,7 @@ SIZE = {
     "lightcone.planes": 22,
     "survey.sources.z": [0.914],
     "survey.n_gal": [20.0],
+    "statistics.power_spectrum.ell_edges": [144, 432, 720, 1008, 1296, 1584, 1872, 2160],
     "covariance.boxes": 64,
     "derivatives.boxes": 48,
     "finite_differences.steps.w0": 0.05,
