@@ -150,3 +150,16 @@ def test_runs_side_by_side_hold_the_rows_of_each() -> None:
     assert one["sigma_ratio_derived"] == one["sigma_derived"] / one["sigma_plain"]
     assert np.isnan(together.loc[("S8", False), "sigma_plain"])
     assert "sigma_ratio_plain" not in together
+
+
+def test_data_that_leave_a_direction_open_have_errors_with_priors_only() -> None:
+    jacobian = np.repeat(np.random.default_rng(0).normal(size=(12, 1, 6)) + 3, 2, axis=1)
+    sample = DerivativeSample(PARAMETERS, DATA, np.arange(12), jacobian)
+    degenerate = fisher_estimate(sample, COVARIANCE, FIDUCIAL, 100.0)
+    table = fisher_table(degenerate, PRIORS, [S8(FIDUCIAL)])
+    assert np.all(np.isfinite(rows(table, "cross", True)["sigma"]))
+    free = rows(table, "cross", False)
+    assert np.all(np.isinf(free["sigma"]))
+    assert free["reason"].str.contains("not positive definite").all()
+    with pytest.raises(ValueError, match="not positive definite"):
+        fisher_table(degenerate, {})

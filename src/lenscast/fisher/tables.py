@@ -68,12 +68,18 @@ def fisher_table(
     Raises
     ------
     ValueError
-        If F_std + priors is singular, or a prior is on an unknown parameter.
+        If F_std + priors is singular, or a prior is on an unknown parameter. Where the data alone are degenerate, errors
+        without priors are infinite.
     """
     parts = []
     for widths in [dict(priors), {}] if priors else [{}]:
-        verdicts = parameter_verdicts(estimate, widths, derived, further)
-        parts += [_rows(estimate, name, widths, derived, verdicts) for name in ESTIMATORS]
+        try:
+            verdicts = parameter_verdicts(estimate, widths, derived, further)
+            parts += [_rows(estimate, name, widths, derived, verdicts) for name in ESTIMATORS]
+        except ValueError as error:
+            if widths or not priors:
+                raise
+            parts.append(_unconstrained(estimate, derived, str(error)))
     return pd.concat(parts, ignore_index=True).assign(
         systematics=systematics,
         data_length=estimate.data_length,
@@ -124,6 +130,16 @@ def headline_rows(table: pd.DataFrame) -> pd.DataFrame:
         Table of `fisher_table`.
     """
     return table[(table["estimator"] == HEADLINE) & (table["systematics"] != "fixed")]
+
+
+def _unconstrained(estimate: FisherEstimate, derived: Sequence[DerivedParameter], reason: str) -> pd.DataFrame:
+    """Rows without priors where the data alone leave a direction open."""
+    parameters = [*estimate.names, *(parameter.name for parameter in derived)]
+    values = [*estimate.fiducial, *(parameter.value for parameter in derived)]
+    rows = {"parameter": parameters, "fiducial": values, "with_priors": False}
+    open_ended = dict.fromkeys(["sigma", "sigma_low", "sigma_high", "boxes_needed"], np.inf)
+    verdict = {"verdict": "limited by simulations", "reason": reason, "prior_dominated": False}
+    return pd.concat(pd.DataFrame({**rows, "estimator": name, **open_ended, **verdict}) for name in ESTIMATORS)
 
 
 def _rows(
