@@ -68,8 +68,8 @@ def fisher_table(
     Raises
     ------
     ValueError
-        If F_std + priors is singular, or a prior is on an unknown parameter. Where the data alone are degenerate, errors
-        without priors are infinite.
+        If F_std + priors is singular, or a prior is on an unknown parameter. Where the data alone are degenerate,
+        errors without priors are infinite.
     """
     parts = []
     for widths in [dict(priors), {}] if priors else [{}]:
