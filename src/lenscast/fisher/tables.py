@@ -142,6 +142,14 @@ def _unconstrained(estimate: FisherEstimate, derived: Sequence[DerivedParameter]
     return pd.concat(pd.DataFrame({**rows, "estimator": name, **open_ended, **verdict}) for name in ESTIMATORS)
 
 
+def _of_splits(estimate: FisherEstimate, name: str) -> Float[np.ndarray, "split param param"]:
+    """Matrices of an estimator that needs halves of the boxes; none where a half has no scatter or no inverse."""
+    try:
+        return estimate.splits(name)
+    except ValueError:
+        return np.empty((0, *estimate.bias.shape))
+
+
 def _rows(
     estimate: FisherEstimate,
     name: str,
@@ -155,7 +163,7 @@ def _rows(
     to_taylor = estimate.factors.hartlap * estimate.factors.taylor_joachimi
     to_dodelson = to_taylor * estimate.factors.dodelson_schneider
     if from_halves:
-        matrices = estimate.splits(name) if estimate.boxes > 3 else np.empty((0, *estimate.bias.shape))
+        matrices = _of_splits(estimate, name)
         interval = np.full((2, len(estimate.names) + len(derived)), np.nan)
     else:
         matrices = estimate.fisher(name, priors).matrix[None]
