@@ -8,9 +8,10 @@ from typing import Annotated, Any, cast
 from pydantic import TypeAdapter, ValidationError
 
 from lenscast.experiment import map_checks, sampling_checks
-from lenscast.experiment.base import complete, contents
+from lenscast.experiment.base import complete
 from lenscast.experiment.experiment import Experiment, share_the_box
 from lenscast.experiment.schema import complete_schema
+from lenscast.experiment.strict_yaml import read_yaml
 from lenscast.sections.errors import ConfigError, Problem, problems
 from lenscast.sections.training import Training
 
@@ -25,7 +26,7 @@ def read(path: str | Path) -> Experiment:
     ConfigError
         With all that is wrong, as `load` says it, or where there is no such file or it is not YAML.
     """
-    return load(contents(path), str(path), Path(path).parent)
+    return load(read_yaml(path), str(path), Path(path).parent)
 
 
 def read_training(path: str | Path) -> Training:
@@ -37,7 +38,7 @@ def read_training(path: str | Path) -> Training:
         With all that is wrong, as `load` says it, or where there is no such file or it is not YAML.
     """
     try:
-        return Training.model_validate(complete(contents(path), str(path), Path(path).parent))
+        return Training.model_validate(complete(read_yaml(path), str(path), Path(path).parent))
     except ValidationError as error:
         raise ConfigError(problems(error, complete_schema(Training)), str(path)) from error
 
