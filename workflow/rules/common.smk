@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 from snakemake.utils import update_config
 
 from lenscast import experiment, trained
@@ -38,10 +39,13 @@ others = config.pop("compare", "")
 merged = config.pop("merge", "")
 try:
     complete = experiment.complete(config, config_name, config_files[0].parent if config_files else Path())
-    EXPERIMENT = experiment.load(complete, config_name)
     TRAINING = experiment.read_training(training)
+    EXPERIMENT = experiment.load(complete, config_name)
 except experiment.ConfigError as error:
     raise WorkflowError(str(error)) from None
+if workflow.is_main_process:
+    for remark in experiment.remarks(EXPERIMENT.simulation):
+        logger.warning(remark)
 # jobs and provenance have the complete config, whatever base it was given on
 config.clear()
 config.update(complete)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, cast
 
 from pydantic import TypeAdapter, ValidationError
 
-from lenscast.experiment import map_checks, sampling_checks
+from lenscast.experiment import file_checks, map_checks, sampling_checks
 from lenscast.experiment.base import complete
 from lenscast.experiment.experiment import Experiment, share_the_box
 from lenscast.experiment.schema import complete_schema
@@ -15,7 +15,11 @@ from lenscast.experiment.strict_yaml import read_yaml
 from lenscast.sections.errors import ConfigError, Problem, problems
 from lenscast.sections.training import Training
 
-CHECKS: tuple[Callable[..., Iterator[Problem]], ...] = (*map_checks.CHECKS, *sampling_checks.CHECKS)
+CHECKS: tuple[Callable[..., Iterator[Problem]], ...] = (
+    *map_checks.CHECKS,
+    *file_checks.CHECKS,
+    *sampling_checks.CHECKS,
+)
 
 
 def read(path: str | Path) -> Experiment:

@@ -9,8 +9,7 @@ which names, is the caller's business.
 
 from lenscast.io.atomic import save_table
 from lenscast.io.batch_files import batch_writer, gathered, requested_seeds, require_made_by
-from lenscast.io.correction_card import warn_of_mismatch
-from lenscast.io.corrections import correction_of, load_correction, save_correction
+from lenscast.io.corrections import correction_of, load_correction, save_correction, warn_of_mismatch
 from lenscast.io.files import load, save, writer
 from lenscast.io.origin import disagreement, provenance
 from lenscast.io.plane_files import load_planes, plane_variables
