@@ -11,9 +11,8 @@ import json
 import sys
 from pathlib import Path
 
-import yaml
-
 from lenscast.experiment import ConfigError, Experiment, Training, json_schema, load, read, read_training, shipped
+from lenscast.experiment.strict_yaml import dumped
 
 MODELS = {"experiment": Experiment, "training": Training}
 
@@ -39,7 +38,7 @@ def main(words: list[str] | None = None) -> int:
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 1
-    print(yaml.safe_dump(values, sort_keys=False, default_flow_style=None, width=120), end="")
+    print(dumped(values), end="")
     return 0
 
 

@@ -130,8 +130,8 @@ def test_disk_use_follows_the_shapes_of_the_files() -> None:
     experiment = load(YEAR_1)
     kappa, data, boxes = 5 * 512**2 * 4, 15 * 9 + 2 * 15 * 7 + 2 * 5 * 8, experiment.boxes_per_batch
     batch, lightcone = boxes * experiment.lightcone.realisations_per_box, experiment.lightcone
-    size, head, row = batch_bytes(experiment), 23_000, 160
-    more = head + 5_000
+    size, head, row = batch_bytes(experiment), 13_200, 160
+    more = head + 1_000
     # maps of five sources, and correlation functions of their fifteen pairs for each box
     assert size["maps"] == more + (batch + 3 * boxes) * kappa
     planes = 3 * lightcone.planes * lightcone.slabs_per_box * lightcone.plane_mesh**2 * 2

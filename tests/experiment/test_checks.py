@@ -1,13 +1,17 @@
 """Checks between sections: what fits together, what does not, and what the errors say."""
 
 import re
+import sys
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from lenscast.experiment import load
+from lenscast.experiment.observation import observation
 
 REFUSALS = {
     # geometry
@@ -211,10 +215,22 @@ PATCH[:30] = 1
     ("depth", "message"),
     [
         (None, r"cannot be read \(.*No such file.*\); give the path of an array that numpy.save wrote"),
-        (np.ones((64, 256)), "holds 64 x 256 values of type float64; give 256 x 256 numbers, one per pixel"),
+        (np.ones((64, 256)), "holds 64 x 256 values; give 256 x 256 numbers, one per pixel"),
+        (np.ones((1, 256, 256)), "holds 1 x 256 x 256 values; give 256 x 256 numbers, one per pixel"),
+        (np.float64(1), "holds 1 values; give 256 x 256 numbers, one per pixel"),
+        (np.full((256, 256), None), "holds 256 x 256 values of Python objects, which are never loaded; give .*"),
+        (np.ones((256, 256), complex), "holds 256 x 256 values of type complex128; give .*"),
+        (
+            np.where(PATCH > 0, np.nan, 1),
+            "has 7680 values that are not finite, the first in row 0, column 0; .*",
+        ),
+        (27.5 * (1 - PATCH), "has the mean 27.5 where it is not masked, as counts .*: divide the map by 27.5"),
+        (27 * (1 - PATCH).astype(int), "has the mean 27 where it is not masked, as counts .*: divide the map by 27"),
+        (0.01 * (1 - PATCH), "has the mean 0.01 where it is not masked, as counts .*: divide the map by 0.01"),
+        (1e308 * (1 - PATCH), r"has the mean 1e\+308 where it is not masked, .*: divide the map by 1e\+308"),
         (np.full((256, 256), "a"), "holds 256 x 256 values of type <U1; give 256 x 256 numbers, one per pixel"),
-        (PATCH - 0.5, "has 57856 values not finite, below 0, or above it and below 0.001 of the largest; give 0 .*"),
-        (PATCH + 1e-4, "has 57856 values not finite, below 0, or above it and below 0.001 of the largest; give 0 .*"),
+        (PATCH - 0.5, "has 57856 values below 0, or above it and below 0.001 of the largest; give 0 .*"),
+        (PATCH + 1e-4, "has 57856 values below 0, or above it and below 0.001 of the largest; give 0 .*"),
         (PATCH, "masks all pixels inside the border of 38; unmask some"),
     ],
 )
@@ -226,6 +242,73 @@ def test_config_refuses_a_map_of_the_depth_that_does_not_fit(
         np.save(path, depth)
     (line,) = refusal({"survey.depth": {"kind": "map", "file": str(path), "max_masked": 0.2}})
     assert re.fullmatch(rf"survey.depth.file: {path} {message}", line)
+
+
+FILES = {
+    b"": "is empty; give an array that numpy.save wrote",
+    b"1 2 3\n": "is no array; give one that numpy.save wrote",
+    b"\x1f\x8b\x08": r"is compressed by gzip: decompress it \(gunzip\)",
+    b"\x80\x04\x95": "is a pickle, which is never loaded: save the array with numpy.save",
+    b"\x93NUMPY": "is damaged .*; save it again",
+    b"\x93NUMPY\x01\x00\x10\x00{'descr': 7}     ": "is damaged .*; save it again",
+}
+
+
+def huge(shape: str) -> bytes:
+    """A file whose head says a shape, and which ends there."""
+    head = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}".encode().ljust(117) + b"\n"
+    return b"\x93NUMPY\x01\x00" + len(head).to_bytes(2, "little") + head
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        *FILES.items(),
+        (huge("(10000000, 10000000)"), "holds 10000000 x 10000000 values; give 256 x 256 numbers, one per pixel"),
+        (huge("(256, 256)"), "has 0 bytes of values, and its head says 524288; save or copy it again"),
+        (b"SIMPLE  =                    T".ljust(2880), r"is FITS, which astropy reads; install it \(pip .*"),
+    ],
+)
+def test_config_names_what_a_file_of_the_depth_is(
+    content: bytes, message: str, tmp_path: Path, refusal, monkeypatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "astropy", None)
+    path = tmp_path / "depth.npy"
+    path.write_bytes(content)
+    (line,) = refusal({"survey.depth": {"kind": "map", "file": str(path), "max_masked": 0.2}})
+    assert re.fullmatch(rf"survey.depth.file: {path} {message}", line)
+
+
+def test_config_refuses_an_archive_and_a_folder_as_depth(tmp_path: Path, refusal) -> None:
+    np.savez_compressed(tmp_path / "depth.npz", depth=np.ones((256, 256)))
+    for name, message in (
+        ("depth.npz", "is an archive (.npz or .zip): save the array alone, with numpy.save"),
+        ("", "is a folder or a device; give the path of a file"),
+    ):
+        path = str(tmp_path / name)
+        (line,) = refusal({"survey.depth": {"kind": "map", "file": path, "max_masked": 0.2}})
+        assert line == f"survey.depth.file: {path} {message}"
+
+
+class FITSImage:
+    """What astropy gives of an image."""
+
+    is_image, shape, data = True, (256, 256), np.full((256, 256), 0.75, ">f4")
+
+
+def test_depth_in_fits_is_read_where_astropy_is_installed(tmp_path: Path, changed, monkeypatch) -> None:
+    def open_file(path: str, memmap: bool) -> nullcontext:
+        return nullcontext([SimpleNamespace(is_image=True, shape=()), FITSImage()])
+
+    fits = SimpleNamespace(open=open_file)
+    modules = {"astropy": SimpleNamespace(), "astropy.io": SimpleNamespace(fits=fits), "astropy.io.fits": fits}
+    for name, module in modules.items():
+        monkeypatch.setitem(sys.modules, name, module)
+    path = tmp_path / "depth.fits"
+    path.write_bytes(b"SIMPLE  =                    T")
+    experiment = load(changed({"survey.depth": {"kind": "map", "file": str(path), "max_masked": 0.2}}))
+    depth = observation(experiment).noise.depth
+    assert (depth.shape, depth.dtype, depth[3, 4]) == ((256, 256), np.float64, 0.75)
 
 
 def test_config_takes_a_map_of_the_depth(tmp_path: Path, changed) -> None:

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import h5py
@@ -16,7 +16,9 @@ import pandas as pd
 import pytest
 
 from lenscast import io
+from lenscast.io.coordinates import records
 from lenscast.io.origin import git_commit
+from lenscast.io.variables import Contents
 
 COORDINATES = {
     "map": {"seed": [5, 5, 6], "box": np.array([0, 0, 1])},
@@ -198,6 +200,91 @@ def test_files_cut_at_any_length_are_refused(tmp_path: Path) -> None:
             io.load(path)
 
 
+def same(first: Contents, second: Contents) -> bool:
+    """Whether all of two files is equal."""
+
+    def plain(contents: Contents) -> list[object]:
+        return [
+            contents.provenance,
+            {axis: (list(table), table.to_csv()) for axis, table in contents.coordinates.items()},
+            {
+                name: (each.axes, each.unit, each.description, str(each.values.dtype), each.values.tolist())
+                for name, each in contents.variables.items()
+            },
+        ]
+
+    return plain(first) == plain(second)
+
+
+def in_pieces(path: Path) -> None:
+    """A file that grew, box by box."""
+    with io.batch_writer(path, {"bin": COORDINATES["bin"]}, ORIGIN | {"seeds": "[0, 1, 2]"}) as boxes:
+        for seed in range(3):
+            summary = io.Variable(np.full((2, 2), seed + 0.5), ("map", "bin"), "1", "data vector")
+            mean = io.Variable(np.full((1, 2), seed + 0.5), ("box", "bin"), "1", "mean data vector")
+            boxes.append(seed, {"measured": summary, "mean": mean})
+
+
+@pytest.mark.parametrize("write", [lambda path: io.save(path, variables(), COORDINATES, ORIGIN), in_pieces])
+def test_a_damaged_byte_is_noticed_or_harmless(tmp_path: Path, write: Callable[[Path], None]) -> None:
+    path, rng = tmp_path / "file.h5", np.random.default_rng(15)
+    write(path)
+    good, whole = path.read_bytes(), io.load(path)
+    noticed = harmless = 0
+    for place in rng.choice(len(good), 300, replace=False):
+        path.write_bytes(good[:place] + bytes([good[place] ^ rng.integers(1, 256)]) + good[place + 1 :])
+        try:
+            found = io.load(path)
+        except ValueError as error:
+            noticed += str(error).startswith(str(path))
+        else:
+            harmless += same(found, whole)
+    assert noticed + harmless == 300
+    assert noticed > 100  # the others are in texts for other readers, and in gaps
+
+
+def test_lengths_along_an_axis_agree_in_every_file_that_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "file.h5"
+    earlier_format(path, maps=4)
+    with pytest.raises(ValueError, match=rf"{path} is .*axis 'map' has 4 entries in 'counts', but 3 in coordinates"):
+        io.load(path, ["counts"])
+
+
+def earlier_format(path: Path, maps: int = 3) -> None:
+    """A file as it was written before files had digests."""
+    with h5py.File(path, "w") as file:
+        file.attrs["format"] = "lenscast 1"
+        for axis, columns in COORDINATES.items():
+            file.create_dataset(f"coordinates/{axis}", data=records(axis, columns))
+        file.create_dataset("provenance/config", data=b"{}", dtype=h5py.string_dtype("utf-8", 2))
+        for name, variable in variables(maps).items():
+            dataset = file.create_dataset(f"variables/{name}", data=variable.values)
+            dataset.attrs["unit"], dataset.attrs["description"] = variable.unit, variable.description
+            for dimension, axis in zip(dataset.dims, variable.axes, strict=True):
+                dimension.label = axis
+
+
+def test_files_without_a_digest_are_read(tmp_path: Path) -> None:
+    earlier_format(tmp_path / "earlier.h5")
+    io.save(tmp_path / "now.h5", variables(), COORDINATES, {"config": "{}"})
+    assert same(io.load(tmp_path / "earlier.h5"), io.load(tmp_path / "now.h5"))
+
+
+def test_labels_of_dimensions_are_there_for_other_readers(tmp_path: Path) -> None:
+    io.save(tmp_path / "file.h5", variables(), COORDINATES, ORIGIN)
+    with h5py.File(tmp_path / "file.h5") as file:
+        assert [dimension.label for dimension in file["variables/kappa"].dims] == ["map", "y", "x"]
+
+
+def test_batches_that_lack_maps_are_not_joined(tmp_path: Path) -> None:
+    path = tmp_path / "tiny/summaries/fiducial/seeds_0_1.h5"
+    with io.batch_writer(path, {}, {"seeds": "[0, 1]", "settings": "{}"}) as boxes:
+        for seed in (0, 1):
+            boxes.append(seed, {"measured": io.Variable(np.ones(2 - seed), ("map",), "1", "")})
+    with pytest.raises(ValueError, match=r"seeds_0_1\.h5: seed 1 has 1 entries along 'map', and seed 0 2; remove"):
+        io.gathered([str(path)], {"seeds_0_1": [0, 1]}, {})
+
+
 @pytest.fixture
 def full_disk() -> Iterator[None]:
     """No file grows beyond 100 kB."""
@@ -241,6 +328,7 @@ import sys
 from pathlib import Path
 import numpy as np
 from lenscast import io
+from lenscast.io.coordinates import records
 
 folder = Path(sys.argv[1])
 kept = io.Variable(np.arange(3.0), ("map",), "1", "")

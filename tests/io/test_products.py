@@ -61,11 +61,45 @@ def test_summaries_come_back_with_the_expected_data_of_their_boxes(tmp_path: Pat
     found = io.load_summaries(tmp_path / "with.h5")
     np.testing.assert_array_equal(found.box, [3, 3, 5, 5, 7, 7])
     np.testing.assert_array_equal(found.expected[:, 0], [3, 5, 7])
-    index = {"map": pd.concat(maps), "bin": BINS}
+    index = {"map": pd.concat(maps, ignore_index=True), "bin": BINS}
     io.save(
         tmp_path / "without.h5", {"measured": io.Variable(np.concatenate(measured), ("map", "bin"), "1", "")}, index, {}
     )
     assert io.load_summaries(tmp_path / "without.h5").expected is None
-    io.save_summaries(tmp_path / "other.h5", maps, measured, expected[:1], BINS, {})
+    others = found.expected[:2], pd.DataFrame({"seed": [3, 5]})
+    variables = {
+        "measured": io.Variable(found.measured, ("map", "bin"), "1", ""),
+        "expected": io.Variable(others[0], ("box", "bin"), "1", ""),
+    }
+    io.save(tmp_path / "other.h5", variables, index | {"box": others[1]}, {})
     with pytest.raises(ValueError, match=r"other\.h5 has expected data of other boxes than its maps: gather it again"):
         io.load_summaries(tmp_path / "other.h5")
+
+
+def test_summaries_and_jacobians_are_counted_where_they_are_joined(tmp_path: Path) -> None:
+    maps = [pd.DataFrame({"seed": [seed, seed], "realisation": [0, 1]}) for seed in (3, 5)]
+    measured, means = 2 * [np.ones((2, 4))], [BoxMeans(np.array([seed]), np.ones((1, 4))) for seed in (3, 5)]
+
+    def refusal(maps: list[pd.DataFrame], measured: list[np.ndarray], means: list[BoxMeans]) -> str:
+        with pytest.raises(ValueError, match="joined") as error:
+            io.save_summaries(tmp_path / "joined.h5", maps, measured, means, BINS, {})
+        assert not (tmp_path / "joined.h5").exists()
+        return str(error.value).removeprefix(f"{tmp_path}/joined.h5: ")
+
+    once = "join each batch and each run once"
+    assert refusal(maps + maps[:1], 3 * [measured[0]], means) == (
+        f"2 of 6 entries along 'map' come twice, of seed 3 first: {once}"
+    )
+    fewer = [maps[0], maps[1][:1]]
+    assert refusal(fewer, [np.ones((2, 4)), np.ones((1, 4))], means) == (
+        f"seed 5 has 1 entries along 'map', and seed 3 2: {once}"
+    )
+    assert refusal(maps, measured, means + means[:1]) == (
+        f"1 of 3 entries along 'box' come twice, of seed 3 first: {once}"
+    )
+    assert refusal(maps, measured, means[:1]) == (
+        "seeds [5] have maps or expected data, and not both: measure them again"
+    )
+    jacobians = [BoxMeans(each.box, np.ones((1, 2, 4))) for each in means]
+    with pytest.raises(ValueError, match=r"1 of 3 entries along 'box' come twice, of seed 3 first"):
+        io.save_jacobians(tmp_path / "joined.h5", jacobians + jacobians[:1], means + means[:1], {"bin": BINS}, {})

@@ -91,7 +91,7 @@ def test_weights_that_training_makes_are_made_first(tmp_path: Path) -> None:
 def test_weights_and_trainings_that_are_not_there_are_named_before_anything_runs(tmp_path: Path) -> None:
     absent = words(tmp_path, MAPS, kind="hpn", weights="my/absent.json")
     for each, expected in (
-        (absent, "simulation.correction: weights my/absent.json: there is no such file; `snakemake train_correction`"),
+        (absent, "simulation.correction.weights: weights my/absent.json: there is no such file; `snakemake"),
         ([word.replace("training.yaml", "nope.yaml") for word in absent], "nope.yaml: 1 error"),
     ):
         done = snakemake(*each)

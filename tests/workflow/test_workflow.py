@@ -257,6 +257,18 @@ def test_workflow_refuses_a_bad_config_before_anything_runs(tmp_path: Path) -> N
     assert "survey.sigma_eps: unknown key; did you mean sigma_e?" in done.stdout + done.stderr
 
 
+def test_workflow_reads_its_configs_as_the_package_does(tmp_path: Path) -> None:
+    command = words(tmp_path, "--dry-run", "--quiet", "all")
+    config = tmp_path / "config.yaml"
+    config.write_text(config.read_text() + "boxes_per_batch: 010\nrun: again\n")
+    done = snakemake(*command)
+    assert done.returncode == 1
+    said = done.stdout + done.stderr
+    assert re.search(r"boxes_per_batch: line \d+: 010 is 8 \(octal\) to some readers", said)
+    assert re.search(r"run: line \d+: given before in line \d+; remove one of the two", said)
+    assert "Traceback" not in said
+
+
 def test_workflow_killed_in_the_middle_goes_on_to_the_same_bytes(finished: Path, tmp_path: Path) -> None:
     process = subprocess.Popen(
         command(*words(tmp_path, *COVARIANCE)),

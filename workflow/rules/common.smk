@@ -7,6 +7,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
+from snakemake.utils import update_config
 
 from lenscast import experiment, trained
 from lenscast.code_hash import code_hash
@@ -19,17 +21,31 @@ from lenscast.statistics.registry import code_object
 # huge pages where the system lends them: kappa with six tangents takes a sixth less; read when a job's Python starts
 os.environ.setdefault("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1")
 
+config_files = [Path(path) for path in workflow.configfiles]
+config_name = ", ".join(map(str, config_files)) or "config"
+try:
+    # snakemake has read them by the rules of YAML 1.1, in which the last of two equal keys counts
+    strictly_read = {}
+    for path in config_files:
+        update_config(strictly_read, experiment.read_yaml(path))
+except experiment.ConfigError as error:
+    raise WorkflowError(str(error)) from None
+update_config(strictly_read, workflow.config_settings.config or {})
+config.clear()
+config.update(strictly_read)
+
 training = config.pop("training", workflow.source_path("../../configs/training.yaml"))
 others = config.pop("compare", "")
 merged = config.pop("merge", "")
-config_files = [Path(path) for path in workflow.configfiles]
 try:
-    config_name = ", ".join(map(str, config_files)) or "config"
     complete = experiment.complete(config, config_name, config_files[0].parent if config_files else Path())
-    EXPERIMENT = experiment.load(complete, config_name)
     TRAINING = experiment.read_training(training)
+    EXPERIMENT = experiment.load(complete, config_name)
 except experiment.ConfigError as error:
     raise WorkflowError(str(error)) from None
+if workflow.is_main_process:
+    for remark in experiment.remarks(EXPERIMENT.simulation):
+        logger.warning(remark)
 # jobs and provenance have the complete config, whatever base it was given on
 config.clear()
 config.update(complete)

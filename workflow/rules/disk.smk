@@ -1,7 +1,6 @@
 import shutil
 
 from humanfriendly import format_size
-from snakemake.logging import logger
 
 
 def made(batch, *folders):

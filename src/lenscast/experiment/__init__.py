@@ -1,15 +1,18 @@
 """The experiment: read from YAML, typed, and checked against ranges and against itself.
 
-`experiment` composes the sections, `map_checks` and `sampling_checks` hold the rules between them, `base` completes a
-config on its base, `reading` goes from YAML to a checked experiment, `schema` is for editors, `campaigns` and `disk`
-say which runs can be merged and what a run takes on disk. Nothing here imports JAX: the workflow reads configs while it
-parses, in a process that must not claim an accelerator.
+`experiment` composes the sections, `map_checks` and `sampling_checks` hold the rules between them, `file_checks` open
+the files that a config names, `strict_yaml` reads all YAML, `base` completes a config on its base, `reading` goes from
+YAML to a checked experiment, `schema` is for editors, `campaigns` and `disk` say which runs can be merged and what they
+take on disk. Nothing here imports JAX: the workflow reads configs while it parses, in a process that must not claim an
+accelerator.
 """
 
 from lenscast.experiment.base import complete, shipped
 from lenscast.experiment.experiment import Experiment
+from lenscast.experiment.file_checks import remarks
 from lenscast.experiment.reading import load, read, read_training
 from lenscast.experiment.schema import json_schema
+from lenscast.experiment.strict_yaml import read_yaml
 from lenscast.sections.errors import ConfigError
 from lenscast.sections.training import Training
 
@@ -22,5 +25,7 @@ __all__ = [
     "load",
     "read",
     "read_training",
+    "read_yaml",
+    "remarks",
     "shipped",
 ]

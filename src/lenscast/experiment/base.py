@@ -7,8 +7,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from lenscast.experiment.strict_yaml import read_yaml
 from lenscast.sections.errors import ConfigError, Problem
 
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
@@ -48,7 +47,7 @@ def _on_base(mapping: Any, source: str, folder: Path, opened: tuple[str, ...]) -
     if name in opened:
         circle = " -> ".join((*opened[opened.index(name) :], name))
         raise ConfigError([Problem("base", f"the bases {circle} form a circle; remove one of them")], source)
-    base = _on_base(contents(path), str(path), path.parent, (*opened, name))
+    base = _on_base(read_yaml(path), str(path), path.parent, (*opened, name))
     if not isinstance(base, Mapping):
         raise ConfigError([Problem("base", f"{path} has no sections; give the file of a config")], source)
     return _merged(base, {key: value for key, value in mapping.items() if key != "base"})
@@ -84,17 +83,6 @@ def _merged(base: Any, changes: Any) -> Any:
         for key in keys
         if not (key in changes and changes[key] is None)
     }
-
-
-def contents(path: str | Path) -> Any:
-    """Contents of a YAML file."""
-    try:
-        return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        problem = Problem("file", f"there is none of this name in {Path.cwd()}; give the path of a YAML file")
-        raise ConfigError([problem], str(path)) from None
-    except yaml.YAMLError as error:
-        raise ConfigError([Problem("YAML", str(error))], str(path)) from error
 
 
 def _plain(value: Any) -> Any:

@@ -7,8 +7,9 @@ from lenscast.experiment.observation import data_length
 from lenscast.parameters import COSMOLOGICAL
 
 FLOAT16, FLOAT32, FLOAT64 = 2, 4, 8
-HEAD, BIN = 23_000, 160  # of a file: provenance, axes and HDF5's own; and of a bin in its table
-MORE_AXES = 5_000  # of a file with variables of maps and of boxes, or of planes
+HEAD, BIN = 13_200, 160  # of a file: provenance, axes and HDF5's own; and of a bin in its table
+MORE_AXES = 1_000  # of a file with variables of maps and of boxes, or of planes
+MADE_WITH = 3_500  # of a gathered file: what its run was made with
 
 SECTIONS = {"maps": "covariance", "summaries": "covariance", "planes": "derivatives", "derivatives": "derivatives"}
 """Section of the config whose batches have a file in a folder of the run."""
@@ -38,7 +39,7 @@ def gathered_bytes(experiment: Experiment) -> int:
     data = data_length(experiment, experiment.statistics)
     rows = experiment.covariance.boxes * (1 + experiment.lightcone.realisations_per_box)
     rows += experiment.derivatives.boxes * (1 + len(experiment.parameters))
-    return 2 * HEAD + data * (2 * BIN + rows * FLOAT64)
+    return 2 * (HEAD + MADE_WITH) + data * (2 * BIN + rows * FLOAT64)
 
 
 def disk_use(experiment: Experiment, batches: Mapping[str, int], at_once: int) -> dict[str, int]:

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from lenscast.geometry import comoving_distance
 from lenscast.parameters import COSMOLOGICAL
+from lenscast.sections.array_file import read_array
 from lenscast.sections.box import Simulation
 from lenscast.sections.cosmology import FiducialCosmology, FlatCosmology
 from lenscast.sections.errors import Problem
@@ -20,6 +21,9 @@ from lenscast.sections.survey import Survey
 from lenscast.sections.validation import Validation
 from lenscast.statistics import Region, Statistic
 from lenscast.statistics.shape_noise import SMALLEST_DEPTH
+
+DEPTH_RANGE = 2.0
+"""Largest factor between the mean depth where it is not masked and 1: n_gal is a mean over the survey."""
 
 
 def shifted_cosmologies(
@@ -127,25 +131,37 @@ def check_depth(lightcone: Lightcone, survey: Survey, statistics: Mapping[str, S
         return
     key, path = "survey.depth.file", survey.depth.file
     try:
-        depth = np.load(path)
-    except (OSError, ValueError) as error:
-        yield Problem(key, f"{path} cannot be read ({error}); give the path of an array that numpy.save wrote")
+        depth = read_array(path, (lightcone.pixels, lightcone.pixels))
+    except ValueError as error:
+        yield Problem(key, str(error))
         return
-    side = lightcone.pixels
-    if depth.shape != (side, side) or depth.dtype.kind not in "fiub":
+    wrong = np.argwhere(~np.isfinite(depth))
+    if len(wrong):
+        row, column = wrong[0]
         yield Problem(
             key,
-            f"{path} holds {' x '.join(map(str, depth.shape))} values of type {depth.dtype}; give {side} x {side} "
-            "numbers, one per pixel",
+            f"{path} has {len(wrong)} values that are not finite, the first in row {row}, column {column}; give 0 "
+            "where masked",
         )
         return
-    wrong = ~(np.isfinite(depth) & (depth >= 0)) | ((depth > 0) & (depth < SMALLEST_DEPTH * np.max(depth)))
+    depth = depth.astype(float)
+    largest = np.max(depth)
+    wrong = (depth < 0) | ((depth > 0) & (depth < SMALLEST_DEPTH * largest))
     if wrong.any():
         yield Problem(
             key,
-            f"{path} has {np.count_nonzero(wrong)} values not finite, below 0, or above it and below "
-            f"{SMALLEST_DEPTH:g} of the largest; give 0 where masked and 1 where there are n_gal galaxies",
+            f"{path} has {np.count_nonzero(wrong)} values below 0, or above it and below {SMALLEST_DEPTH:g} of the "
+            "largest; give 0 where masked and 1 where there are n_gal galaxies",
         )
+        return
+    mean = float(np.mean(depth / largest, where=depth > 0)) * largest if largest > 0 else 1.0
+    if not 1 / DEPTH_RANGE <= mean <= DEPTH_RANGE:
+        yield Problem(
+            key,
+            f"{path} has the mean {mean:.6g} where it is not masked, as counts or weights have; depth is the number of "
+            f"galaxies over n_gal, with a mean near 1: divide the map by {mean:.6g}",
+        )
+        return
     region = _region(lightcone, statistics)
     if not region.crop(depth).any():
         yield Problem(key, f"{path} masks all pixels inside the border of {region.border}; unmask some")

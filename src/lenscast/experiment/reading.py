@@ -7,14 +7,19 @@ from typing import Annotated, Any, cast
 
 from pydantic import TypeAdapter, ValidationError
 
-from lenscast.experiment import map_checks, sampling_checks
-from lenscast.experiment.base import complete, contents
+from lenscast.experiment import file_checks, map_checks, sampling_checks
+from lenscast.experiment.base import complete
 from lenscast.experiment.experiment import Experiment, share_the_box
 from lenscast.experiment.schema import complete_schema
+from lenscast.experiment.strict_yaml import read_yaml
 from lenscast.sections.errors import ConfigError, Problem, problems
 from lenscast.sections.training import Training
 
-CHECKS: tuple[Callable[..., Iterator[Problem]], ...] = (*map_checks.CHECKS, *sampling_checks.CHECKS)
+CHECKS: tuple[Callable[..., Iterator[Problem]], ...] = (
+    *map_checks.CHECKS,
+    *file_checks.CHECKS,
+    *sampling_checks.CHECKS,
+)
 
 
 def read(path: str | Path) -> Experiment:
@@ -25,7 +30,7 @@ def read(path: str | Path) -> Experiment:
     ConfigError
         With all that is wrong, as `load` says it, or where there is no such file or it is not YAML.
     """
-    return load(contents(path), str(path), Path(path).parent)
+    return load(read_yaml(path), str(path), Path(path).parent)
 
 
 def read_training(path: str | Path) -> Training:
@@ -37,7 +42,7 @@ def read_training(path: str | Path) -> Training:
         With all that is wrong, as `load` says it, or where there is no such file or it is not YAML.
     """
     try:
-        return Training.model_validate(complete(contents(path), str(path), Path(path).parent))
+        return Training.model_validate(complete(read_yaml(path), str(path), Path(path).parent))
     except ValidationError as error:
         raise ConfigError(problems(error, complete_schema(Training)), str(path)) from error
 

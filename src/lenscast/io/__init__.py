@@ -1,16 +1,15 @@
 """Files: HDF5 with named axes, units and provenance, tables as CSV, weights as JSON, and snapshots of other codes.
 
-Layout of an HDF5 file: ``/variables/<name>``, with HDF5 dimension labels for axes and attributes ``unit`` and
-``description``; ``/coordinates/<axis>``, a compound dataset with one row per index of the axis;
-``/provenance/<key>``, text. Files appear whole or not at all, hold finite numbers only, and carry no time,
-host or path: equal content gives equal bytes. What is stored, and under which names, is the caller's
-business.
+Layout of an HDF5 file: ``/variables/<name>``, with attributes ``axes`` (JSON; HDF5 dimension labels too), ``unit`` and
+``description``; ``/coordinates/<axis>``, a compound dataset with one row per index of the axis; ``/provenance/<key>``,
+text. A damaged byte is an error that names the file, or changes nothing that is read. Files appear whole or not at all,
+hold finite numbers only, and carry no time, host or path: equal content gives equal bytes. What is stored, and under
+which names, is the caller's business.
 """
 
 from lenscast.io.atomic import save_table
 from lenscast.io.batch_files import batch_writer, gathered, requested_seeds, require_made_by
-from lenscast.io.correction_card import warn_of_mismatch
-from lenscast.io.corrections import correction_of, load_correction, save_correction
+from lenscast.io.corrections import correction_of, load_correction, save_correction, warn_of_mismatch
 from lenscast.io.files import load, save, writer
 from lenscast.io.origin import disagreement, provenance
 from lenscast.io.plane_files import load_planes, plane_variables

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from lenscast.io.coordinates import Columns
+from lenscast.io.coordinates import Columns, miscounted
 from lenscast.io.files import Writer, load, writer
 from lenscast.io.origin import disagreement
 from lenscast.io.variables import Contents, NotFiniteError, Variable
@@ -151,6 +151,9 @@ def _require_batch(path: Path, seeds: Sequence[int], settings: Mapping[str, Mapp
             f"{path}: seed {', '.join(map(str, lost))} is missing, since it was not finite (the logs of this batch say "
             f"where); to go on without it, add it to left_out_seeds; to try again, {remedy} and run the same command"
         )
+    for axis in ("box", "map"):
+        if axis in contents.coordinates and (wrong := miscounted(axis, contents.coordinates[axis])):
+            raise ValueError(f"{path}: {wrong}; {remedy} and run the same command again")
 
 
 def _of_seeds(contents: Contents, seeds: Sequence[int]) -> Contents:

@@ -47,6 +47,32 @@ def frame(rows: np.ndarray) -> pd.DataFrame:
     )
 
 
+def miscounted(axis: str, index: pd.DataFrame) -> str:
+    """What is wrong with the boxes or maps of a table, as part of a sentence; empty if nothing is.
+
+    Parameters
+    ----------
+    axis
+        ``box``, of which each seed has one, or ``map``, of which each seed has the same number.
+    index
+        Seeds, and for maps their realisations.
+    """
+    if axis == "box" or "realisation" in index:
+        names = [name for name in ("seed", "realisation") if name in index]
+        repeated = index["seed"][index.duplicated(names)]
+        if len(repeated):
+            return (
+                f"{len(repeated)} of {len(index)} entries along '{axis}' come twice, of seed {repeated.iloc[0]} first"
+            )
+    numbers = index["seed"].value_counts()
+    if numbers.nunique() > 1:
+        return (
+            f"seed {numbers.index[-1]} has {numbers.iloc[-1]} entries along '{axis}', and seed {numbers.index[0]} "
+            f"{numbers.iloc[0]}"
+        )
+    return ""
+
+
 def text_dtype(texts: Sequence[bytes]) -> np.dtype:
     """Fixed-length UTF-8, whose bytes in a file depend on nothing but the text."""
     return h5py.string_dtype("utf-8", max([1, *(len(text) for text in texts)]))

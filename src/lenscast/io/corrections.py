@@ -1,60 +1,33 @@
 """Trained corrections as files: JSON with the weights and a card that says what they were trained on.
 
-A file holds `format`, the `card` (`lenscast.io.correction_card`), and the `weights`: a kind and its numbers, nested
-lists of float32 that come back bit for bit.
+A file holds `format`, the `card`, and the `weights`: a kind and its numbers, nested lists of float32 that come back bit
+for bit (`lenscast.sections.correction_file`).
 """
 
 import json
 import os
 import re
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
-from pydantic import Field, ValidationError
 
-from lenscast import trained as package
 from lenscast.io.atomic import appearing
-from lenscast.io.correction_card import Card, Vector, warn_of_mismatch
 from lenscast.sections.box import Simulation
-from lenscast.sections.errors import ConfigError, problems
-from lenscast.sections.section import Positive, Section
+from lenscast.sections.correction_file import (
+    HPNWeights,
+    Layer,
+    PGDWeights,
+    PublishedHPNWeights,
+    checked_correction,
+    mismatches,
+    read_correction,
+)
 
 if TYPE_CHECKING:
     from lenscast.corrections import Correction
-
-
-class _Layer(Section):
-    weights: tuple[Vector, ...]
-    biases: Vector
-
-
-class _HPN(Section):
-    kind: Literal["hpn"]
-    ln_sigma_range: tuple[float, float]
-    layers: tuple[_Layer, ...]
-
-
-class _PublishedHPN(Section):
-    kind: Literal["published_hpn"]
-    hidden: tuple[_Layer, ...]
-    coefficients: tuple[_Layer, ...]
-    increments: tuple[_Layer, ...]
-
-
-class _PGD(Section):
-    kind: Literal["pgd"]
-    ln_sigma: Vector
-    alpha: tuple[Annotated[float, Field(lt=0.0)], ...]
-    large: tuple[Positive, ...]
-    small: tuple[Positive, ...]
-
-
-class _File(Section):
-    format: Literal["lenscast correction 1"]
-    card: Card
-    weights: _HPN | _PublishedHPN | _PGD = Field(discriminator="kind")
 
 
 class CorrectionFile(NamedTuple):
@@ -92,7 +65,7 @@ def save_correction(path: str | os.PathLike[str], correction: object, card: Mapp
         If the correction is of another type.
     """
     content = {"format": "lenscast correction 1", "card": dict(card), "weights": _plain(correction)}
-    text = json.dumps(_checked(content, str(path)).model_dump(mode="json"), indent=1)
+    text = json.dumps(checked_correction(content, str(path)).model_dump(mode="json"), indent=1)
     # `indent` gives each number a line of its own: join the innermost lists, so that a row of weights is a line
     rows = re.sub(r"\[[^\[\]{}\"]*\]", lambda row: " ".join(row[0].split()).replace("[ ", "[").replace(" ]", "]"), text)
     with appearing(Path(path)) as temporary:
@@ -131,26 +104,24 @@ def load_correction(weights: str | os.PathLike[str], kind: Literal["hpn", "pgd"]
         If no weights of this name come with the package (the message lists those that do), if the file does not
         exist, is not JSON or is damaged, or if the correction is of another kind.
     """
-    text = package.content(os.fspath(weights))
-    try:
-        content = json.loads(text)
-    except ValueError as error:
-        raise ValueError(f"weights {weights} are not JSON ({error}): train again, or copy the file again") from error
-    file = _checked(content, str(weights))
-    found = "pgd" if isinstance(file.weights, _PGD) else "hpn"
-    if kind not in (None, found):
-        raise ValueError(
-            f"weights {weights} are of kind {found}, but the config says kind: {kind}; change one of the two"
-        )
+    file = read_correction(os.fspath(weights), kind)
     return CorrectionFile(_built(file.weights, str(weights)), file.card.model_dump(mode="json"))
 
 
-def _checked(content: Any, source: str) -> _File:
-    """The content of a file, checked; the error lists all that is wrong with it."""
-    try:
-        return _File.model_validate(content)
-    except ValidationError as error:
-        raise ConfigError(problems(error, _File.model_json_schema()), source) from error
+def warn_of_mismatch(card: Mapping[str, Any], mesh: Any, weights: str = "the correction") -> None:
+    """Warn of each difference between a simulation and those that a correction was trained on.
+
+    Parameters
+    ----------
+    card
+        Card of the correction.
+    mesh
+        `ParticleMesh` of the simulation.
+    weights
+        Name or path of the weights, for the text.
+    """
+    for text in mismatches(card, mesh):
+        warnings.warn(f"{weights}: {text}", stacklevel=2)
 
 
 def _plain(correction: object) -> dict[str, Any]:
@@ -176,7 +147,7 @@ def _layers(layers: Any) -> list[dict[str, Any]]:
     return [{"weights": np.asarray(w).tolist(), "biases": np.asarray(b).tolist()} for w, b in layers]
 
 
-def _built(weights: _HPN | _PublishedHPN | _PGD, source: str) -> "Correction":
+def _built(weights: HPNWeights | PublishedHPNWeights | PGDWeights, source: str) -> "Correction":
     """The correction of a file; the source is for messages."""
     import jax
     import jax.numpy as jnp
@@ -187,21 +158,21 @@ def _built(weights: _HPN | _PublishedHPN | _PGD, source: str) -> "Correction":
     def array(values: Any) -> Any:
         return jnp.asarray(np.asarray(values, np.float32))
 
-    def arrays(layers: tuple[_Layer, ...]) -> Any:
+    def arrays(layers: tuple[Layer, ...]) -> Any:
         return tuple((array(layer.weights), array(layer.biases)) for layer in layers)
 
     network: HPN | PublishedHPN
     number = jax.ShapeDtypeStruct((), jnp.float32)  # stands for a and ln_sigma, to check shapes without computing
     try:
         match weights:
-            case _PGD():
+            case PGDWeights():
                 bands = Band(array(weights.alpha), array(weights.large), array(weights.small))
                 if {values.shape for values in bands} != {(len(weights.ln_sigma),)}:
                     raise ValueError("ln_sigma, alpha, large and small differ in length")
                 return PGD(array(weights.ln_sigma), bands)
-            case _HPN():
+            case HPNWeights():
                 network = HPN(arrays(weights.layers), weights.ln_sigma_range)
-            case _PublishedHPN():
+            case PublishedHPNWeights():
                 parts = (arrays(part) for part in (weights.hidden, weights.coefficients, weights.increments))
                 network = PublishedHPN(*parts)
         jax.eval_shape(network.response, jax.ShapeDtypeStruct((8,), jnp.float32), number, number)

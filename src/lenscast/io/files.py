@@ -1,9 +1,18 @@
 """HDF5 files: variables with named axes, coordinates along them, provenance.
 
-Data are not compressed, since noise-like float32 maps shrink by 17 % at 20 times the time to write; chunks have a
-checksum each. Files are not locked, since none is ever read while it is written.
+Data are not compressed, since noise-like float32 maps shrink by 17 % at 20 times the time to write. Files are not
+locked, since none is ever read while it is written.
+
+A damaged byte is noticed when what it belongs to is read. Each chunk of a variable and of coordinates has a checksum,
+and so have HDF5's own structures from version 1.10 of its format on. The attribute ``digest`` is the hash of all but
+the values of variables: names, types, shapes, axes, units, descriptions, coordinates, provenance. Texts have a fixed
+length: HDF5 keeps those of variable length in a heap without checksums, and crashes on a damaged heap. The labels of
+dimensions are there, for other readers; our own reader takes the attribute ``axes`` in their place. Files of the format
+``lenscast 1`` have neither ``digest`` nor ``axes``, and are read without.
 """
 
+import hashlib
+import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,12 +20,17 @@ from pathlib import Path
 from typing import Any
 
 import h5py
+import numpy as np
 
 from lenscast.io.atomic import Sink, appearing
 from lenscast.io.coordinates import Columns, frame, records, text_dtype
 from lenscast.io.variables import Contents, Variable
 
-FORMAT = "lenscast 1"
+FORMAT, WITHOUT_DIGEST = "lenscast 2", "lenscast 1"
+
+
+class _NamedError(ValueError):
+    """An error that names the file already."""
 
 
 class Writer:
@@ -64,7 +78,7 @@ class Writer:
                 raise ValueError(
                     f"cannot append {values.dtype}{list(values.shape)} {variable.axes} [{variable.unit}] "
                     f"to '{name}', which holds {dataset.dtype}{list(dataset.shape)} {_axes(dataset)} "
-                    f"[{dataset.attrs['unit']}]"
+                    f"[{_text(dataset, 'unit')}]"
                 )
             dataset.resize(len(dataset) + len(values), axis=0)
             dataset[-len(values) :] = values
@@ -79,7 +93,9 @@ class Writer:
         if values.ndim:
             layout = {"chunks": variable.chunks, "maxshape": (None, *values.shape[1:]), "fletcher32": True}
         dataset = self._group.create_dataset(name, data=values, **layout)
-        dataset.attrs["unit"], dataset.attrs["description"] = variable.unit, variable.description
+        texts = {"unit": variable.unit, "description": variable.description, "axes": json.dumps(variable.axes)}
+        for key, text in texts.items():
+            _write_text(dataset, key, text)
         for dimension, axis in zip(dataset.dims, variable.axes, strict=True):
             dimension.label = axis
 
@@ -107,14 +123,22 @@ def writer(
     OSError
         Where the disk is full, naming the file.
     """
-    with appearing(Path(path)) as temporary, _sink(temporary) as sink, h5py.File(sink, "w") as file:
-        file.attrs["format"] = FORMAT
+    with appearing(Path(path)) as temporary, _sink(temporary) as sink, _created(sink) as file:
+        _write_text(file, "format", FORMAT)
         for axis, columns in coordinates.items():
-            file.create_dataset(f"coordinates/{axis}", data=records(axis, columns))
+            rows = records(axis, columns)
+            layout: dict[str, Any] = {"chunks": rows.shape, "fletcher32": True} if rows.nbytes else {}
+            file.create_dataset(f"coordinates/{axis}", data=rows, **layout)
         for key, text in provenance.items():
             file.create_dataset(f"provenance/{key}", data=text.encode(), dtype=text_dtype([text.encode()]))
         yield Writer(file, sink)
         _require_one_length_per_axis(file)
+        _write_text(file, "digest", _digest(file))
+
+
+def _created(sink: Sink) -> h5py.File:
+    """A new file, of the first version of the format of HDF5 in which all structures have checksums."""
+    return h5py.File(sink, "w", libver=("v110", "v110"))
 
 
 @contextmanager
@@ -163,7 +187,8 @@ def load(
     Raises
     ------
     ValueError
-        For a truncated, damaged or foreign file (says what to do), and names or axes it lacks.
+        For a truncated, damaged or foreign file (says what to do), a file in which an axis has two lengths, and names
+        or axes it lacks.
     """
     select = {} if select is None else dict(select)
     with _opened(Path(path)) as file:
@@ -171,15 +196,15 @@ def load(
         axes = {axis for dataset in group.values() for axis in _axes(dataset)}
         for kind, asked, known in (("variable", names or (), set(group)), ("axis", select, axes)):
             if not set(asked) <= known:
-                raise ValueError(f"{path} has no {kind} {sorted(set(asked) - known)}: it has {sorted(known)}")
+                raise _NamedError(f"{path} has no {kind} {sorted(set(asked) - known)}: it has {sorted(known)}")
         variables = {}
         for name in group if names is None else names:
             dataset = group[name]
             values = dataset[tuple(select.get(axis, slice(None)) for axis in _axes(dataset))]
-            attributes = dataset.attrs
-            variables[name] = Variable(values, _axes(dataset), attributes["unit"], attributes["description"])
+            variables[name] = Variable(values, _axes(dataset), _text(dataset, "unit"), _text(dataset, "description"))
         coordinates = {
-            axis: frame(dataset[select.get(axis, slice(None))]) for axis, dataset in file.get("coordinates", {}).items()
+            axis: frame(dataset[()][select.get(axis, slice(None))])
+            for axis, dataset in file.get("coordinates", {}).items()
         }
         provenance = {key: dataset[()].decode() for key, dataset in file.get("provenance", {}).items()}
     return Contents(variables, coordinates, provenance)
@@ -191,26 +216,66 @@ def _opened(path: Path) -> Iterator[h5py.File]:
     again = f"remove it (rm {path}) and run the same command again, which makes it anew"
     try:
         with h5py.File(path, "r", locking=False) as file:
-            if file.attrs.get("format") != FORMAT:
-                raise ValueError(
+            form = _text(file, "format") if "format" in file.attrs else ""
+            if form not in (FORMAT, WITHOUT_DIGEST):
+                raise _NamedError(
                     f"{path} is HDF5, but not of format '{FORMAT}': it was made by other software; {again}"
                 )
+            if form == FORMAT and _text(file, "digest") != _digest(file):
+                raise ValueError("its contents are not those that were written")
+            _require_one_length_per_axis(file)
             yield file
-    except (OSError, KeyError, RuntimeError) as error:  # what h5py makes of damage
+    except (_NamedError, MemoryError):
+        raise
+    except Exception as error:  # damage makes h5py raise errors of any type
         if isinstance(error, OSError) and type(error) is not OSError:
             raise
         raise ValueError(f"{path} is truncated, damaged or not HDF5 ({error}): {again}") from error
 
 
+def _digest(file: h5py.File) -> str:
+    """Hash of all that a file holds but the values of variables with axes, whose chunks have checksums."""
+    found = hashlib.sha256()
+
+    def add(*parts: object) -> None:
+        for part in parts:
+            content = part if isinstance(part, bytes) else str(part).encode()
+            found.update(len(content).to_bytes(8, "little"))
+            found.update(content)
+
+    for group in ("coordinates", "provenance", "variables"):
+        add(group, len(file.get(group, ())))
+        for name, dataset in file.get(group, {}).items():
+            add(name, dataset.dtype, dataset.shape)
+            if group == "variables":
+                add(*_axes(dataset), _text(dataset, "unit"), _text(dataset, "description"))
+            if group != "variables" or dataset.ndim == 0:
+                add(np.asarray(dataset[()]).tobytes())
+    return found.hexdigest()
+
+
 def _axes(dataset: h5py.Dataset) -> tuple[str, ...]:
     """Names of the axes of a dataset."""
+    if "axes" in dataset.attrs:
+        return tuple(json.loads(_text(dataset, "axes")))
     return tuple(dimension.label for dimension in dataset.dims)
+
+
+def _text(owner: h5py.Dataset | h5py.File, key: str) -> str:
+    """An attribute that is text, of fixed or variable length."""
+    text = owner.attrs[key]
+    return text.decode() if isinstance(text, bytes) else str(text)
+
+
+def _write_text(owner: h5py.Dataset | h5py.File, key: str, text: str) -> None:
+    """Make an attribute that is text, of fixed length."""
+    owner.attrs.create(key, text.encode(), dtype=text_dtype([text.encode()]))
 
 
 def _same_kind(dataset: h5py.Dataset, variable: Variable) -> bool:
     """Whether a dataset can take more of a variable."""
-    values, attributes = variable.values, dataset.attrs
-    held = (_axes(dataset), dataset.dtype, dataset.shape[1:], attributes["unit"], attributes["description"])
+    values, texts = variable.values, (_text(dataset, "unit"), _text(dataset, "description"))
+    held = (_axes(dataset), dataset.dtype, dataset.shape[1:], *texts)
     return held == (variable.axes, values.dtype, values.shape[1:], variable.unit, variable.description)
 
 

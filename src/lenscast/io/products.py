@@ -12,6 +12,7 @@ from lenscast.fisher.estimators import ESTIMATORS, HEADLINE, clipped, find_estim
 from lenscast.fisher.matrices import FisherMatrix, ParameterCovariance, prior_information
 from lenscast.fisher.resolution import Level
 from lenscast.fisher.samples import Jacobians, SummarySample
+from lenscast.io.coordinates import miscounted
 from lenscast.io.files import load, save
 from lenscast.io.variables import Contents, Variable
 
@@ -42,11 +43,20 @@ def save_summaries(
     Returns
     -------
     Seed and realisation of all maps, in the order of the file.
+
+    Raises
+    ------
+    ValueError
+        If a map comes twice, boxes have different numbers of maps, or the boxes with expected data are others.
     """
     index = pd.concat(maps, ignore_index=True)
     order = np.argsort(index["seed"], kind="stable")
     index = index.iloc[order].reset_index(drop=True)
     box = np.concatenate([each.box for each in expected])
+    _require_counted(path, "map", index)
+    _require_counted(path, "box", pd.DataFrame({"seed": box}))
+    if lost := sorted({*index["seed"]} ^ {*box}):
+        raise ValueError(f"{path}: seeds {lost} have maps or expected data, and not both: measure them again")
     mean = np.concatenate([each.mean for each in expected])[np.argsort(box, kind="stable")]
     variables = {
         "measured": Variable(np.concatenate(measured)[order], ("map", "bin"), "see bins", "statistics of noisy maps"),
@@ -68,8 +78,14 @@ def save_jacobians(
     Returns
     -------
     Seeds of the boxes, in the order of the file.
+
+    Raises
+    ------
+    ValueError
+        If a box comes twice.
     """
     box = np.concatenate([each.box for each in jacobians])
+    _require_counted(path, "box", pd.DataFrame({"seed": box}))
     order = np.argsort(box, kind="stable")
     jacobian, mean = (np.concatenate([each.mean for each in pieces])[order] for pieces in (jacobians, expected))
     variables = {
@@ -78,6 +94,12 @@ def save_jacobians(
     }
     save(path, variables, {"box": {"seed": box[order].tolist()}, **axes}, provenance)
     return box[order]
+
+
+def _require_counted(path: str | Path, axis: str, index: pd.DataFrame) -> None:
+    """Refuse pieces that do not add up to a file."""
+    if wrong := miscounted(axis, index):
+        raise ValueError(f"{path}: {wrong}: join each batch and each run once")
 
 
 def load_summaries(path: str | Path) -> SummarySample:

@@ -101,7 +101,8 @@ class DepthMap(Section):
 
     kind: Literal["map"] = Field(description="map: the number of galaxies varies, and is 0 where masked")
     file: str = Field(
-        description="path of a NumPy file (.npy) of pixels x pixels: galaxies per pixel over n_gal, 0 where masked"
+        description="path of an array of pixels x pixels (.npy, or a FITS image where astropy is installed): galaxies "
+        "per pixel over n_gal, with a mean near 1, and 0 where masked"
     )
     max_masked: float = Field(
         ge=0.0,

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Float32, Float64
 
+from lenscast.sections.array_file import read_array
 from lenscast.sections.survey import Survey
 from lenscast.statistics.region import Region
 
@@ -69,7 +70,7 @@ class ShapeNoise:
         rms = tuple(float(survey.sigma_e / (n_gal**0.5 * pixel_arcmin)) for n_gal in survey.n_gal)
         if survey.depth.kind == "uniform":
             return cls(rms)
-        return cls(rms, np.load(survey.depth.file).astype(float), survey.depth.max_masked)
+        return cls(rms, read_array(survey.depth.file).astype(float), survey.depth.max_masked)
 
     @property
     def sources(self) -> int:
