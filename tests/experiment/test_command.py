@@ -21,6 +21,7 @@ EXPERIMENTS = ["config.yaml", *(f"configs/{p.name}" for p in REPOSITORY.glob("co
 OPTIONAL = {
     "AdaptiveSteps": {"max_steps"},
     "Simulation": {"noise_size"},
+    "TabulatedSources": {"interpretation", "redshifts"},
     "ForecastSection": {"scale_cuts"},
     "Lightcone": {"realisations_per_box", "projection"},
     "Peaks": {"kind", "file", "softness"},

@@ -1,6 +1,5 @@
 """Sections of the survey: source bins, shape noise, sky area, and the nuisance parameters with their constants."""
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
@@ -8,7 +7,12 @@ from pydantic import Field, model_validator
 
 from lenscast.parameters import NUISANCE, field
 
+from .redshift_table import Table, read_table
 from .section import IncreasingPositive, Positive, Section
+
+LARGEST_SHIFT = 0.002
+"""Half the spacing of a table that may be read without a word on what its rows are: what LSST Year 1 requires of mean
+redshifts, arXiv:1809.01669."""
 
 
 class PlaneSources(Section):
@@ -49,38 +53,73 @@ class TabulatedSources(Section):
 
     kind: Literal["table"] = Field(description="table: redshift distributions in a file")
     file: str = Field(
-        description="text file; columns: increasing redshifts, and n(z) of each source in any unit, linear between rows"
+        description="text with any usual separator, or .npy; columns: increasing redshifts, and n(z) of each source"
+    )
+    interpretation: Literal["points", "histogram"] | None = Field(
+        default=None,
+        description="points: n(z) is linear between rows; histogram: n(z) is constant in bins. Needed where rows are "
+        "equally spaced and no column is named z_low or z_mid",
+    )
+    redshifts: Literal["starts", "centres", "edges"] | None = Field(
+        default=None,
+        description="redshifts of a histogram: starts or centres of its bins, or edges, and n(z) = 0 at the last",
     )
 
     @property
-    def table(self) -> np.ndarray:
+    def table(self) -> Table:
         """Rows of the file."""
-        return np.loadtxt(Path(self.file), ndmin=2)
+        return read_table(self.file)
+
+    @property
+    def is_histogram(self) -> bool:
+        """Whether rows are bins of a histogram."""
+        said = self.interpretation
+        return said == "histogram" or (said is None and self.table.redshifts is not None)
+
+    @property
+    def edges(self) -> np.ndarray:
+        """Edges of the bins of a histogram, one more than there are rows with galaxies."""
+        z, _, said, last = self.table
+        kind = self.redshifts or said
+        steps = np.diff(z)
+        if kind == "edges":
+            return z
+        if kind == "starts":
+            return np.append(z, z[-1] + steps[-1] if last is None else last)
+        middle = (z[1:] + z[:-1]) / 2
+        return np.concatenate([[max(z[0] - steps[0] / 2, 0.0)], middle, [z[-1] + steps[-1] / 2]])
 
     @property
     def number(self) -> int:
         """Number of sources."""
-        return self.table.shape[1] - 1
+        return self.table.n.shape[1]
 
     @property
     def z_max(self) -> float:
-        """Last redshift of the table."""
-        return float(self.table[-1, 0])
+        """Largest redshift of a galaxy."""
+        return float(self.edges[-1] if self.is_histogram else self.table.z[-1])
 
     @model_validator(mode="after")
     def _is_a_table_of_distributions(self) -> "TabulatedSources":
-        try:
-            table = self.table
-        except (OSError, ValueError) as error:
-            raise ValueError(f"cannot read {self.file} ({error}); give a text file of numbers in columns") from None
-        if table.shape[0] < 2 or table.shape[1] < 2:
-            rows, columns = table.shape
-            raise ValueError(f"{self.file} has {rows} rows and {columns} columns; 2 is the least of both")
-        z, n = table[:, 0], table[:, 1:]
-        if not (np.all(np.isfinite(table)) and z[0] >= 0 and np.all(np.diff(z) > 0)):
-            raise ValueError(f"{self.file}: redshifts in the first column must increase from 0 or more; sort the rows")
-        if np.any(n < 0) or np.any(n.max(axis=0) == 0):
-            raise ValueError(f"{self.file}: n(z) in the other columns must be 0 or more, and not 0 everywhere")
+        z, n, said, _ = self.table
+        if self.interpretation == "points" and self.redshifts is not None:
+            raise ValueError("interpretation = points has no redshifts of bins; remove redshifts, or give histogram")
+        if self.is_histogram and (self.redshifts or said) is None:
+            raise ValueError("interpretation = histogram without redshifts; give starts, centres or edges")
+        if self.interpretation is None and said is None and self.redshifts is not None:
+            raise ValueError("redshifts of bins without interpretation; give interpretation: histogram")
+        steps = np.diff(z)
+        even = len(z) > 2 and np.allclose(steps, steps[0], rtol=0.02)
+        if self.interpretation is None and said is None and even and steps[0] / 2 > LARGEST_SHIFT:
+            raise ValueError(
+                f"the rows of {self.file} are {steps[0]:.3g} apart, as bins of a histogram are; read as points, starts "
+                f"of bins shift the mean redshift by {steps[0] / 2:.2g}; give interpretation: points, or "
+                "interpretation: histogram with redshifts: starts, centres or edges"
+            )
+        if self.is_histogram and self.redshifts == "edges" and np.any(n[-1] != 0):
+            raise ValueError(
+                f"redshifts = edges, but {self.file} has n(z) in the last row, after the last edge; give 0"
+            )
         return self
 
 
