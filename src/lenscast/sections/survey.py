@@ -8,18 +8,22 @@ from pydantic import Field, model_validator
 from lenscast.parameters import NUISANCE, field
 
 from .redshift_table import Table, read_table
-from .section import IncreasingPositive, Positive, Section
+from .section import Ascending, Section
 
 LARGEST_SHIFT = 0.002
 """Half the spacing of a table that may be read without a word on what its rows are: what LSST Year 1 requires of mean
 redshifts, arXiv:1809.01669."""
+
+Redshifts = Annotated[tuple[Annotated[float, Field(gt=0.0, le=20.0)], ...], Ascending]
+# the deepest images have 1e3 galaxies per arcmin^2; galaxies of a square arcsecond cover the sky at 4e3
+Density = Annotated[float, Field(gt=0.0, le=1e4)]
 
 
 class PlaneSources(Section):
     """Sources at single redshifts."""
 
     kind: Literal["planes"] = Field(description="planes: sources at single redshifts")
-    z: IncreasingPositive = Field(min_length=1, description="redshifts of the sources, increasing")
+    z: Redshifts = Field(min_length=1, description="redshifts of the sources, increasing")
 
     @property
     def number(self) -> int:
@@ -36,8 +40,8 @@ class SmailSources(Section):
     """Tomographic bins of equal numbers of galaxies, n(z) ~ z^2 exp[-(z / z0)^alpha]."""
 
     kind: Literal["smail"] = Field(description="smail: tomographic bins of n(z) ~ z^2 exp[-(z / z0)^alpha]")
-    z0: float = Field(gt=0.0, description="redshift z0 of n(z)")
-    alpha: float = Field(gt=0.0, description="power alpha of n(z)")
+    z0: float = Field(gt=0.0, le=10.0, description="redshift z0 of n(z)")
+    alpha: float = Field(ge=0.1, le=20.0, description="power alpha of n(z)")
     bins: int = Field(ge=1, le=20, description="tomographic bins of equal numbers of galaxies")
     sigma_z: float = Field(ge=0.0, le=1.0, description="scatter of photometric redshifts in units of 1 + z")
     z_max: float = Field(gt=0.0, le=10.0, description="largest redshift of a galaxy")
@@ -155,8 +159,8 @@ class Survey(Section):
 
     sources: SourcesSection
     area_deg2: float = Field(gt=0.0, le=41253.0, description="survey area that is not masked [deg^2]")
-    sigma_e: float = Field(gt=0.0, description="shape noise per ellipticity component")
-    n_gal: tuple[Positive, ...] = Field(min_length=1, description="galaxies per arcmin^2 of each source")
+    sigma_e: float = Field(gt=0.0, le=1.0, description="shape noise per ellipticity component, which is below 1")
+    n_gal: tuple[Density, ...] = Field(min_length=1, description="galaxies per arcmin^2 of each source")
     depth: UniformDepth | DepthMap = Field(
         discriminator="kind", description="galaxies over the field: uniform, or a map, which has a file and max_masked"
     )
@@ -181,7 +185,9 @@ class SystematicsSection(Section):
     A_IA: float = field("A_IA")
     eta: float = field("eta")
     z_pivot: float = Field(ge=0.0, le=10.0, description="redshift at which the amplitude of alignments is A_IA")
-    C1_rho_crit: float = Field(gt=0.0, description="normalisation C1 of alignments times the critical density today")
+    C1_rho_crit: float = Field(
+        gt=0.0, le=1.0, description="normalisation C1 of alignments times critical density today"
+    )
     baryons: NoBaryons | Feedback = Field(
         discriminator="kind", description="baryonic feedback: none, or hmcode2020, which has log10_T_AGN"
     )
