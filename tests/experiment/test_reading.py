@@ -191,6 +191,13 @@ def test_config_refuses(changes: dict[str, Any], line: str, refusal) -> None:
     assert refusal(changes) == [line]
 
 
+@pytest.mark.parametrize("value", [-1, 0.5, 10**400, "text", [1], None, True])
+@pytest.mark.parametrize("section", ["lightcone", "survey", "simulation", "statistics", "cosmology"])
+def test_config_refuses_what_is_no_section(section: str, value: Any, default) -> None:
+    with pytest.raises(ConfigError, match=section):
+        load({**default, section: value})
+
+
 HUGE = (
     "simulation.box_size",
     "simulation.particles",
