@@ -101,7 +101,7 @@ def test_files_count_by_what_is_in_them(tmp_path: Path) -> None:
         np.savetxt(tmp_path / name, table * [1.0, *4 * [1.0], n])
 
     def of(name: str) -> dict[str, Any]:
-        return changed(survey__sources={"kind": "table", "file": str(tmp_path / name)})
+        return changed(survey__sources={"kind": "table", "file": str(tmp_path / name), "interpretation": "points"})
 
     one, other = of("one.txt"), of("other.txt")
     assert one == of("same.txt")

@@ -21,6 +21,7 @@ EXPERIMENTS = ["config.yaml", *(f"configs/{p.name}" for p in REPOSITORY.glob("co
 OPTIONAL = {
     "AdaptiveSteps": {"max_steps"},
     "Simulation": {"noise_size"},
+    "TabulatedSources": {"interpretation", "redshifts"},
     "ForecastSection": {"scale_cuts"},
     "Lightcone": {"realisations_per_box", "projection"},
     "Peaks": {"kind", "file", "softness"},
@@ -130,7 +131,8 @@ def test_show_prints_the_errors_of_a_config(tmp_path: Path, capsys) -> None:
     output = capsys.readouterr()
     assert output.out == ""
     assert output.err == (
-        f"{path}: 1 error\n  survey.sigma_e: -1 given; must be a number > 0 (shape noise per ellipticity component)\n"
+        f"{path}: 1 error\n  survey.sigma_e: -1 given; must be a number > 0 and <= 1 "
+        "(shape noise per ellipticity component, which is below 1)\n"
     )
 
 

@@ -187,12 +187,15 @@ def test_sources_are_read_from_a_table(tmp_path: Path, changed) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (None, "cannot read .*; give a text file of numbers in columns"),
+        (None, "cannot read .*; give the path of a text file of numbers in columns"),
         ("0.1 x\n", "cannot read .*; give a text file of numbers in columns"),
         ("0.1 1\n", "has 1 rows and 2 columns; 2 is the least of both"),
-        ("0.1 1\n0.1 2\n", "redshifts in the first column must increase from 0 or more; sort the rows"),
-        ("0.1 1\n0.2 -2\n", r"n\(z\) in the other columns must be 0 or more, and not 0 everywhere"),
-        ("0.1 1 0\n0.2 2 0\n", r"n\(z\) in the other columns must be 0 or more, and not 0 everywhere"),
+        (
+            "0.1 1\n0.1 2\n",
+            "redshifts in the first column must increase, but 0.1 in line 2 follows 0.1; sort",
+        ),
+        ("0.1 1\n0.2 -2\n", r"has n\(z\) = -2 in line 2, column 2; give 0 or more"),
+        ("0.1 1 0\n0.2 2 0\n", r"has n\(z\) of 0 everywhere in column 3; give its galaxies, or remove it"),
     ],
     ids=["none", "text", "short", "unsorted", "negative", "empty source"],
 )

@@ -70,7 +70,8 @@ REFUSALS = {
     ),
     "wrong type": (
         {"lightcone.pixels": "many"},
-        "lightcone.pixels: 'many' given; must be an integer, a multiple of 2, >= 16 (pixels per side of the map)",
+        "lightcone.pixels: 'many' given; must be an integer, a multiple of 2, >= 16 and <= 32768 "
+        "(pixels per side of the map)",
     ),
     "boolean": (
         {"cosmology.h": True},
@@ -84,7 +85,7 @@ REFUSALS = {
         {"simulation.a_start": 1.5},
         "simulation.a_start: 1.5 given; must be a number > 0 and < 1 (scale factor of the LPT start)",
     ),
-    "item of a list": ({"survey.sources.z": [-1]}, "survey.sources.z[0]: -1 given; must be a number > 0"),
+    "item of a list": ({"survey.sources.z": [-1]}, "survey.sources.z[0]: -1 given; must be a number > 0 and <= 20"),
     "empty list": (
         {"survey.sources.z": []},
         "survey.sources.z: [] given; must be a list of 1 or more (redshifts of the sources, increasing)",
@@ -131,7 +132,8 @@ REFUSALS = {
     ),
     "key of a solver missing": (
         {"simulation.integrator": {"kind": "fastpm"}},
-        "simulation.integrator.steps: missing; give an integer >= 1 (number of steps from a_start to the last output)",
+        "simulation.integrator.steps: missing; give an integer >= 1 and <= 10000 "
+        "(number of steps from a_start to the last output)",
     ),
     "soft counts without width": (
         {"statistics.peaks.counts": "soft"},
@@ -162,7 +164,7 @@ REFUSALS = {
     ),
     "side of the box missing": (
         {"simulation.box_size": ...},
-        "simulation.box_size: missing; give a number > 0 (comoving side of the box [Mpc/h])",
+        "simulation.box_size: missing; give a number > 0 and <= 100000 (comoving side of the box [Mpc/h])",
     ),
     "name inside a statistic": (
         {"statistics.peaks.name": "maxima"},
@@ -187,6 +189,45 @@ REFUSALS = {
 @pytest.mark.parametrize(("changes", "line"), REFUSALS.values(), ids=REFUSALS.keys())
 def test_config_refuses(changes: dict[str, Any], line: str, refusal) -> None:
     assert refusal(changes) == [line]
+
+
+@pytest.mark.parametrize("value", [-1, 0.5, 10**400, "text", [1], None, True])
+@pytest.mark.parametrize("section", ["lightcone", "survey", "simulation", "statistics", "cosmology"])
+def test_config_refuses_what_is_no_section(section: str, value: Any, default) -> None:
+    with pytest.raises(ConfigError, match=section):
+        load({**default, section: value})
+
+
+HUGE = (
+    "simulation.box_size",
+    "simulation.particles",
+    "simulation.noise_size",
+    "simulation.integrator.steps",
+    "lightcone.slabs_per_box",
+    "lightcone.planes",
+    "lightcone.plane_mesh",
+    "lightcone.pixels",
+    "lightcone.realisations_per_box",
+    "survey.sigma_e",
+    "covariance.boxes",
+    "derivatives.views",
+    "derivatives.noise_realisations",
+    "boxes_per_batch",
+    "forecast.priors.Omega_c",
+    "finite_differences.noise_realisations",
+)
+
+
+@pytest.mark.parametrize("number", [10**13, 10**400, 10**5000, 1e300], ids=["13", "400", "5000", "double"])
+@pytest.mark.parametrize("key", HUGE)
+def test_config_refuses_huge_numbers_at_once(key: str, number: float, refusal) -> None:
+    lines = refusal({key: number})
+    assert any(line.startswith(key) for line in lines)
+
+
+def test_config_refuses_huge_numbers_in_lists_at_once(refusal) -> None:
+    (line,) = refusal({"survey.n_gal": [1e300]})
+    assert line == "survey.n_gal[0]: 1e+300 given; must be a number > 0 and <= 10000"
 
 
 def test_config_reports_all_errors_at_once(refusal) -> None:

@@ -38,7 +38,7 @@ class Experiment(Section):
     systematics: SystematicsSection
     covariance: Seeds
     derivatives: DerivativeSeeds
-    boxes_per_batch: int = Field(ge=1, description="boxes that one job simulates")
+    boxes_per_batch: int = Field(ge=1, le=10**6, description="boxes that one job simulates")
     simulated: Literal["kept", "temporary"] = Field(
         description="maps and planes: kept, so that new statistics need no simulation, or temporary, until measured"
     )

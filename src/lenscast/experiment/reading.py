@@ -73,7 +73,8 @@ def load(mapping: Any, source: str = "config", folder: Path = Path()) -> Experim
     except ValidationError as error:
         # the side of the box is a key of the simulation, which reports it
         found += (each for each in problems(error, complete_schema()) if each.key != "lightcone.box_size")
-    if isinstance(given, Mapping) and "box_size" in (given.get("lightcone") or ()):
+    lightcone = given.get("lightcone") if isinstance(given, Mapping) else None
+    if isinstance(lightcone, Mapping) and "box_size" in lightcone:
         found.append(Problem("lightcone.box_size", "unknown key; simulation.box_size gives the side of the box"))
     sections = _valid_sections(given)
     if {"lightcone", "survey", "statistics"} <= sections.keys():

@@ -64,7 +64,11 @@ def redshift_distributions(section: PlaneSources | SmailSources | TabulatedSourc
         return source_planes(section.z)
     if isinstance(section, SmailSources):
         return tomographic(section.z0, section.alpha, section.bins, section.sigma_z, section.z_max)
-    return tabulated(*np.split(section.table.T, [1]))
+    table = section.table
+    if section.is_histogram:
+        edges = section.edges
+        return histogram(edges, table.n[: len(edges) - 1].T)
+    return tabulated(table.z[None], table.n.T)
 
 
 def source_planes(z: Sequence[float]) -> Sources:
@@ -123,6 +127,22 @@ def tabulated(z: Float[np.ndarray, "1 row"], n: Float[np.ndarray, "source row"])
     # the rows of the table are ends of cells too, so that its kinks stay where they are
     edges = np.union1d(_cell_edges(redshift[0], redshift[-1]), redshift)
     return _linear_between(edges, np.stack([np.interp(edges, redshift, each) for each in n]))
+
+
+def histogram(edges: Float[np.ndarray, " edge"], n: Float[np.ndarray, "source bin"]) -> Sources:
+    """Bins with n_b(z) constant between edges.
+
+    Parameters
+    ----------
+    edges
+        Edges of the bins of redshift, increasing.
+    n
+        Galaxies per redshift between the edges, in any unit.
+    """
+    cells = np.union1d(_cell_edges(edges[0], edges[-1]), edges)
+    inside = np.searchsorted(edges, (cells[1:] + cells[:-1]) / 2) - 1
+    number = n[:, inside] * np.diff(cells)
+    return Sources(cells[:-1], cells[1:], number / number.sum(axis=1, keepdims=True), np.zeros_like(number))
 
 
 def _cell_edges(start: float, end: float) -> Float64[np.ndarray, " edge"]:

@@ -11,13 +11,17 @@ from lenscast import trained
 from lenscast.sections.errors import did_you_mean
 from lenscast.sections.section import Section
 
+LARGEST_SIDE = 16384
+"""Particles or mesh points per side: 4e12 in all, as in the largest simulations there are."""
+
 
 class ParticleMesh(Section):
     """Resolution of a particle-mesh simulation."""
 
-    box_size: float = Field(gt=0.0, description="comoving side of the box [Mpc/h]")
-    particles: int = Field(ge=4, multiple_of=2, description="particles per side of the box")
-    mesh_factor: int = Field(default=1, ge=1, description="force mesh points per particle spacing")
+    # as wide as the universe that is observable, about 2e4 Mpc/h; what a mesh of this size takes is another matter
+    box_size: float = Field(gt=0.0, le=1e5, description="comoving side of the box [Mpc/h]")
+    particles: int = Field(ge=4, le=LARGEST_SIDE, multiple_of=2, description="particles per side of the box")
+    mesh_factor: int = Field(default=1, ge=1, le=64, description="force mesh points per particle spacing")
     gradient: Literal["spectral", "finite_difference"] = Field(
         default="spectral",
         description="gradient of the potential on the mesh: spectral, exact for each Fourier mode, or "
@@ -41,7 +45,7 @@ class FixedSteps(Section):
     kind: Literal["bullfrog", "fastpm"] = Field(
         description="bullfrog (arXiv:2409.19049, exact to 2LPT in a step) or fastpm (arXiv:1603.00476)"
     )
-    steps: int = Field(ge=1, description="number of steps from a_start to the last output")
+    steps: int = Field(ge=1, le=10_000, description="number of steps from a_start to the last output")
 
 
 class AdaptiveSteps(Section):
@@ -50,7 +54,7 @@ class AdaptiveSteps(Section):
     kind: Literal["tsit5", "dopri5"] = Field(description="Runge-Kutta solver of fifth order")
     rtol: float = Field(ge=1e-7, le=0.1, description="relative tolerance of a step; float32 resolves 1e-7")
     atol: float = Field(ge=1e-9, le=10.0, description="absolute tolerance of positions [Mpc/h] and momenta [H0 Mpc/h]")
-    max_steps: int = Field(default=512, ge=1, description="bound on the number of steps, beyond which a solve fails")
+    max_steps: int = Field(default=512, ge=1, le=10**6, description="number of steps beyond which a solve fails")
 
 
 Integrator = FixedSteps | AdaptiveSteps
@@ -102,7 +106,7 @@ class TrainedCorrection(Section):
 class Simulation(MethodSection, ParticleMesh):
     """One periodic particle-mesh box."""
 
-    particles: int = Field(ge=8, multiple_of=2, description="particles per side of the box")
+    particles: int = Field(ge=8, le=LARGEST_SIDE, multiple_of=2, description="particles per side of the box")
     mesh_factor: Literal[1, 2] = Field(description="force mesh points per particle spacing")
     gradient: Literal["spectral", "finite_difference"] = Field(description="gradient of the potential on the mesh")
     correction: NoCorrection | TrainedCorrection = Field(
@@ -111,6 +115,7 @@ class Simulation(MethodSection, ParticleMesh):
     noise_size: int | None = Field(
         default=None,
         ge=8,
+        le=LARGEST_SIDE,
         description="points per side on which the white noise of the initial field is drawn; boxes with the same seed "
         "and noise_size share their large-scale modes at any number of particles; by default the particles per side",
     )

@@ -74,7 +74,10 @@ def problems(error: ValidationError, schema: Mapping[str, Any]) -> Iterator[Prob
 
 def _shortened(value: Any) -> str:
     """The value in part of a line."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # an integer of thousands of digits
+        text = f"a number of type {type(value).__name__}"
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 

@@ -35,14 +35,14 @@ class FiniteDifferences(Section):
     """Central differences of the whole forward model: the check on automatic differentiation."""
 
     steps: dict[ParameterName, Positive] = Field(description="step by parameter; half of it is run too")
-    boxes: int = Field(ge=1, description="number of boxes, the first ones of the derivatives")
-    noise_realisations: int = Field(ge=1, description="shape-noise realisations averaged per map")
+    boxes: int = Field(ge=1, le=10**6, description="number of boxes, the first ones of the derivatives")
+    noise_realisations: int = Field(ge=1, le=10**6, description="shape-noise realisations averaged per map")
 
 
 class Resolution(Section):
     """Coarser simulations of some boxes, which say how much resolution limits the forecast."""
 
-    boxes: int = Field(ge=2, description="number of boxes, the first ones of the derivatives")
+    boxes: int = Field(ge=2, le=10**6, description="number of boxes, the first ones of the derivatives")
     levels: Annotated[tuple[Literal["particles", "steps"], ...], Distinct] = Field(
         description="what is coarser. particles: half of them per side, with their mesh and that of the planes; steps: "
         "half of them, or ten times the tolerance of adaptive ones. An empty list is none"

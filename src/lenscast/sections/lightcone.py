@@ -18,15 +18,19 @@ class Lightcone(Section):
     """Lens planes cut from the box, and the maps that look through them."""
 
     box_size: SkipJsonSchema[float] = Field(
-        gt=0.0, exclude=True, description="comoving side of the box [Mpc/h]; a config gives it in simulation"
+        gt=0.0, le=1e5, exclude=True, description="comoving side of the box [Mpc/h]; a config gives it in simulation"
     )
-    slabs_per_box: int = Field(ge=1, description="slabs that a box is cut into, each as thick as a plane")
-    planes: int = Field(ge=1, description="number of lens planes; the last one ends behind every source")
-    plane_mesh: int = Field(ge=8, description="mesh points per side of a plane")
+    # slabs thinner than 0.1 Mpc/h are thinner than what a mesh resolves; a map of 2^30 pixels takes 4 GB
+    slabs_per_box: int = Field(ge=1, le=1000, description="slabs that a box is cut into, each as thick as a plane")
+    planes: int = Field(ge=1, le=10_000, description="number of lens planes; the last one ends behind every source")
+    plane_mesh: int = Field(ge=8, le=65_536, description="mesh points per side of a plane")
     field_deg: float = Field(gt=0.0, le=20.0, description="side of the square map on a flat sky [deg]")
-    pixels: int = Field(ge=16, multiple_of=2, description="pixels per side of the map")
+    pixels: int = Field(ge=16, le=32_768, multiple_of=2, description="pixels per side of the map")
     realisations_per_box: int = Field(
-        default=1, ge=1, description="maps from one box, each with its own rotations, flips and shifts of the planes"
+        default=1,
+        ge=1,
+        le=10**9,
+        description="maps from one box, each with its own rotations, flips and shifts",
     )
     projection: Literal["born", "ray_tracing"] = Field(
         default="born", description="how light travels: straight (born), or deflected by every plane (ray_tracing)"

@@ -62,7 +62,8 @@ def choices(names: Sequence[str]) -> Any:
     return Field(json_schema_extra={"enum": list(names)})
 
 
-Positive = Annotated[float, Field(gt=0.0)]
+# squares, their sums and their inverses stay far inside the range of doubles, and of floats but for the smallest
+Positive = Annotated[float, Field(gt=0.0, le=1e12)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 IncreasingPositive = Annotated[tuple[Positive, ...], AfterValidator(_increasing)]
 Increasing = Annotated[tuple[float, ...], AfterValidator(_increasing)]

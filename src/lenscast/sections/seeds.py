@@ -21,8 +21,10 @@ class DerivativeSeeds(Seeds):
     """Boxes with tangents: mean and Jacobian of the statistics."""
 
     views: int = Field(
-        ge=1, description="maps of a box that mean and Jacobian average over, of statistics that are not spectra"
+        ge=1,
+        le=10**6,
+        description="maps of a box that means and Jacobians of statistics but spectra average over",
     )
     noise_realisations: int = Field(
-        ge=1, description="shape-noise realisations averaged per map in the expected statistic"
+        ge=1, le=10**6, description="shape-noise realisations averaged per map in the expected statistic"
     )

@@ -6,11 +6,11 @@ from pydantic import Field, model_validator
 
 from lenscast.sections.section import IncreasingPositive, Name, Positive, Section
 
-from .box import MethodSection, StartSection
+from .box import LARGEST_SIDE, MethodSection, StartSection
 from .cosmology import FiducialCosmology
 
 Density = Annotated[float, Field(gt=0.0, lt=1.0)]
-NonNegative = Annotated[float, Field(ge=0.0)]
+NonNegative = Annotated[float, Field(ge=0.0, le=1e12)]
 
 
 class HPNNetwork(Section):
@@ -55,11 +55,11 @@ class ParticleMeshReference(Section):
 
     kind: Literal["particle_mesh"] = Field(description="particle_mesh: our own, on a finer mesh")
     box_size: Positive = Field(description="comoving side of the box [Mpc/h]")
-    particles: int = Field(ge=8, multiple_of=2, description="particles per side of the box")
+    particles: int = Field(ge=8, le=LARGEST_SIDE, multiple_of=2, description="particles per side of the box")
     Omega_m: Density = Field(description="matter density today; Omega_b stays that of the cosmology")
     seed: int = Field(ge=0, lt=2**31, description="seed of the initial field")
     mesh_factor: int = Field(ge=2, le=16, description="mesh points of the reference per particle spacing")
-    steps: int = Field(ge=1, description="bullfrog steps of the reference")
+    steps: int = Field(ge=1, le=10_000, description="bullfrog steps of the reference")
     weight: Positive = Field(description="weight of its loss")
 
 
@@ -71,7 +71,7 @@ class SnapshotsReference(Section):
         min_length=2, description="paths, the earliest first, which is where simulations start"
     )
     order: Literal["grid", "camels"] = Field(description="of the particle IDs, see `lenscast.io.read_snapshot`")
-    subsample: int = Field(ge=1, description="keep one particle in so many along each axis")
+    subsample: int = Field(ge=1, le=1000, description="keep one particle in so many along each axis")
     weight: Positive = Field(description="weight of its loss")
 
 
@@ -100,7 +100,7 @@ class Training(Section):
         description="what is trained: hpn has width and ln_sigma_range"
     )
     loss: Loss
-    epochs: int = Field(ge=1, description="passes through all references")
+    epochs: int = Field(ge=1, le=10**6, description="passes through all references")
     learning_rate: float = Field(gt=0.0, le=1.0, description="of Adam at the start; it falls to 0 as a cosine")
     seed: int = Field(ge=0, lt=2**31, description="of the initial weights and of the order of the references")
     references: dict[Name, ReferenceSection] = Field(min_length=1, description="simulations to be reproduced, by name")

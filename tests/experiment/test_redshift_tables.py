@@ -1,0 +1,148 @@
+"""Tables of redshift distributions as surveys publish them: what is read, and what is refused by line and column."""
+
+import gzip
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lenscast.experiment import load
+from lenscast.lensing.sources import redshift_distributions, tabulated
+
+Z = np.linspace(0.0, 0.9, 46)
+N = Z**2 * np.exp(-((Z / 0.3) ** 1.2))
+
+
+def rows(separator: str = " ", end: str = "\n") -> str:
+    return "".join(f"{z:.6e}{separator}{n:.6e}{end}" for z, n in zip(Z, N, strict=True))
+
+
+@pytest.fixture
+def section(tmp_path: Path) -> Callable[..., dict[str, Any]]:
+    """Function that writes a table and returns the section that names it."""
+
+    def write(content: str | bytes, name: str = "nz.txt", **keys: str) -> dict[str, Any]:
+        path = tmp_path / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return {"survey.sources": {"kind": "table", "file": str(path), **keys}}
+
+    return write
+
+
+READ = {
+    "tabs": rows("\t"),
+    "commas": rows(","),
+    "commas and spaces": rows(", "),
+    "semicolons": rows(";"),
+    "a separator at the end": rows(",", ",\n"),
+    "bars": rows(" | "),
+    "Windows": rows(end="\r\n"),
+    "old Macintosh": rows(end="\r"),
+    "byte order mark": rows().encode("utf-8-sig"),
+    "two bytes a letter": rows().encode("utf-16"),
+    "accents": "# répartition\n".encode("latin-1") + rows().encode(),
+    "header": "z n_1\n" + rows(),
+    "header with commas": '"z","n 1"\n' + rows(","),
+    "percent": "% z n\n" + rows(),
+    "exclamation mark": "! z n\n" + rows(),
+    "D exponents": rows().replace("e", "D"),
+    "gzip": gzip.compress(rows().encode()),
+    "zeros at the end": rows() + "0.900001 0\n1.5 0\n3.0 0\n",
+    "huge": "".join(f"{z} {n * 1e308}\n" for z, n in zip(Z, N, strict=True)),
+    "tiny": "".join(f"{z} {n * 1e-290}\n" for z, n in zip(Z, N, strict=True)),
+}
+
+
+@pytest.mark.parametrize("content", READ.values(), ids=READ.keys())
+def test_tables_are_read_with_any_separator_header_and_line_end(content: str | bytes, section, changed) -> None:
+    sources = load(changed(section(content, interpretation="points") | {"survey.n_gal": [9]})).survey.sources
+    found, expected = redshift_distributions(sources), tabulated(Z[None], N[None])
+    np.testing.assert_allclose(found.mean, expected.mean, rtol=1e-5)
+    assert sources.z_max <= 1.0
+
+
+def test_arrays_of_numpy_are_tables(tmp_path: Path, section, changed) -> None:
+    np.save(tmp_path / "nz.npy", np.column_stack([Z, N]))
+    content = (tmp_path / "nz.npy").read_bytes()
+    sources = load(changed(section(content, "nz.npy", interpretation="points") | {"survey.n_gal": [9]})).survey.sources
+    np.testing.assert_array_equal(sources.table.z, Z)
+
+
+REFUSED = {
+    "decimal commas": (rows().replace(".", ","), "line 1, column 1: '0' is no number|decimal commas"),
+    "NaN": (rows() + "9.1e-01 nan\n", r"has nan in line 47, column 2; give a number"),
+    "overflow": ("0 0\n0.5 1e400\n0.7 0\n", r"has inf in line 2, column 2; give a number"),
+    "complex": ("0 1+2j\n0.5 1\n", r"line 1, column 2: '1\+2j' is no number"),
+    "hexadecimal": ("0x0 0x1\n0.5 1\n", "line 1, column 1: '0x0' is no number"),
+    "unequal rows": ("0 1 2\n0.5 1\n", "has 2 columns in line 2 and 3 in line 1; give each row the same number"),
+    "transposed": (" ".join(map(str, Z)) + "\n" + " ".join(map(str, N)), "redshifts go down a column; transpose it"),
+    "numbers of rows": ("".join(f"{i} {n}\n" for i, n in enumerate(N)), "has 0 to 45 in the first column; give redshi"),
+    "negative redshifts": ("-0.01 0\n" + rows(), "has -0.01 to 0.9 in the first column"),
+    "centres too": (
+        "".join(f"{z} {z + 0.01} {z + 0.02} {n}\n" for z, n in zip(Z, N, strict=True)),
+        "has redshifts in column 2 too, as centres or ends of bins; name the columns",
+    ),
+    "empty": ("", "has 0 rows and 0 columns"),
+    "comments": ("# z\n", "has 0 rows and 0 columns"),
+    "FITS": ("SIMPLE  =                    T", "is FITS; save its redshifts"),
+    "bytes": (b"\x00\x01\x02", "it is no text"),
+    "a pickle": (b"\x80\x04\x95", "is a pickle, which is never loaded"),
+}
+
+
+@pytest.mark.parametrize(("content", "text"), REFUSED.values(), ids=REFUSED.keys())
+def test_tables_that_are_none_are_refused_by_line_and_column(content: str | bytes, text: str, section, refusal) -> None:
+    with_points = section(content, interpretation="points")
+    (line,) = refusal(with_points)
+    assert line.startswith("survey.sources: ")
+    assert re.search(text, line)
+
+
+def test_evenly_spaced_rows_must_say_what_they_are(section, refusal) -> None:
+    (line,) = refusal(section(rows()))
+    assert (
+        "are 0.02 apart, as bins of a histogram are; read as points, starts of bins shift the mean redshift by 0.01"
+        in (line)
+    )
+    assert "give interpretation: points, or interpretation: histogram with redshifts: starts, centres or edges" in line
+
+
+def means(sources: Any) -> float:
+    return float(redshift_distributions(sources).mean[0])
+
+
+@pytest.mark.parametrize(
+    ("content", "keys", "shift"),
+    [
+        (rows(), {"redshifts": "starts"}, 0.01),
+        (rows(), {"redshifts": "centres"}, 0.0),
+        (rows() + "9.2e-01 0\n", {"redshifts": "edges"}, 0.01),
+        ("# z_low n_1\n" + rows(), None, 0.01),
+        ("Z_MID,BIN1\n" + rows(","), None, 0.0),
+        (
+            "Z_LOW Z_MID Z_HIGH BIN1\n"
+            + "".join(f"{z} {z + 0.01} {z + 0.02} {n}\n" for z, n in zip(Z, N, strict=True)),
+            None,
+            0.01,
+        ),
+    ],
+    ids=["starts", "centres", "edges", "named starts", "named centres", "three columns of redshifts"],
+)
+def test_bins_of_a_histogram_are_where_they_are_said_to_be(content, keys, shift, section, changed) -> None:
+    named = {} if keys is None else {"interpretation": "histogram", **keys}
+    sources = load(changed(section(content, **named) | {"survey.n_gal": [9]})).survey.sources
+    assert sources.number == 1
+    assert means(sources) == pytest.approx(np.average(Z, weights=N) + shift, abs=1e-4)
+    assert sources.z_max == pytest.approx(0.9 + (0.01 if shift == 0 else 0.02))
+
+
+def test_words_on_bins_that_contradict_each_other_are_refused(section, refusal) -> None:
+    (line,) = refusal(section(rows(), interpretation="points", redshifts="starts"))
+    assert "interpretation = points has no redshifts of bins; remove redshifts, or give histogram" in line
+    (line,) = refusal(section(rows(), interpretation="histogram"))
+    assert "interpretation = histogram without redshifts; give starts, centres or edges" in line
+    (line,) = refusal(section(rows(), interpretation="histogram", redshifts="edges"))
+    assert "after the last edge; give 0" in line
