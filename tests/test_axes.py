@@ -20,6 +20,8 @@ AXES = {
     "box": "simulated box, one seed each",
     "map": "realisation of the sky; those of one box are neighbours",
     "k": "wavenumber",
+    "lag": "distance of two points of a map or region along y or x, in pixels",
+    "row": "further rows of noise, or rows of a map",
     "pair": "pair of sources, the first one not after the second",
     "source": "source plane or redshift bin, nearest first",
     "plane": "lens plane, nearest first",

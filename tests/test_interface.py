@@ -80,6 +80,5 @@ def test_seeds_give_a_forecast_with_controlled_jacobians(experiment, tangents):
     of_maps = lenscast.measure_tangents(tangents, experiment)
     few, every = of_maps.expected[:, spectra], np.concatenate([jacobians.expected, summaries.expected])[:, spectra]
     assert np.all(np.abs(few.mean(axis=0) - every.mean(axis=0)) < 5 * np.std(few, axis=0, ddof=1) / 2 + 1e-30)
-    assert np.all(np.std(every, axis=0) < np.std(few, axis=0, ddof=1) * 1.5)
     (made,) = lenscast.forecast(summaries, jacobians, experiment).values()
     assert len(made.estimate.outside) > 0  # the noise of the other boxes, which control the Jacobian

@@ -102,8 +102,7 @@ def triangle(files: Files, experiment: Experiment, data_vectors: Sequence[str]) 
     for name, path, table in zip(data_vectors, files["forecasts"], files["parameters"], strict=True):
         every = load_forecast(path)
         shared = every.select([each for each in every.names if stem(each) == each])
-        is_known = {"sigma8", "Omega_c"} <= {*shared.names}
-        posteriors[name] = shared.with_derived([S8(experiment.fiducial)] if is_known else [])
+        posteriors[name] = shared.with_derived([S8(experiment.fiducial)] if "sigma8" in shared.names else [])
         notes += plotting.verdict_note(name, pd.read_csv(table))
     return plotting.triangle(posteriors, notes)
 

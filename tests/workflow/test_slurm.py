@@ -150,7 +150,8 @@ def test_what_simulates_has_a_gpu_and_light_rules_are_no_jobs(submitted: Path, s
         assert "TresPerJob" not in job
     (_, group) = of("simulate", slurm)
     assert group["TimeLimit"] == "08:00:00"  # two batches of four hours, one after the other
-    rules = ("simulate", "differentiate", "measure", "measure_derivatives")
+    rules = ["simulate", "differentiate", "look", "measure", "measure_derivatives"]
+    rules += ["differentiate_coarser", "measure_coarser"]
     assert len(jobs(slurm)) == sum(len(of(rule, slurm)) for rule in rules)
 
 

@@ -237,7 +237,10 @@ def test_two_halves_merge_to_the_whole(finished: Path, tmp_path: Path) -> None:
     merge = {"run": "both", "merge": "two,one"}
     assert not planned(tmp_path, **merge).keys() & {"simulate", "differentiate", "gather"}
     run(tmp_path, "merge", "--until", "forecast", **merge)
-    assert (tmp_path / "results/both" / table).read_bytes() == (finished / "results/tiny" / table).read_bytes()
+    both, whole = (pd.read_csv(path / table) for path in (tmp_path / "results/both", finished / "results/tiny"))
+    # the whole run has levels of resolution, which a merged run has not
+    alike = ["parameter", "estimator", "with_priors", "sigma", "conditional", "bias_share", "data_length", "boxes"]
+    pd.testing.assert_frame_equal(both[alike], whole[alike], check_exact=True)
     merged = io.load(tmp_path / "results/both/covariance/summaries.h5").provenance
     assert json.loads(merged["seeds"]) == list(range(100000, 100008))
     assert yaml.safe_load(merged["config"])["merge"] == "two,one"

@@ -150,6 +150,21 @@ def _of_splits(estimate: FisherEstimate, name: str) -> Float[np.ndarray, "split 
         return np.empty((0, *estimate.bias.shape))
 
 
+def _with_inverse(
+    estimate: FisherEstimate, matrices: Float[np.ndarray, "split param param"], priors: Mapping[str, float]
+) -> list[FisherMatrix]:
+    """Matrices that have an inverse with priors; halves of few boxes leave some with nothing but rounding."""
+    found = []
+    for matrix in matrices:
+        try:
+            fisher = FisherMatrix(estimate.names, estimate.fiducial, matrix)
+        except ValueError:
+            continue
+        if fisher.with_priors(priors).is_positive_definite:
+            found.append(fisher)
+    return found
+
+
 def _rows(
     estimate: FisherEstimate,
     name: str,
@@ -168,8 +183,7 @@ def _rows(
     else:
         matrices = estimate.fisher(name, priors).matrix[None]
         interval = np.array(sigma_interval(estimate, name, priors, derived))
-    fishers = [FisherMatrix(estimate.names, estimate.fiducial, matrix) for matrix in matrices]
-    positive = [fisher for fisher in fishers if fisher.with_priors(priors).is_positive_definite]
+    positive = _with_inverse(estimate, matrices, priors)
 
     def errors(factor: float) -> Float[np.ndarray, " all"]:
         """Median of the marginal errors over matrices, with the information divided by a factor."""
