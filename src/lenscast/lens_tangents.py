@@ -95,7 +95,7 @@ def lens_tangents(given: PlanesAndTangents, theta: Theta, experiment: Experiment
 def map_and_tangents(
     lenses: LensTangents, view: View, experiment: Experiment
 ) -> tuple[Float32[Array, "source y x"], dict[str, Float32[Array, "source y x"]]]:
-    """Convergence of each source in a view, and its derivatives by parameter.
+    """Convergence of each source in a view, and its derivatives with respect to each parameter.
 
     Parameters
     ----------

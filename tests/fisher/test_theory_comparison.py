@@ -1,4 +1,4 @@
-"""Forecasts with the derivatives of theory beside those of simulations."""
+"""Forecasts from the derivatives of theory and of simulations."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""Forecast of a power spectrum beside the one with the derivatives of theory."""
+"""Forecast of a power spectrum compared with that from the derivatives of theory."""
 
 from _job import experiment, start
 

@@ -1,4 +1,4 @@
-"""The forecast of a spectrum beside the one that theory gives, with the same covariance, bins and priors.
+"""The forecast of a spectrum compared with that of theory, for the same covariance, bins and priors.
 
 Theory has no noise, no particles and no box. What differs is the response of the simulations to the parameters, and
 what halo-model fits get wrong about it, which differ from each other by several per cent.

@@ -2,7 +2,7 @@
 
 Each derivative is stored in units of a power of two near its rms, which leaves the range of 16 bits to its peaks.
 Rounding is relative, 2^-11 of each value at most, and independent from cell to cell: in a box of the default experiment
-it moves spectra by less than 1e-6 of them and their derivatives by less than 1e-4 (2e-4 where these cross 0).
+the relative change of spectra is below 1e-6 and that of their derivatives below 1e-4 (2e-4 where these cross 0).
 """
 
 from pathlib import Path

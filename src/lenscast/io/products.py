@@ -138,7 +138,7 @@ def load_jacobians(path: str | Path) -> Jacobians:
 
 
 def load_level(name: str, batches: Sequence[Contents], fine: Jacobians) -> Level:
-    """Boxes at a coarser resolution, from the files of their batches, beside the same boxes of `fine`."""
+    """Boxes at a coarser resolution, from the files of their batches, and the same boxes of `fine`."""
     seeds = np.concatenate([each.coordinates["box"]["seed"] for each in batches])
     jacobian, expected = (
         np.concatenate([each.variables[variable].values for each in batches]) for variable in ("jacobian", "expected")

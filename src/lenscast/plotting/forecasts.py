@@ -13,7 +13,7 @@ from matplotlib import pyplot
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
-from lenscast.fisher.matrices import ParameterCovariance
+from lenscast.fisher.matrices import DELTA_CHI2, ParameterCovariance
 from lenscast.fisher.tables import headline_rows
 from lenscast.fisher.verdicts import JACOBIAN
 from lenscast.parameters import stem
@@ -24,7 +24,7 @@ MANY_BLOCKS = 8
 """Number of blocks above which ticks name statistics and scales, without the sources."""
 TWO_DIMENSIONAL_LEVELS = (0.6827, 0.9545)
 LEVELS_NOTE = (
-    "contours: 68 % and 95 % in two dimensions (Δχ² = 2.30, 6.18); "
+    f"contours: 68 % and 95 % in two dimensions (Δχ² = {', '.join(f'{each:.2f}' for each in DELTA_CHI2.values())}); "
     "Fisher matrix of the cross-realisation estimator with priors"
 )
 
