@@ -8,17 +8,8 @@ from scipy import linalg, stats
 
 from lenscast.fisher.covariance import Covariance, sample_covariance
 from lenscast.fisher.derivatives import DerivativeSample
-from lenscast.fisher.estimators import (
-    ESTIMATORS,
-    FLOOR,
-    SPLITS,
-    Estimator,
-    FisherEstimate,
-    clipped,
-    fisher_estimate,
-    information,
-    whole_estimators,
-)
+from lenscast.fisher.estimate import FisherEstimate, fisher_estimate
+from lenscast.fisher.estimators import ESTIMATORS, FLOOR, SPLITS, Estimator, clipped, information, whole_estimators
 from lenscast.fisher.finite_samples import finite_sample_factors
 from lenscast.fisher.tables import fisher_table
 

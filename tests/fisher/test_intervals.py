@@ -6,7 +6,7 @@ from scipy import stats
 
 from lenscast.fisher.covariance import Covariance
 from lenscast.fisher.derivatives import DerivativeSample
-from lenscast.fisher.estimators import FisherEstimate, fisher_estimate
+from lenscast.fisher.estimate import FisherEstimate, fisher_estimate
 from lenscast.fisher.intervals import sigma_interval
 from lenscast.fisher.matrices import DerivedParameter
 

@@ -6,7 +6,8 @@ import pytest
 
 from lenscast.fisher.covariance import Covariance
 from lenscast.fisher.derivatives import DerivativeSample
-from lenscast.fisher.estimators import SPLITS, FisherEstimate, fisher_estimate
+from lenscast.fisher.estimate import FisherEstimate, fisher_estimate
+from lenscast.fisher.estimators import SPLITS
 from lenscast.fisher.intervals import sigma_interval
 from lenscast.fisher.matrices import S8
 from lenscast.fisher.tables import fisher_table, runs_table

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
+from lenscast.fisher.along import along, reasons
 from lenscast.fisher.covariance import Covariance
 from lenscast.fisher.derivatives import DerivativeSample
-from lenscast.fisher.estimators import FisherEstimate, fisher_estimate
+from lenscast.fisher.estimate import FisherEstimate, fisher_estimate
 from lenscast.fisher.matrices import DerivedParameter
-from lenscast.fisher.verdicts import along, boxes_needed, direction_table, parameter_verdicts, reasons
+from lenscast.fisher.verdicts import boxes_needed, direction_table, parameter_verdicts
 
 PARAMETERS = ("strong", "weak", "none")
 DATA = tuple(f"bin_{i}" for i in range(6))

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from lenscast.fisher.control import Control, with_control
 from lenscast.fisher.covariance import Covariance, sample_covariance
 from lenscast.fisher.derivatives import DerivativeSample
-from lenscast.fisher.estimators import FisherEstimate, fisher_estimate
+from lenscast.fisher.estimate import FisherEstimate, fisher_estimate
 from lenscast.fisher.matrices import S8
 from lenscast.fisher.names import positions
 from lenscast.fisher.reliability import reliability_curve

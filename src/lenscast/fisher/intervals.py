@@ -7,10 +7,12 @@ import numpy as np
 from jaxtyping import Float
 from scipy import linalg
 
+from lenscast.fisher.along import along, covariance_scatter
 from lenscast.fisher.boxes import jackknife_error
-from lenscast.fisher.estimators import HEADLINE, FisherEstimate, relative_eigenvalues
+from lenscast.fisher.estimate import FisherEstimate
+from lenscast.fisher.estimators import HEADLINE, relative_eigenvalues
 from lenscast.fisher.matrices import DerivedParameter, derived_jacobian, prior_information
-from lenscast.fisher.verdicts import along, covariance_scatter, prior_widths
+from lenscast.fisher.verdicts import prior_widths
 
 
 class Interval(NamedTuple):

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from lenscast.fisher.estimators import FisherEstimate, whole_estimators
+from lenscast.fisher.estimate import FisherEstimate
+from lenscast.fisher.estimators import whole_estimators
 
 
 def reliability_curve(estimate: FisherEstimate, priors: Mapping[str, float]) -> pd.DataFrame:

@@ -18,7 +18,8 @@ from scipy import linalg
 
 from lenscast.fisher.boxes import jackknife_error, leave_one_out_means
 from lenscast.fisher.covariance import Covariance
-from lenscast.fisher.estimators import HEADLINE, FisherEstimate, clipped
+from lenscast.fisher.estimate import FisherEstimate
+from lenscast.fisher.estimators import HEADLINE, clipped
 from lenscast.fisher.matrices import FisherMatrix, prior_information
 from lenscast.fisher.names import positions
 from lenscast.fisher.samples import Jacobians

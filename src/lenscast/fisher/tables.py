@@ -10,10 +10,12 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from lenscast.fisher.estimators import ESTIMATORS, HEADLINE, SPLITS, FisherEstimate
+from lenscast.fisher.along import Reasons
+from lenscast.fisher.estimate import FisherEstimate
+from lenscast.fisher.estimators import ESTIMATORS, HEADLINE, SPLITS
 from lenscast.fisher.intervals import sigma_interval
 from lenscast.fisher.matrices import DerivedParameter, FisherMatrix
-from lenscast.fisher.verdicts import ParameterVerdicts, Reasons, parameter_verdicts, prior_widths
+from lenscast.fisher.verdicts import ParameterVerdicts, parameter_verdicts, prior_widths
 
 PRIOR_DOMINATED_ABOVE = 0.5**0.5
 """Ratio of posterior to prior width above which the prior gives more than half of the information."""
@@ -42,7 +44,7 @@ def fisher_table(
     systematics
         What was done with nuisance parameters, "marginalised" or "fixed"; a column of the table.
     further
-        Further reasons why the information may be wrong, as for `verdicts.along`.
+        Further reasons why the information may be wrong, as for `along.along`.
 
     Returns
     -------

@@ -13,9 +13,9 @@ from matplotlib import pyplot
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
+from lenscast.fisher.along import JACOBIAN
 from lenscast.fisher.matrices import DELTA_CHI2, ParameterCovariance
 from lenscast.fisher.tables import headline_rows
-from lenscast.fisher.verdicts import JACOBIAN
 from lenscast.parameters import stem
 from lenscast.plotting.style import COLOURS, MARKERS, block_label, blocks, grid, label, styled, vector_label
 from lenscast.statistics.statistic import Statistic
