@@ -227,7 +227,7 @@ def test_levels_of_resolution_are_half_as_fine_with_the_same_phases(experiment: 
     coarse, slow = experiment.coarser("particles"), experiment.coarser("steps")
     assert (coarse.simulation.particles, coarse.simulation.noise_size, coarse.lightcone.plane_mesh) == (64, 128, 256)
     assert coarse.simulation.integrator == experiment.simulation.integrator
-    assert slow.simulation.integrator.steps == 4
+    assert slow.simulation.integrator.steps == 6
     assert slow.lightcone == experiment.lightcone
     assert slow.simulation.particles == 128
     adaptive = load(changed({"simulation.integrator": {"kind": "tsit5", "rtol": 1e-4, "atol": 1e-5}}))

@@ -102,7 +102,7 @@ def triangle(posteriors: Mapping[str, ParameterCovariance], notes: Sequence[str]
     figure = plotter.fig
     pyplot.close(figure)
     for axes in figure.axes:  # the ticks of GetDist use functions that matplotlib 3.11 deprecates
-        axes.xaxis.set_major_locator(MaxNLocator(3, prune="both"))
+        axes.xaxis.set_major_locator(MaxNLocator(2, prune="both"))
         if len(axes.get_yticks()):
             axes.yaxis.set_major_locator(MaxNLocator(3, prune="both"))
     figure.text(0.01, -0.01, "\n".join([LEVELS_NOTE, *notes]), ha="left", va="top", fontsize=9)
