@@ -40,11 +40,12 @@ NETWORKS = {
     "published": like_trained(PublishedHPN.initial(jax.random.key(0))),
 }
 BY_NETWORK = pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS.keys())
-RESPONSE = jax.jit(lambda network, x, a, ln_sigma: network.response(x, a, ln_sigma))
+RESPONSE = jax.jit(lambda network, x, *times: network.response(x, *times))
+TEN = FixedSteps(kind="bullfrog", steps=10)
 
 
-def response(network, a, ln_sigma, x=X):
-    return np.asarray(RESPONSE(network, jnp.asarray(x, jnp.float32), jnp.float32(a), jnp.float32(ln_sigma)))
+def response(network, a, ln_sigma, x=X, step=0.1):
+    return np.asarray(RESPONSE(network, jnp.asarray(x, jnp.float32), *map(jnp.float32, (a, ln_sigma, step))))
 
 
 class Uniform(ForceCorrection):
@@ -52,7 +53,7 @@ class Uniform(ForceCorrection):
 
     strength: float
 
-    def response(self, x, a, ln_sigma):
+    def response(self, x, a, ln_sigma, step):
         return jnp.where(x > 0, self.strength * a, 0)
 
 
@@ -75,11 +76,12 @@ def test_nonlinearity_is_the_growing_rms_of_the_smoothed_density(cosmos, radius)
 @BY_NETWORK
 def test_a_filter_is_the_response_at_the_wavenumber_of_each_mode(cosmos, mesh, network):
     a = 0.4
-    gain = np.asarray(jax.jit(lambda a: network.filter(cosmos, mesh)(a))(jnp.float32(a)))
+    gain = np.asarray(jax.jit(lambda a: network.filter(cosmos, mesh, TEN)(a))(jnp.float32(a)))
     n = np.fft.fftfreq(16, 1 / 16)
     x = 2 * np.pi / 16 * np.sqrt(n[:, None, None] ** 2 + n[:, None] ** 2 + np.arange(9) ** 2)
     ln_sigma = nonlinearity(cosmos, mesh)(jnp.log(jnp.float32(a)))
-    expected = 1 + response(network, a, ln_sigma, x.ravel()).reshape(x.shape)
+    step = 0.1 / cosmos.growth.D1(jnp.float64(a))
+    expected = 1 + response(network, a, ln_sigma, x.ravel(), step).reshape(x.shape)
     assert gain[0, 0, 0] == 1
     assert gain.dtype == np.float32
     assert np.ptp(gain) > 0.1
@@ -91,7 +93,7 @@ def test_a_filter_is_the_response_at_the_wavenumber_of_each_mode(cosmos, mesh, n
 def test_a_filter_follows_mesh_and_not_box(cosmos):
     # the same cell: the same response at the same wavenumber, wherever the box puts its modes
     small, large = (
-        NETWORKS["hpn"].filter(cosmos, ParticleMesh(box_size=20.0 * size, particles=size))(jnp.float32(0.4))
+        NETWORKS["hpn"].filter(cosmos, ParticleMesh(box_size=20.0 * size, particles=size), TEN)(jnp.float32(0.4))
         for size in (8, 16)
     )
     np.testing.assert_allclose(large[::2, ::2, ::2], small, atol=1e-6)
@@ -99,7 +101,7 @@ def test_a_filter_follows_mesh_and_not_box(cosmos):
     fine, half = (
         ParticleMesh(box_size=160.0, particles=size, mesh_factor=factor) for size, factor in ((8, 2), (16, 1))
     )
-    gains = [NETWORKS["hpn"].filter(cosmos, each)(jnp.float32(0.4)) for each in (fine, half)]
+    gains = [NETWORKS["hpn"].filter(cosmos, each, TEN)(jnp.float32(0.4)) for each in (fine, half)]
     np.testing.assert_array_equal(*gains)
     assert np.abs(gains[0] - large).max() > 1e-3
 
@@ -131,6 +133,22 @@ def test_an_hpn_goes_by_nonlinearity_and_holds_beyond_what_was_trained():
     np.testing.assert_array_equal(response(network, 0.1, (low + high) / 2), middle)
 
 
+def test_an_hpn_goes_by_the_width_of_steps_where_it_has_an_input_for_it(cosmos, mesh):
+    network = NETWORKS["hpn"]
+    coarse, fine, converged = (response(network, 0.5, -2, step=step) for step in (0.2, 0.001, 0.0))
+    assert np.abs(coarse - fine).max() > 10 * np.abs(fine - converged).max() > 0
+    # adaptive steps are converged ones
+    gain = network.filter(cosmos, mesh, TSIT5)(jnp.float32(0.4))
+    few = network.filter(cosmos, mesh, FixedSteps(kind="bullfrog", steps=10**4))(jnp.float32(0.4))
+    np.testing.assert_allclose(gain, few, atol=1e-3)
+    # weights of two inputs, of files from before there was a third
+    (weights, biases), *deeper = network.layers
+    blind = HPN(((weights[:, :2], biases), *deeper), RANGE)
+    np.testing.assert_array_equal(response(blind, 0.5, -2, step=0.2), response(blind, 0.5, -2, step=0.0))
+    without = HPN(((weights.at[:, 2].set(0), biases), *deeper), RANGE)
+    np.testing.assert_allclose(response(blind, 0.5, -2), response(without, 0.5, -2), atol=1e-6)
+
+
 def test_the_published_network_is_a_spline_of_its_heads():
     network = NETWORKS["published"]
     assert sum(leaf.size for leaf in jax.tree.leaves(network)) == 2176
@@ -157,7 +175,7 @@ def test_a_method_without_correction_is_the_plain_one(cosmos, mesh):
     assert corrected(None, mesh, TSIT5, cosmos) == Method(mesh, TSIT5)
     method = corrected(NETWORKS["hpn"], mesh, TSIT5, cosmos)
     assert method.displacement is None
-    gain = NETWORKS["hpn"].filter(cosmos, mesh)(jnp.float32(0.4))
+    gain = NETWORKS["hpn"].filter(cosmos, mesh, TSIT5)(jnp.float32(0.4))
     np.testing.assert_array_equal(method.gain(jnp.float32(0.4)), gain)
 
 
@@ -255,7 +273,7 @@ def test_derivatives_of_a_filter_match_differences(mesh, ways, network):
     weights = jax.random.normal(jax.random.key(5), (16, 16, 9), jnp.float32)
 
     def number(cosmos, network, a):
-        return jnp.vdot(weights, network.filter(cosmos, mesh)(a))
+        return jnp.vdot(weights, network.filter(cosmos, mesh, TEN)(a))
 
     dots = (ways, along_weights(network), lambda step: jnp.float32(0.5 + 0.02 * step))
     if isinstance(network, PublishedHPN):  # which does not know cosmology
@@ -280,4 +298,4 @@ def test_derivatives_pass_through_a_corrected_simulation(cosmos, start, mesh):
     dots = (along_weights(NETWORKS["hpn"]), lambda step: TIMES + step * later)
     reverse = partial(number, adjoint=diffrax.RecursiveCheckpointAdjoint())
     # third order of the steps, and kinks of the forces where particles cross cells
-    assert_derivatives(number, reverse, (NETWORKS["hpn"], TIMES), dots, step=0.5)
+    assert_derivatives(number, reverse, (NETWORKS["hpn"], TIMES), dots, step=0.2)

@@ -56,7 +56,7 @@ def test_shipped_network_leaves_large_scales_to_the_mesh():
     hpn = load_correction("hpn").correction
     x = jnp.array([0.0, 0.05, 0.1], jnp.float32)
     for ln_sigma in np.linspace(*hpn.ln_sigma_range, 5):
-        f = hpn.response(x, jnp.float32(1.0), jnp.float32(ln_sigma))
+        f = hpn.response(x, jnp.float32(1.0), jnp.float32(ln_sigma), jnp.float32(0.1))
         assert f[0] == 0
         # the window of the clouds, and a tenth of it
         np.testing.assert_allclose(f[1:], x[1:] ** 2 / 6, rtol=0.1)
@@ -65,7 +65,9 @@ def test_shipped_network_leaves_large_scales_to_the_mesh():
 def test_shipped_network_is_smooth_and_finite_to_the_corner_of_the_mesh():
     hpn = load_correction("hpn").correction
     x = jnp.linspace(0, CORNER, 200, dtype=jnp.float32)
-    f = jax.vmap(lambda s: hpn.response(x, jnp.float32(1.0), s))(jnp.linspace(-3, 2, 30, dtype=jnp.float32))
+    f = jax.vmap(lambda s: hpn.response(x, jnp.float32(1.0), s, jnp.float32(0.1)))(
+        jnp.linspace(-3, 2, 30, dtype=jnp.float32)
+    )
     assert float(f.min()) > -1  # the force keeps its sign
     assert float(jnp.abs(jnp.diff(f, axis=1)).max()) < 0.5
     assert float(jnp.abs(jnp.diff(f, axis=0)).max()) < 1.0

@@ -13,7 +13,7 @@ import pytest
 from lenscast import io
 from lenscast.corrections import HPN, PGD, PublishedHPN
 from lenscast.corrections.pgd import Band
-from lenscast.sections.box import ParticleMesh
+from lenscast.sections.box import AdaptiveSteps, FixedSteps, ParticleMesh
 from lenscast.sections.errors import ConfigError
 from lenscast.trained import shipped
 
@@ -28,6 +28,7 @@ CARD: dict[str, Any] = {
     "mesh_factor": 1,
     "gradient": "spectral",
     "integrator": {"kind": "bullfrog", "steps": 8},
+    "steps": [8, 40],
     "accuracy": "5 % to k = 5 h/Mpc",
     "not_tested_on": "the sky",
 }
@@ -138,14 +139,16 @@ def test_weights_without_a_card_are_not_written(tmp_path: Path) -> None:
 def test_a_simulation_unlike_the_trained_ones_is_warned_of_with_both_numbers() -> None:
     expected = [
         r"w: trained on cells from 0.39 to 1.6 Mpc/h, but this simulation has cells of 3.2 Mpc/h",
+        r"w: trained with 8 time steps and more, but this simulation has 7",
         r"w: trained with mesh_factor = 1, but this simulation has 2",
         r"w: trained with gradient = spectral, but this simulation has finite_difference",
     ]
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         mesh = ParticleMesh(box_size=204.8, particles=32, mesh_factor=2, gradient="finite_difference")
-        io.warn_of_mismatch(CARD, mesh, "w")
+        io.warn_of_mismatch(CARD | {"steps": (8, 40)}, mesh, FixedSteps(kind="bullfrog", steps=7), "w")
     assert [str(each.message).split(";")[0] for each in caught] == expected
-    io.warn_of_mismatch(
-        CARD, ParticleMesh(box_size=205.0, particles=128)
-    )  # cells of 1.602: within a per cent of the range
+    # cells of 1.602: within a per cent of the range
+    inside = ParticleMesh(box_size=205.0, particles=128)
+    for integrator in (FixedSteps(kind="bullfrog", steps=8), AdaptiveSteps(kind="tsit5", rtol=1e-3, atol=1e-3)):
+        io.warn_of_mismatch(CARD | {"steps": (8, 40)}, inside, integrator)

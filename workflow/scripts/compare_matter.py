@@ -17,7 +17,7 @@ integrator = MethodSection.model_validate(p.simulation).integrator
 mesh, simulated = reference.mesh, {"pm": snapshots(reference, integrator)}
 for kind in ("hpn", "pgd"):
     trained = io.load_correction(snakemake.input[kind], kind)
-    io.warn_of_mismatch(trained.card, mesh, snakemake.input[kind])
+    io.warn_of_mismatch(trained.card, mesh, integrator, snakemake.input[kind])
     simulated[kind] = snapshots(reference, integrator, trained.correction)
 table = matter_comparison(simulated, reference)
 io.save_table(snakemake.output.table, table)

@@ -17,10 +17,12 @@ from lenscast.cosmology import Cosmology
 from lenscast.gravity.nbody import Method
 from lenscast.numerics.fourier import wavenumbers
 from lenscast.numerics.interpolation import UniformHermiteTable
-from lenscast.sections.box import Integrator, ParticleMesh
+from lenscast.sections.box import FixedSteps, Integrator, ParticleMesh
 
 CORNER = float(np.sqrt(3) * np.pi)
 """Largest wavenumber of a mesh in units of the inverse cell."""
+
+LONG_STEP = 0.1  # of D1, relative: ten steps to today
 
 KNOTS = 256  # of the filter, evenly spaced in the wavenumber
 LN_A = np.linspace(np.log(0.02), 0.0, 128)
@@ -54,7 +56,7 @@ class ForceCorrection(eqx.Module):
 
     @abstractmethod
     def response(
-        self, x: Float32[Array, " knot"], a: Float32[Array, ""], ln_sigma: Float32[Array, ""]
+        self, x: Float32[Array, " knot"], a: Float32[Array, ""], ln_sigma: Float32[Array, ""], step: Float32[Array, ""]
     ) -> Float32[Array, " knot"]:
         """The filter f, 0 at x = 0.
 
@@ -66,15 +68,18 @@ class ForceCorrection(eqx.Module):
             Scale factor.
         ln_sigma
             `nonlinearity` at a.
+        step
+            Width of a time step relative to the age of the structures: D1(1) / (steps D1(a)); 0 for adaptive steps.
         """
 
-    def filter(self, cosmology: Cosmology, mesh: ParticleMesh) -> "Filter":
-        """The filter in a simulation of one cosmology on one mesh."""
-        return Filter(self, nonlinearity(cosmology, mesh), mesh)
+    def filter(self, cosmology: Cosmology, mesh: ParticleMesh, integrator: Integrator) -> "Filter":
+        """The filter in a simulation of one cosmology on one mesh with some time steps."""
+        width = 1 / integrator.steps if isinstance(integrator, FixedSteps) else 0.0
+        return Filter(self, nonlinearity(cosmology, mesh), mesh, width)
 
     def method(self, mesh: ParticleMesh, integrator: Integrator, cosmology: Cosmology) -> Method:
         """Method of a simulation whose force is corrected at every step."""
-        return Method(mesh, integrator, gain=self.filter(cosmology, mesh))
+        return Method(mesh, integrator, gain=self.filter(cosmology, mesh, integrator))
 
 
 class Filter(eqx.Module):
@@ -88,11 +93,14 @@ class Filter(eqx.Module):
         Table of `nonlinearity`.
     mesh
         Box and force mesh.
+    width
+        Width of a time step in D1 / D1(1), without the start: 1 / steps, 0 for adaptive steps.
     """
 
     correction: ForceCorrection
     ln_sigma: UniformHermiteTable
     mesh: ParticleMesh = eqx.field(static=True)
+    width: float = eqx.field(static=True)
 
     def __call__(self, a: Float32[Array, ""]) -> Float32[Array, "x y half"]:
         """Factor 1 + f of each mode of the potential, linear between knots of the wavenumber."""
@@ -100,7 +108,10 @@ class Filter(eqx.Module):
         # program: the same for all scale factors and without tangents.
         spacing = CORNER / (KNOTS - 1)
         knots = jnp.arange(KNOTS, dtype=jnp.float32) * spacing
-        f = self.correction.response(knots, a, self.ln_sigma(jnp.log(a)))
+        ln_sigma = self.ln_sigma(jnp.log(a))
+        # sigma grows as D1, and the last knot is today
+        step = self.width * jnp.exp(self.ln_sigma.values[-1] - ln_sigma)
+        f = self.correction.response(knots, a, ln_sigma, step)
         with jax.ensure_compile_time_eval():
             components = [np.asarray(k) for k in wavenumbers((self.mesh.mesh_size,) * 3, spacing)]
         steps = np.sqrt(sum(k**2 for k in components))  # |k| cell_size / spacing
@@ -109,7 +120,7 @@ class Filter(eqx.Module):
 
 
 class HPN(ForceCorrection):
-    """A filter of the wavenumber in mesh units and of how nonlinear the density is on the scale of the mesh.
+    """A filter of the wavenumber in mesh units, of how nonlinear the density is on the scale of the mesh, and of steps.
 
     Attributes
     ----------
@@ -120,11 +131,13 @@ class HPN(ForceCorrection):
 
     Notes
     -----
-    f = x^2 / (6 + 3 x^2 / 8) + x^4 / (1 + x^4) N(x, ln sigma). The first term undoes the windows of the clouds in
+    f = x^2 / (6 + 3 x^2 / 8) + x^4 / (1 + x^4) N(x, ln sigma, step). The first term undoes the windows of the clouds in
     painting and reading, sinc^4(x / 2) = 1 - x^2 / 6 + ..., which weaken the force on scales far above the cell. The
     network N has two hidden layers with tanh and learns the rest. Its time is ln sigma, because gravity acting on a
     power-law spectrum is self-similar in it: a resolution, redshift or cosmology that training did not cover
     corresponds to one that it covered, at another a. Beyond the trained range, ln sigma stays at the end of the range.
+    Time steps too long for the orbits in halos lose power that the force must make up for, more of it the longer they
+    are: the third input. Weights of two inputs, trained with one number of steps, do without it.
 
     References
     ----------
@@ -148,17 +161,19 @@ class HPN(ForceCorrection):
             Units in each of two hidden layers.
         """
         # weights of 0 in the last layer make N = 0; random ones in the others keep its units different from each other
-        *hidden, (weights, biases) = random_layers(key, (2, width, width, 1))
+        *hidden, (weights, biases) = random_layers(key, (3, width, width, 1))
         return cls((*hidden, (jnp.zeros_like(weights), biases)), ln_sigma_range)
 
     def response(
-        self, x: Float32[Array, " knot"], a: Float32[Array, ""], ln_sigma: Float32[Array, ""]
+        self, x: Float32[Array, " knot"], a: Float32[Array, ""], ln_sigma: Float32[Array, ""], step: Float32[Array, ""]
     ) -> Float32[Array, " knot"]:
         """The filter f; see `ForceCorrection.response`."""
         low, high = self.ln_sigma_range
-        # both inputs run from -1 to 1, where tanh is neither linear nor flat
+        # all inputs run from -1 to 1, where tanh is neither linear nor flat
         time = 2 * (jnp.clip(ln_sigma, low, high) - low) / (high - low) - 1
-        units = jnp.stack([2 * x / CORNER - 1, jnp.broadcast_to(time, x.shape)])
+        coarseness = 2 * step / (step + LONG_STEP) - 1
+        inputs = [2 * x / CORNER - 1, *(jnp.broadcast_to(each, x.shape) for each in (time, coarseness))]
+        units = jnp.stack(inputs[: self.layers[0][0].shape[1]])
         for weights, biases in self.layers[:-1]:
             units = jnp.tanh(weights @ units + biases[:, None])
         weights, biases = self.layers[-1]

@@ -44,7 +44,7 @@ class PublishedHPN(ForceCorrection):
         )
 
     def response(
-        self, x: Float32[Array, " knot"], a: Float32[Array, ""], ln_sigma: Float32[Array, ""]
+        self, x: Float32[Array, " knot"], a: Float32[Array, ""], ln_sigma: Float32[Array, ""], step: Float32[Array, ""]
     ) -> Float32[Array, " knot"]:
         """The filter f; see `ForceCorrection.response`."""
         units = a[None]

@@ -128,10 +128,14 @@ def train(
     adjoint, names = adjoint or diffrax.RecursiveCheckpointAdjoint(), list(references)
     for epoch in range(len(state.history), training.epochs):
         correction, optimiser, row = state.correction, state.optimiser, np.zeros(len(names))
-        # an order from seed and epoch alone, so that a resumed training continues the same sequence
-        for index in np.random.default_rng([training.seed, epoch]).permutation(len(names)):
-            reference = references[names[index]]
-            correction, optimiser, value = _step(correction, optimiser, reference, training, len(names), adjoint)
+        # order and steps from seed and epoch alone, so that a resumed training continues the same sequence
+        random = np.random.default_rng([training.seed, epoch])
+        order, drawn = random.permutation(len(names)), random.integers(len(training.integrators), size=len(names))
+        for index in order:
+            reference, integrator = references[names[index]], training.integrators[drawn[index]]
+            correction, optimiser, value = _step(
+                correction, optimiser, reference, training, integrator, len(names), adjoint
+            )
             row[index] = value
             if not np.isfinite(value):
                 raise FloatingPointError(
@@ -142,19 +146,18 @@ def train(
         yield state
 
 
-@partial(jax.jit, static_argnames=("training", "references", "adjoint"))
+@partial(jax.jit, static_argnames=("training", "integrator", "references", "adjoint"))
 def _step(
     correction: ForceCorrection,
     optimiser: Any,
     reference: Reference,
     training: Training,
+    integrator: Integrator,
     references: int,
     adjoint: diffrax.AbstractAdjoint,
 ) -> tuple[ForceCorrection, Any, Float[Array, ""]]:
     """One step of Adam, and the loss before it; `references` is their number, which the learning rate depends on."""
-    value, slope = jax.value_and_grad(loss)(
-        correction, reference, training.simulation.integrator, training.loss, adjoint
-    )
+    value, slope = jax.value_and_grad(loss)(correction, reference, integrator, training.loss, adjoint)
     update, optimiser = _adam(training, references).update(slope, optimiser)
     return optax.apply_updates(correction, update), optimiser, value
 

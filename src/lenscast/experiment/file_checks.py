@@ -29,7 +29,8 @@ def remarks(simulation: Simulation) -> list[str]:
     if not isinstance(section, TrainedCorrection) or _is_to_be_made(section.weights):
         return []
     card = read_correction(section.weights, section.kind).card.model_dump(mode="json")
-    return [f"simulation.correction.weights: {section.weights} {each}" for each in mismatches(card, simulation)]
+    found = mismatches(card, simulation, simulation.integrator)
+    return [f"simulation.correction.weights: {section.weights} {each}" for each in found]
 
 
 def _is_to_be_made(weights: str) -> bool:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 
 from lenscast.io.atomic import appearing
-from lenscast.sections.box import Simulation
+from lenscast.sections.box import Integrator, ParticleMesh, Simulation
 from lenscast.sections.correction_file import (
     HPNWeights,
     Layer,
@@ -84,7 +84,7 @@ def correction_of(simulation: Simulation) -> "Correction | None":
     if section.kind == "none":
         return None
     trained = load_correction(section.weights, section.kind)
-    warn_of_mismatch(trained.card, simulation, section.weights)
+    warn_of_mismatch(trained.card, simulation, simulation.integrator, section.weights)
     return trained.correction
 
 
@@ -108,19 +108,21 @@ def load_correction(weights: str | os.PathLike[str], kind: Literal["hpn", "pgd"]
     return CorrectionFile(_built(file.weights, str(weights)), file.card.model_dump(mode="json"))
 
 
-def warn_of_mismatch(card: Mapping[str, Any], mesh: Any, weights: str = "the correction") -> None:
+def warn_of_mismatch(
+    card: Mapping[str, Any], mesh: ParticleMesh, integrator: Integrator, weights: str = "the correction"
+) -> None:
     """Warn of each difference between a simulation and those that a correction was trained on.
 
     Parameters
     ----------
     card
         Card of the correction.
-    mesh
-        `ParticleMesh` of the simulation.
+    mesh, integrator
+        Resolution and time integration of the simulation.
     weights
         Name or path of the weights, for the text.
     """
-    for text in mismatches(card, mesh):
+    for text in mismatches(card, mesh, integrator):
         warnings.warn(f"{weights}: {text}", stacklevel=2)
 
 
@@ -162,7 +164,7 @@ def _built(weights: HPNWeights | PublishedHPNWeights | PGDWeights, source: str) 
         return tuple((array(layer.weights), array(layer.biases)) for layer in layers)
 
     network: HPN | PublishedHPN
-    number = jax.ShapeDtypeStruct((), jnp.float32)  # stands for a and ln_sigma, to check shapes without computing
+    number = jax.ShapeDtypeStruct((), jnp.float32)  # stands for a, ln_sigma and step, to check shapes without computing
     try:
         match weights:
             case PGDWeights():
@@ -175,7 +177,7 @@ def _built(weights: HPNWeights | PublishedHPNWeights | PGDWeights, source: str) 
             case PublishedHPNWeights():
                 parts = (arrays(part) for part in (weights.hidden, weights.coefficients, weights.increments))
                 network = PublishedHPN(*parts)
-        jax.eval_shape(network.response, jax.ShapeDtypeStruct((8,), jnp.float32), number, number)
+        jax.eval_shape(network.response, jax.ShapeDtypeStruct((8,), jnp.float32), number, number, number)
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"weights {source} have shapes that do not fit each other ({error}): copy the file again or train again"

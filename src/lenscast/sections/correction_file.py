@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from lenscast import trained
+from lenscast.sections.box import Integrator, ParticleMesh
 from lenscast.sections.errors import ConfigError, problems
 from lenscast.sections.section import Positive, Section
 
@@ -33,6 +34,7 @@ class Card(Section):
     mesh_factor: int = Field(ge=1, description="force mesh points per particle spacing")
     gradient: str = Field(description="gradient of the potential on the mesh")
     integrator: Any = Field(description="time integration of the trained simulation")
+    steps: tuple[int, ...] | None = Field(default=None, description="numbers of steps in the training, increasing")
     accuracy: Any = Field(description="how well the references are reproduced")
     not_tested_on: str = Field(description="where nothing is known")
 
@@ -62,7 +64,9 @@ class HPNWeights(Section):
 
     @model_validator(mode="after")
     def _fits_together(self) -> "HPNWeights":
-        if _outputs(self.layers, inputs=2) != 1:  # of k and the nonlinearity
+        first = self.layers[0].weights
+        inputs = 3 if first and len(first[0]) == 3 else 2  # k, the nonlinearity and, in files of today, the time step
+        if _outputs(self.layers, inputs) != 1:
             raise ValueError(f"the last layer has more than one unit; {AGAIN}")
         return self
 
@@ -165,15 +169,15 @@ def _without_repeats(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def mismatches(card: Mapping[str, Any], mesh: Any) -> Iterator[str]:
+def mismatches(card: Mapping[str, Any], mesh: ParticleMesh, integrator: Integrator) -> Iterator[str]:
     """Each difference between a simulation and those that a correction was trained on, with both values.
 
     Parameters
     ----------
     card
         Card of the correction.
-    mesh
-        `ParticleMesh` of the simulation.
+    mesh, integrator
+        Resolution and time integration of the simulation.
     """
     low, high = card["cell_min"], card["cell_max"]
     if not low * (1 - CELL_TOLERANCE) <= mesh.cell_size <= high * (1 + CELL_TOLERANCE):
@@ -181,6 +185,12 @@ def mismatches(card: Mapping[str, Any], mesh: Any) -> Iterator[str]:
         yield (
             f"trained on {trained}, but this simulation has cells of {mesh.cell_size:g} Mpc/h; compare it with a "
             "higher-resolution run"
+        )
+    steps, used = card.get("steps"), getattr(integrator, "steps", None)
+    if steps and used is not None and used < min(steps):
+        yield (
+            f"trained with {min(steps)} time steps and more, but this simulation has {used}; raise "
+            f"simulation.integrator.steps to {min(steps)}"
         )
     for name in ("mesh_factor", "gradient"):
         if card[name] != getattr(mesh, name):

@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from lenscast.sections.section import IncreasingPositive, Name, Positive, Section
 
-from .box import LARGEST_SIDE, MethodSection, StartSection
+from .box import LARGEST_SIDE, AdaptiveSteps, Integrator, MethodSection, StartSection
 from .cosmology import FiducialCosmology
 
 Density = Annotated[float, Field(gt=0.0, lt=1.0)]
@@ -93,6 +93,12 @@ class Training(Section):
     run: Name = Field(description="name of the training; outputs go to results/training/<run>/")
     cosmology: FiducialCosmology
     simulation: MethodSection
+    steps: tuple[Annotated[int, Field(ge=1, le=10_000)], ...] | None = Field(
+        default=None,
+        min_length=1,
+        description="numbers of steps of the simulation in a training, one drawn at random for each step of Adam; by "
+        "default that of simulation.integrator, with which the result is compared with the references",
+    )
     a: IncreasingPositive = Field(
         min_length=1, description="scale factors at which references of kind particle_mesh are kept, increasing, to 1"
     )
@@ -115,6 +121,12 @@ class Training(Section):
                 f"a = {list(self.a)} and simulation.a_start = {self.simulation.a_start:g}; give scale factors above "
                 "a_start and up to 1"
             )
+        integrator = self.simulation.integrator
+        if self.steps is not None and isinstance(integrator, AdaptiveSteps):
+            raise ValueError(
+                f"steps = {list(self.steps)}, but simulation.integrator.kind = {integrator.kind} chooses its steps "
+                "itself; remove steps, or give bullfrog or fastpm"
+            )
         twice = sorted(self.references.keys() & self.validation.keys())
         if twice:
             raise ValueError(f"{', '.join(twice)} in references and in validation; rename or remove one")
@@ -130,6 +142,14 @@ class Training(Section):
                     "leaves nothing for dark matter; raise it"
                 )
         return self
+
+    @property
+    def integrators(self) -> tuple[Integrator, ...]:
+        """Time integrations of the simulation in a training."""
+        integrator = self.simulation.integrator
+        if self.steps is None or isinstance(integrator, AdaptiveSteps):
+            return (integrator,)
+        return tuple(integrator.model_copy(update={"steps": steps}) for steps in self.steps)
 
     @property
     def simulations(self) -> dict[str, ParticleMeshReference | SnapshotsReference]:
