@@ -85,7 +85,7 @@ def run(checkout: Path, config: dict[str, Any], folder: Path, to_tables: bool) -
     files = {name: BATCH.format(first=seed, last=seed + size - 1) for name, seed in first.items()}
     targets = [f"{results}/summaries/{files['covariance']}", f"{results}/derivatives/{files['derivatives']}"]
     if to_tables:
-        targets += [f"{results}/fisher/{name}_parameters.csv" for name in config["forecast"]["data_vectors"]]
+        targets += [f"{results}/fisher/{name}_directions.csv" for name in config["forecast"]["data_vectors"]]
         targets += [f"{results}/theory/c_ell.csv", f"{results}/validation/lensing.csv"]
     environment = os.environ | {"PYTHONPATH": str(checkout / "src")}
     words = [sys.executable, "-m", "snakemake", "--snakefile", str(checkout / "Snakefile"), "--directory", str(folder)]

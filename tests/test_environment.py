@@ -85,7 +85,9 @@ def test_package_holds_all_files_that_it_reads():
     patterns = PYPROJECT["tool"]["setuptools"]["package-data"]["lenscast"]
     carried = {path for pattern in patterns for path in package.glob(pattern)}
     folders = {path.parent for path in package.rglob("*.py")} | {path.parent for path in carried}
-    data = {path for folder in folders for path in folder.iterdir() if path.suffix in (".json", ".yaml", ".typed")}
+    data = {
+        path for folder in folders for path in folder.iterdir() if path.suffix in (".html", ".json", ".yaml", ".typed")
+    }
     assert data == carried
     # a folder of modules without __init__.py is not found by setuptools
     assert {path.parent for path in package.rglob("*.py")} == {path.parent for path in package.rglob("__init__.py")}

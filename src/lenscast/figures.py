@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from lenscast import plotting
 from lenscast.experiment import Experiment
 from lenscast.experiment.observation import observation
-from lenscast.fisher.matrices import S8, ParameterCovariance
+from lenscast.fisher.matrices import S8, Omega_m, ParameterCovariance
 from lenscast.geometry import comoving_distance
 from lenscast.io.files import load
 from lenscast.io.products import load_forecast, load_jacobians, load_summaries
@@ -91,24 +91,26 @@ def correlation(files: Files, experiment: Experiment) -> Figure:
 
 
 def triangle(files: Files, experiment: Experiment, data_vectors: Sequence[str]) -> Figure:
-    """Contours of the parameters that source bins share, and of S8, by data vector. Files: forecasts, parameters.
+    """Contours of the parameters that source bins share, of Omega_m and S8. Files: forecasts, estimators.
+
+    Omega_m stands in place of Omega_c where the baryon density is fixed.
 
     Parameters
     ----------
     data_vectors
         Names of the data vectors, in the order of the files.
     """
-    posteriors, notes = {}, []
-    for name, path, table in zip(data_vectors, files["forecasts"], files["parameters"], strict=True):
-        every = load_forecast(path)
-        shared = every.select([each for each in every.names if stem(each) == each])
-        posteriors[name] = shared.with_derived([S8(experiment.fiducial)] if "sigma8" in shared.names else [])
-        notes += plotting.verdict_note(name, pd.read_csv(table))
-    return plotting.triangle(posteriors, notes)
+    tables = dict(zip(data_vectors, map(pd.read_csv, files["estimators"]), strict=True))
+    posteriors = {
+        name: _with_matter(load_forecast(path), experiment)
+        for name, path in zip(data_vectors, files["forecasts"], strict=True)
+    }
+    notes = [note for name, table in tables.items() for note in plotting.verdict_note(name, table)]
+    return plotting.triangle(posteriors, notes, {name: plotting.priors_own(table) for name, table in tables.items()})
 
 
 def systematics(files: Files, experiment: Experiment, data_vectors: Sequence[str], nuisance: Sequence[str]) -> Figure:
-    """Contours of cosmology with nuisance parameters marginalised and fixed. Files: forecasts.
+    """Contours of cosmology with nuisance parameters marginalised and fixed. Files: forecasts, estimators.
 
     Parameters
     ----------
@@ -118,10 +120,20 @@ def systematics(files: Files, experiment: Experiment, data_vectors: Sequence[str
         Nuisance parameters.
     """
     posteriors: dict[str, ParameterCovariance] = {}
-    for name, path in zip(data_vectors, files["forecasts"], strict=True):
+    notes, own = [], {}
+    for name, path, table in zip(data_vectors, files["forecasts"], map(pd.read_csv, files["estimators"]), strict=True):
         known = load_forecast(path, nuisance)
-        posteriors |= {name: load_forecast(path).select(known.names), f"{name}, systematics known": known}
-    return plotting.triangle(posteriors)
+        cases = {
+            (name, "marginalised"): load_forecast(path).select(known.names),
+            (f"{name}, systematics known", "fixed"): known,
+        }
+        for (title, case), posterior in cases.items():
+            rows = table[table["systematics"] == case].assign(systematics="marginalised")
+            rows = rows[~rows["parameter"].isin(nuisance)]
+            posteriors[title] = _with_matter(posterior, experiment)
+            notes += plotting.verdict_note(title, rows)
+            own[title] = plotting.priors_own(rows)
+    return plotting.triangle(posteriors, notes, own)
 
 
 def reliability(files: Files, experiment: Experiment, data_vectors: Sequence[str]) -> Figure:
@@ -217,6 +229,17 @@ def matter_power(files: Files, experiment: Experiment, seeds: int) -> Figure:
         Number of boxes behind the table.
     """
     return plotting.matter_power(pd.read_csv(files["table"]), np.pi / experiment.simulation.cell_size, seeds)
+
+
+def _with_matter(posterior: ParameterCovariance, experiment: Experiment) -> ParameterCovariance:
+    """Posterior of the parameters that source bins share, with Omega_m and S8 where they vary."""
+    shared = posterior.select([name for name in posterior.names if stem(name) == name])
+    derived = [Omega_m(experiment.fiducial)] if {"Omega_c", "Omega_b"} & {*shared.names} else []
+    derived += [S8(experiment.fiducial)] if "sigma8" in shared.names else []
+    found = shared.with_derived(derived)
+    matter = [each.name for each in derived if each.name == "Omega_m"]
+    redundant = {"Omega_c", "Omega_b"} if len({"Omega_c", "Omega_b"} & {*shared.names}) == 1 else set()
+    return found.select([*matter, *(name for name in found.names if name not in {*matter, *redundant})])
 
 
 def _theory(files: Files) -> pd.DataFrame | None:

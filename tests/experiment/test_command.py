@@ -22,7 +22,7 @@ OPTIONAL = {
     "AdaptiveSteps": {"max_steps"},
     "Simulation": {"noise_size"},
     "TabulatedSources": {"interpretation", "redshifts"},
-    "ForecastSection": {"scale_cuts"},
+    "ForecastSection": {"samples", "scale_cuts"},
     "Lightcone": {"realisations_per_box", "projection"},
     "Peaks": {"kind", "file", "softness"},
     "PowerSpectrum": {"kind", "file"},

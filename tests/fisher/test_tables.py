@@ -10,7 +10,7 @@ from lenscast.fisher.estimate import FisherEstimate, fisher_estimate
 from lenscast.fisher.estimators import SPLITS
 from lenscast.fisher.intervals import sigma_interval
 from lenscast.fisher.matrices import S8
-from lenscast.fisher.tables import fisher_table, runs_table
+from lenscast.fisher.tables import fisher_table, runs_table, screen_table, short_table
 
 PARAMETERS = ("Omega_c", "sigma8")
 DATA = tuple(f"bin_{i}" for i in range(6))
@@ -166,3 +166,28 @@ def test_data_that_leave_a_direction_open_have_errors_with_priors_only() -> None
     assert free["reason"].str.contains("not positive definite").all()
     with pytest.raises(ValueError, match="not positive definite"):
         fisher_table(degenerate, {})
+
+
+def test_short_table_has_one_row_per_parameter_and_four_digits() -> None:
+    table = fisher_table(estimate(0.1), PRIORS, [S8(FIDUCIAL)])
+    short = short_table(table)
+    assert list(short["parameter"]) == ["Omega_c", "sigma8", "S8"]
+    expected = rows(table, "cross", with_priors=True)
+    for column in ("fiducial", "sigma", "sigma_low", "sigma_high", "prior"):
+        np.testing.assert_allclose(short[column], expected[column], rtol=5e-4)
+        assert all(len(f"{value:g}".lstrip("0.").replace(".", "")) <= 4 for value in short[column])
+    # without priors, the rows without
+    free = short_table(fisher_table(estimate(0.1), {}, [S8(FIDUCIAL)]))
+    np.testing.assert_allclose(free["sigma"], rows(table, "cross", with_priors=False)["sigma"], rtol=5e-4)
+    assert free["prior"].isna().all()
+
+
+def test_screen_shows_each_error_once_with_its_verdict() -> None:
+    short = short_table(fisher_table(estimate(0.1), PRIORS)).assign(reason=["", "noise of the covariance"])
+    text = screen_table({"C_ell": short, "peaks": short})
+    header, *lines = text.splitlines()
+    assert header.split() == ["data", "vector", "parameter", "fiducial", "sigma", "68", "%", "prior", "verdict"]
+    assert [line.split()[:2] for line in lines] == [[v, p] for v in ("C_ell", "peaks") for p in PARAMETERS]
+    assert lines[1].endswith(f"{short['verdict'][1]} (noise of the covariance)")
+    assert f" {short['sigma'][0]:g} " in lines[0]
+    assert "nan" not in screen_table({"C_ell": short.assign(prior=np.nan, sigma_low=np.nan)})

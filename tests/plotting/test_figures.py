@@ -59,10 +59,11 @@ def files(tiny, bins, tmp_path_factory):
     is_plain = bins["statistic"] == next(name for name, each in tiny.statistics.items() if each.is_plain_spectrum)
     theory = bins.loc[is_plain, ["source_1", "source_2", "low"]].assign(limber=1e-9, limber_windows=1e-9)
     theory.assign(dln_sigma8=2.0).to_csv(folder / "theory.csv", index=False)
-    names = {"parameter": PARAMETERS[:2], "estimator": "cross", "with_priors": True, "systematics": "marginalised"}
+    names = {"parameter": PARAMETERS[:2], "estimator": "cross", "with_priors": True}
     judged = {"verdict": ["converged", "set by the prior"], "reason": "", "boxes_needed": 4}
-    verdicts = pd.DataFrame(names | judged)
-    verdicts.to_csv(folder / "parameters.csv", index=False)
+    cases = [pd.DataFrame(names | judged | {"systematics": each}) for each in ("marginalised", "fixed")]
+    verdicts = pd.concat(cases)
+    verdicts.to_csv(folder / "estimators.csv", index=False)
     return {path.stem: str(path) for path in folder.iterdir()}
 
 
@@ -109,14 +110,17 @@ def test_counts_and_derivatives_are_those_of_the_experiment(tiny, files, bins):
 
 def test_forecasts_are_drawn_from_their_files(tiny, files, texts):
     assert figures.correlation(files, tiny).axes[0].images
-    paths = {"forecasts": [files["forecast"]] * 2, "parameters": [files["parameters"]] * 2}
+    paths = {"forecasts": [files["forecast"]] * 2, "estimators": [files["estimators"]] * 2}
     figure = figures.triangle(paths, tiny, data_vectors=["C_ell", "all"])
     # the bias of each source is marginalised over: three parameters are left
     assert len([axes for axes in figure.axes if axes.get_subplotspec()]) == 10  # three parameters and S8
     assert "all: set by the prior: $\\sigma_8$" in texts(figure)
+    assert "dashed: the data do not constrain" in texts(figure)
     figure = figures.systematics(paths, tiny, data_vectors=["C_ell", "all"], nuisance=["A_IA", "m_1"])
-    assert len([axes for axes in figure.axes if axes.get_subplotspec()]) == 3
+    assert len([axes for axes in figure.axes if axes.get_subplotspec()]) == 6  # Omega_m, sigma8 and S8
     assert "all, systematics known" in [text.get_text() for text in figure.legends[0].get_texts()]
+    assert "all: set by the prior: $\\sigma_8$" in texts(figure)
+    assert "all, systematics known: set by the prior: $\\sigma_8$" in texts(figure)
 
 
 def test_reliability_has_a_curve_for_each_data_vector(tiny, tmp_path):

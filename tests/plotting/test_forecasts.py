@@ -71,3 +71,53 @@ def test_correlation_names_blocks_as_statistics_say(statistics, make_bins):
         figure = plotting.correlation(np.eye(len(bins)), bins, statistics)
         ticks = [tick.get_text() for tick in figure.axes[0].get_yticklabels()]
         assert ticks[: len(names)] == names
+
+
+def test_contours_of_what_the_data_do_not_constrain_are_dashed(texts):
+    matrix = np.diag([1e-4, 1e-4])
+    posteriors = {name: ParameterCovariance(NAMES, FIDUCIAL, matrix * scale) for name, scale in (("a", 1), ("b", 2))}
+    figure = plotting.triangle(posteriors, (), {"b": ["sigma8"]})
+    contours, first, second = (axes for axes in figure.axes if axes.get_subplotspec())
+    assert [line.get_linestyle() for line in first.lines[:2]] == ["-", "-"]
+    assert [line.get_linestyle() for line in second.lines[:2]] == ["-", "--"]
+    assert [each.get_linestyle()[0][1] is None for each in contours.collections] == [True, False]
+    assert "dashed: the data do not constrain one of the two parameters" in texts(figure)
+    assert "dashed" not in texts(plotting.triangle(posteriors))
+
+
+def test_what_the_data_do_not_constrain_is_the_priors_or_has_no_information():
+    table = pd.DataFrame(
+        {
+            "parameter": ["Omega_c", "sigma8", "w0"],
+            "estimator": "cross",
+            "with_priors": True,
+            "systematics": "marginalised",
+            "verdict": ["set by the prior", "converged", "limited by simulations"],
+            "boxes_needed": [4.0, 4.0, np.inf],
+        }
+    )
+    assert plotting.priors_own(table) == ["Omega_c", "w0", "Omega_m"]
+
+
+def test_labels_of_ticks_keep_away_from_the_next_panel():
+    matrix = np.diag([1e-4, 1e-4])
+    figure = plotting.triangle({"a": ParameterCovariance(NAMES, FIDUCIAL, matrix)})
+    figure.canvas.draw()
+    for axes in figure.axes:
+        low, high = axes.get_xlim()
+        ticks = axes.get_xticks()
+        assert len(ticks) >= 2
+        assert np.all((ticks > low + 0.1 * (high - low)) & (ticks < high - 0.1 * (high - low)))
+
+
+def test_reliability_leaves_out_points_at_infinity():
+    curve = pd.DataFrame(
+        {
+            "boxes": [4, 2] * 2,
+            "estimator": ["cross"] * 2 + ["standard"] * 2,
+            "parameter": "h",
+            "sigma": [0.1, np.inf] * 2,
+        }
+    )
+    figure = plotting.reliability({"C_ell": curve})
+    assert figure.axes[0].get_ylim()[1] < 0.2

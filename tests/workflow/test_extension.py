@@ -56,7 +56,7 @@ def finished(shared_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 def test_a_statistic_from_a_file_goes_to_contours(finished: Path) -> None:
     results = finished / "results/tiny"
-    table = pd.read_csv(results / "fisher/minima_parameters.csv")
+    table = pd.read_csv(results / "fisher/minima_estimators.csv")
     assert {"Omega_c", "sigma8", "S8"} == set(table["parameter"])
     assert (table.loc[table["estimator"] == "standard", "sigma"] > 0).all()
     for name in FIGURES:

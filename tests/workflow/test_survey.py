@@ -67,7 +67,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 def test_a_small_campaign_has_all_parameters_of_its_five_bins(results: Path) -> None:
-    table = pd.read_csv(results / "fisher/C_ell_parameters.csv")
+    table = pd.read_csv(results / "fisher/C_ell_estimators.csv")
     of_source = [f"{name}_{source}" for name in ("delta_z", "m") for source in range(1, 6)]
     shared = ["Omega_c", "Omega_b", "h", "n_s", "sigma8", "w0", "wa", "A_IA", "eta", "log10_T_AGN"]
     free = table[(table["systematics"] == "marginalised") & (table["estimator"] == "standard")]
@@ -80,7 +80,7 @@ def test_a_small_campaign_has_all_parameters_of_its_five_bins(results: Path) -> 
 
 @pytest.mark.slow
 def test_tomography_measures_alignments(results: Path) -> None:
-    table = pd.read_csv(results / "fisher/C_ell_parameters.csv")
+    table = pd.read_csv(results / "fisher/C_ell_estimators.csv")
     rows = table[(table["parameter"] == "A_IA") & table["with_priors"] & (table["systematics"] == "marginalised")]
     row = rows[rows["estimator"] == "standard"].iloc[0]
     assert row["verdict"] != "set by the prior"

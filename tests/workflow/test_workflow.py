@@ -9,6 +9,7 @@ import signal
 import subprocess
 import time
 from collections import Counter
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,7 @@ def finished(shared_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 
 def test_alignments_of_one_source_plane_are_not_measured_at_amplitude_0(finished: Path) -> None:
-    table = pd.read_csv(finished / "results/tiny/fisher/C_ell_parameters.csv")
+    table = pd.read_csv(finished / "results/tiny/fisher/C_ell_estimators.csv")
     rows = table[(table["parameter"] == "A_IA") & (table["estimator"] == "cross")].set_index("with_priors")
     assert rows["verdict"][False] == "limited by simulations"
     assert rows["verdict"][True] != "converged"
@@ -83,8 +84,9 @@ def test_workflow_makes_tables_and_figures_and_then_has_nothing_to_do(finished: 
     results = finished / "results/tiny"
     for name in FIGURES:
         assert (results / f"figures/{name}.png").stat().st_size > 10_000
+        assert (results / f"figures/{name}.pdf").read_bytes().startswith(b"%PDF")
     for name in TINY["forecast"]["data_vectors"]:
-        table = pd.read_csv(results / f"fisher/{name}_parameters.csv")
+        table = pd.read_csv(results / f"fisher/{name}_estimators.csv")
         parameters = [each for name in TINY["forecast"]["parameters"] for each in expanded(name, 1)]
         assert set(parameters) < set(table["parameter"])
         free = table[(table["systematics"] == "marginalised") & (table["estimator"] == "standard")]
@@ -96,6 +98,44 @@ def test_workflow_makes_tables_and_figures_and_then_has_nothing_to_do(finished: 
         for parameter, sigma in fixed.set_index("parameter")["sigma"].items():
             assert sigma <= with_priors["sigma"][parameter] * (1 + 1e-9)
     assert planned(finished) == Counter()
+
+
+def test_a_run_ends_in_its_errors_and_the_report(finished: Path) -> None:
+    (finished / "results/tiny/report.html").unlink()
+    said = run(finished)
+    results = finished / "results/tiny"
+    assert said.count("Errors with priors") == 1
+    assert said.rstrip().splitlines()[-1].startswith(("Report: ", "Complete log"))
+    assert f"Report: {(results / 'report.html').absolute()}" in said
+    for name in TINY["forecast"]["data_vectors"]:
+        short, every = (pd.read_csv(results / f"fisher/{name}_{kind}.csv") for kind in ("parameters", "estimators"))
+        headline = every[
+            (every["estimator"] == "cross") & every["with_priors"] & (every["systematics"] == "marginalised")
+        ]
+        assert list(short) == [
+            *("parameter", "fiducial", "sigma", "sigma_low", "sigma_high", "verdict", "reason", "prior")
+        ]
+        np.testing.assert_allclose(short["sigma"], headline["sigma"], rtol=1e-3)
+        assert all(f"{sigma:g}" in said for sigma in short["sigma"])
+    page = (results / "report.html").read_text()
+    assert page.count("data:image/png;base64,") == len(FIGURES) + 1 + 1  # and band-passed spectra, and matter power
+
+
+def test_exports_are_made_by_default(finished: Path, tmp_path: Path) -> None:
+    folder = finished / "results/tiny/export"
+    endings = ["covmat", "paramnames", "ranges", "cobaya.yaml", *(find_spec("sacc") is not None) * ["sacc.fits"]]
+    names = [f"{name}.{ending}" for name in TINY["forecast"]["data_vectors"] for ending in endings]
+    names += [f"{name}_cosmosis{end}.txt" for name in TINY["forecast"]["data_vectors"] for end in ("", "_with_priors")]
+    assert {*names, "forecast.h5", "parameters.tex"} == {path.name for path in folder.iterdir()}
+    assert planned(finished, forecast=TINY["forecast"] | {"samples": 100}).keys() == {"export"}
+
+
+def test_the_report_of_snakemake_has_captions(finished: Path) -> None:
+    run(finished, "--report", "snakemake.html")
+    page = (finished / "snakemake.html").read_text()
+    assert "lenscast forecasts what weak-lensing surveys can learn" in page
+    for text in ("Mean spectra with the error of the mean", "Directions of parameter space, best measured first"):
+        assert text in page
 
 
 def test_theory_goes_through_the_region_that_is_measured(finished: Path) -> None:
@@ -229,7 +269,7 @@ HALVES = {
 
 
 def test_two_halves_merge_to_the_whole(finished: Path, tmp_path: Path) -> None:
-    table = "fisher/combined_parameters.csv"
+    table = "fisher/combined_estimators.csv"
     for name, changes in HALVES.items():
         for folder in ("summaries", "derivatives/fiducial"):
             shutil.copytree(finished / "results/tiny" / folder, tmp_path / "results" / name / folder)

@@ -15,6 +15,7 @@ from lenscast.code_hash import code_hash
 from lenscast.experiment import disk
 from lenscast.experiment.observation import observation
 from lenscast.experiment.experiment import Experiment
+from lenscast.report.captions import CAPTIONS
 from lenscast.parameters import COSMOLOGICAL, PARAMETERS, expanded, stem
 from lenscast.statistics.registry import code_object
 
@@ -61,6 +62,7 @@ TRAINING_SETTINGS = TRAINING.model_dump(mode="json")
 OTHER_RUNS = [name for name in str(others).split(",") if name]
 MERGED = [name for name in str(merged).split(",") if name]
 THEORY = find_spec("camb") is not None
+SACC = find_spec("sacc") is not None
 SCRIPTS = Path(str(workflow.current_basedir)).parent / "scripts"
 STATISTICS = list(EXPERIMENT.statistics)
 PLANE_TANGENTS = [name for name in EXPERIMENT.tangents if name in COSMOLOGICAL]
@@ -89,6 +91,16 @@ def code(script, *objects):
 def statistics_code(names):
     """Where the code of some statistics is."""
     return [found for name in names if (found := code_object(EXPERIMENT.statistics[name]))]
+
+
+def caption_file(name):
+    """File with a caption for the report of snakemake, wherever the rule is."""
+    return str(SCRIPTS.parent / "report" / f"{name}.rst")
+
+
+def reported_table(path, name, category="Forecast", **labels):
+    """A table that the report of snakemake shows, with the caption of its kind."""
+    return report(path, caption=caption_file(name), category=category, labels={"table": name, **labels})
 
 
 def sources_file():
@@ -272,6 +284,28 @@ def level_files():
 def theory_tables():
     """Forecasts with the derivatives of theory, which needs CAMB."""
     return expand(rules.compare_theory.output.parameters, data_vector=THEORY_VECTORS) if THEORY else []
+
+
+REPORT_TABLES = ["parameters", "estimators", "directions", "resolution"]
+
+
+def errors_and_report():
+    """The last screen of a forecast: the errors of all data vectors with their verdicts, and where the report is."""
+    targets = {*workflow.dag_settings.targets} - {"all", "merge"}
+    if targets:
+        return f"Figures are in {RESULTS}/figures, tables in {RESULTS}/fisher"
+    import pandas  # here: every job reads this file
+
+    from lenscast.fisher.tables import screen_table
+
+    tables = {name: pandas.read_csv(path) for name, path in zip(DATA_VECTORS, forecast_tables())}
+    page = Path(RESULTS, "report.html").absolute()
+    return f"\nErrors with priors, and their 68 % limits:\n{screen_table(tables)}\n\nReport: {page}"
+
+
+def report_files():
+    """The report of the run, and its forecasts in the formats of other codes."""
+    return [rules.write_report.output.page, *rules.export.output]
 
 
 def forecast_tables():

@@ -43,12 +43,15 @@ FIGURES = {
     "correlation": figure_of("correlation", lambda: {"forecast": fisher("forecast")[-1]}),
     "triangle": figure_of(
         "triangle",
-        lambda: {"forecasts": fisher("forecast"), "parameters": fisher("parameters")},
+        lambda: {"forecasts": fisher("forecast"), "estimators": fisher("estimators")},
         data_vectors=DATA_VECTORS,
     ),
     "systematics": figure_of(
         "systematics",
-        lambda: {"forecasts": fisher("forecast", FIRST_AND_LAST)},
+        lambda: {
+            "forecasts": fisher("forecast", FIRST_AND_LAST),
+            "estimators": fisher("estimators", FIRST_AND_LAST),
+        },
         data_vectors=FIRST_AND_LAST,
         nuisance=list(EXPERIMENT.nuisance),
     ),
@@ -97,12 +100,32 @@ def settings_of_figure(entry):
     return {"described": summary_settings(), "simulation": SETTINGS["simulation"], "function": entry.function}
 
 
+def caption_of(entry):
+    """Category, title and text of a figure."""
+    return CAPTIONS[entry.function.partition(":")[2]]
+
+
+def labels_of_figure(name, figures):
+    """What the report of snakemake lists of a figure."""
+    return {"figure": caption_of(figures[name]).title, "of": name.replace("_", " ")}
+
+
+FORECAST_FIGURES = [
+    *STATISTICS,
+    "derivatives",
+    "correlation",
+    "triangle",
+    "reliability",
+    *((not MERGED) * ["maps"]),
+    *(THEORY * ["matter_power"]),  # which shows theory
+    *(bool(EXPERIMENT.nuisance) * ["systematics"]),
+]
+"""Names of the figures of a forecast."""
+
+
 def forecast_figures():
-    """Figures of the forecast; the matter power spectrum shows theory, so it needs CAMB."""
-    names = [*STATISTICS, "derivatives", "correlation", "triangle", "reliability"]
-    names += (not MERGED) * ["maps"]
-    names += THEORY * ["matter_power"] + bool(EXPERIMENT.nuisance) * ["systematics"]
-    return expand(rules.figure.output.figure, figure=names)
+    """Figures of the forecast."""
+    return expand(rules.figure.output.figure, figure=FORECAST_FIGURES)
 
 
 def figures(*names):

@@ -12,13 +12,20 @@ rule figure:
     input:
         unpack(lambda wildcards: FIGURES[wildcards.figure].inputs()),
     output:
-        figure=f"{RESULTS}/figures/{{figure}}.png",
+        figure=report(
+            f"{RESULTS}/figures/{{figure}}.png",
+            caption=caption_file("figure"),
+            category=lambda wildcards: caption_of(FIGURES[wildcards.figure]).category,
+            labels=lambda wildcards: labels_of_figure(wildcards.figure, FIGURES),
+        ),
+        pdf=f"{RESULTS}/figures/{{figure}}.pdf",
     log:
         f"{RESULTS}/logs/figure/{{figure}}.log",
     priority: 1  # that of maps reads some, as what measures does
     conda:
         "../../environment.yml"
     params:
+        caption=lambda wildcards: caption_of(FIGURES[wildcards.figure]).text,
         function=lambda wildcards: FIGURES[wildcards.figure].function,
         settings=lambda wildcards: FIGURES[wildcards.figure].settings,
         depends=lambda wildcards: settings_of_figure(FIGURES[wildcards.figure]),
@@ -31,10 +38,17 @@ use rule figure as figure_of_training with:
     input:
         unpack(lambda wildcards: TRAINING_FIGURES[wildcards.training_figure].inputs()),
     output:
-        figure=f"{TRAINED}/figures/{{training_figure}}.png",
+        figure=report(
+            f"{TRAINED}/figures/{{training_figure}}.png",
+            caption=caption_file("figure"),
+            category=lambda wildcards: caption_of(TRAINING_FIGURES[wildcards.training_figure]).category,
+            labels=lambda wildcards: labels_of_figure(wildcards.training_figure, TRAINING_FIGURES),
+        ),
+        pdf=f"{TRAINED}/figures/{{training_figure}}.pdf",
     log:
         f"{TRAINED}/logs/figure/{{training_figure}}.log",
     params:
+        caption=lambda wildcards: caption_of(TRAINING_FIGURES[wildcards.training_figure]).text,
         function=lambda wildcards: TRAINING_FIGURES[wildcards.training_figure].function,
         settings=lambda wildcards: TRAINING_FIGURES[wildcards.training_figure].settings,
         depends={},

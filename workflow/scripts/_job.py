@@ -40,6 +40,8 @@ def start(job: Any) -> logging.Logger:
     gc.set_threshold(100_000, 50, 100)  # JAX traces millions of objects: a tenth of a job was a search for cycles
     name = " ".join([job.rule, *map(str, job.wildcards)])
     handlers = [logging.StreamHandler(sys.stderr), logging.FileHandler(job.log[0], mode="w")]
+    handlers[0].setLevel(logging.INFO)  # long tables are in the log alone
+    logging.getLogger("lenscast").setLevel(logging.DEBUG)
     logging.getLogger("jax._src.xla_bridge").setLevel(logging.WARNING)  # which accelerators are not there
     logging.basicConfig(level=logging.INFO, format=f"{name}: %(message)s", handlers=handlers, force=True)
     logging.captureWarnings(True)

@@ -14,7 +14,7 @@ from lenscast.parameters import stem
 
 p, pairs = snakemake.params, list(product(snakemake.params.data_vectors, snakemake.params.runs))
 forecasts = dict(zip(pairs, snakemake.input.forecasts, strict=True))
-tables = {pair: pd.read_csv(path) for pair, path in zip(pairs, snakemake.input.parameters, strict=True)}
+tables = {pair: pd.read_csv(path) for pair, path in zip(pairs, snakemake.input.estimators, strict=True)}
 errors = {vector: runs_table({run: tables[vector, run] for run in p.runs}) for vector in p.data_vectors}
 io.save_table(snakemake.output.table, pd.concat(errors, names=["data_vector"]).reset_index("data_vector"))
 for vector, figure in zip(p.data_vectors, snakemake.output.figures, strict=True):

@@ -26,4 +26,4 @@ inverse = float(variables["scale"].values) * np.linalg.inv(variables["covariance
 errors, directions = compare_with_theory(simulated, jacobian, inverse, described.priors)
 io.save_table(snakemake.output.parameters, errors)
 io.save_table(snakemake.output.directions, directions)
-log.info("\n%s\n%s", errors.to_string(index=False), directions.to_string(index=False))
+log.debug("\n%s\n%s", errors.to_string(index=False), directions.to_string(index=False))

@@ -9,4 +9,5 @@ from pkgutil import resolve_name
 from lenscast import plotting
 
 figure = resolve_name(snakemake.params.function)(snakemake.input, experiment(snakemake), **snakemake.params.settings)
-plotting.save(figure, snakemake.output.figure)
+for path in (snakemake.output.figure, snakemake.output.pdf):
+    plotting.save(figure, path)

@@ -7,7 +7,7 @@ log = start(snakemake)
 from pathlib import Path
 
 from lenscast import io
-from lenscast.fisher.estimators import HEADLINE
+from lenscast.fisher.tables import short_table
 from lenscast.pipeline import forecast
 
 p, described = snakemake.params, experiment(snakemake)
@@ -20,28 +20,18 @@ for level, each in p.levels.items():
     levels.append(io.load_level(level, list(io.gathered(paths, each["seeds"], each["made_by"])), jacobians))
 name = snakemake.wildcards.data_vector
 made = forecast(summaries, jacobians, described, [name], levels)[name]
-io.save_table(snakemake.output.parameters, made.parameters)
+io.save_table(snakemake.output.parameters, short_table(made.parameters))
+io.save_table(snakemake.output.estimators, made.parameters)
 io.save_table(snakemake.output.directions, made.directions)
 io.save_table(snakemake.output.reliability, made.reliability)
 io.save_table(snakemake.output.resolution, made.resolution)
 seeds = sorted({*summaries.box, *jacobians.box})
 io.save_forecast(snakemake.output.forecast, made, described.priors, provenance(snakemake, seeds))
-columns = [
-    "parameter",
-    "systematics",
-    "sigma",
-    "sigma_low",
-    "sigma_high",
-    "bias_share",
-    "verdict",
-    "reason",
-    "boxes_needed",
-]
-headline = made.parameters[(made.parameters["estimator"] == HEADLINE) & made.parameters["with_priors"]]
-log.info("Errors with priors, %s estimator:\n%s", HEADLINE, headline[columns].to_string(index=False))
-columns = ["information", "information_error", "verdict", "reason", "combination"]
-log.info(
-    "Directions, information of the data over that of the prior:\n%s", made.directions[columns].to_string(index=False)
-)
-if len(made.resolution):
-    log.info("Bins, from the coarser levels to this one:\n%s", made.resolution.to_string(index=False))
+directions = made.directions.drop(columns=list(made.estimate.names))  # the column combination has them in words
+tables = {
+    "Errors with priors": short_table(made.parameters),
+    "Directions, information of the data over that of the prior": directions,
+    "Bins, from the coarser levels to this one": made.resolution,
+}
+for title, table in tables.items():
+    log.debug("%s:\n%s", title, table.to_string(index=False))  # the workflow ends with the errors of all data vectors

@@ -19,4 +19,4 @@ table = spectra_table(
     p.steps,
 )
 io.save_table(snakemake.output.table, table)
-log.info("\n%s", table.to_string(index=False))
+log.debug("\n%s", table.to_string(index=False))

@@ -12,7 +12,7 @@ from lenscast.fisher.control import Control, with_control
 from lenscast.fisher.covariance import Covariance, sample_covariance
 from lenscast.fisher.derivatives import DerivativeSample
 from lenscast.fisher.estimate import FisherEstimate, fisher_estimate
-from lenscast.fisher.matrices import S8
+from lenscast.fisher.matrices import derived_parameters
 from lenscast.fisher.names import positions
 from lenscast.fisher.reliability import reliability_curve
 from lenscast.fisher.resolution import BIN_COLUMNS, Level, change, resolution_reason, resolution_tables, widened
@@ -142,7 +142,7 @@ def data_vector_forecast(
         bin_tables.append(of_bins)
         parameter_tables.append(of_parameters)
         reasons[f"resolution in {level.name}"] = reason
-    derived = [S8(space.fiducial)] if {"sigma8", "Omega_c"} <= {*space.names} else []
+    derived = derived_parameters(space.names, space.fiducial)
     table = fisher_table(estimate, space.priors, derived, further=reasons)
     if space.nuisance:
         priors = {name: width for name, width in space.priors.items() if name not in space.nuisance}

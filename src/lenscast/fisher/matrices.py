@@ -38,20 +38,45 @@ class DerivedParameter(NamedTuple):
     gradient: Mapping[str, float]
 
 
-def S8(fiducial: Mapping[str, float]) -> DerivedParameter:
-    """S8 = sigma8 sqrt(Omega_m / 0.3) with Omega_m = Omega_c + Omega_b.
+def Omega_m(fiducial: Mapping[str, float]) -> DerivedParameter:
+    """Omega_m = Omega_c + Omega_b, without neutrinos.
 
     Parameters
     ----------
     fiducial
-        Fiducial values that include ``Omega_c``, ``Omega_b`` and ``sigma8``.
+        Fiducial values that include ``Omega_c`` and ``Omega_b``.
     """
-    Omega_m = fiducial["Omega_c"] + fiducial["Omega_b"]
-    root = float(np.sqrt(Omega_m / 0.3))
+    return DerivedParameter("Omega_m", fiducial["Omega_c"] + fiducial["Omega_b"], {"Omega_c": 1.0, "Omega_b": 1.0})
+
+
+def S8(fiducial: Mapping[str, float]) -> DerivedParameter:
+    """S8 = sigma8 sqrt(Omega_m / 0.3), with Omega_m = Omega_c + Omega_b where it is not given.
+
+    Parameters
+    ----------
+    fiducial
+        Fiducial values that include ``sigma8``, and ``Omega_m`` or ``Omega_c`` and ``Omega_b``.
+    """
+    matter = fiducial["Omega_m"] if "Omega_m" in fiducial else Omega_m(fiducial).value
+    root = float(np.sqrt(matter / 0.3))
     # dS8/dOmega_m, the same for both densities
-    slope = fiducial["sigma8"] * root / (2 * Omega_m)
-    gradient = {"Omega_c": slope, "Omega_b": slope, "sigma8": root}
+    slope = fiducial["sigma8"] * root / (2 * matter)
+    gradient = {"Omega_m": slope, "Omega_c": slope, "Omega_b": slope, "sigma8": root}
     return DerivedParameter("S8", fiducial["sigma8"] * root, gradient)
+
+
+def derived_parameters(names: Sequence[str], fiducial: Mapping[str, float]) -> list[DerivedParameter]:
+    """Derived parameters of tables: S8, where sigma8 and the matter density vary.
+
+    Parameters
+    ----------
+    names
+        Parameters.
+    fiducial
+        Value of each parameter, and possibly of others.
+    """
+    density = "Omega_m" in names or ("Omega_c" in names and "Omega_b" in fiducial)
+    return [S8(fiducial)] if "sigma8" in names and density else []
 
 
 def derived_jacobian(names: Sequence[str], derived: Sequence[DerivedParameter]) -> Float[np.ndarray, "all param"]:

@@ -26,7 +26,8 @@ def reliability_curve(estimate: FisherEstimate, priors: Mapping[str, float]) -> 
     -------
     table
         Columns ``boxes, estimator, parameter, sigma, groups, failures``. Groups whose matrix is singular, or not
-        positive definite, are counted in ``failures`` and left out of the median, which is NaN if none is left.
+        positive definite, are counted in ``failures``, and their errors are infinite in the median: a median over the
+        others would be of the groups that noise made look well measured.
 
     Raises
     ------
@@ -39,8 +40,8 @@ def reliability_curve(estimate: FisherEstimate, priors: Mapping[str, float]) -> 
         # boxes that do not fill the last group are left out
         groups = [estimate.in_boxes(slice(start, start + size)) for start in range(0, estimate.boxes - size + 1, size)]
         for name in whole_estimators():
-            errors = [sigma for sigma in (_errors(group, name, priors) for group in groups) if sigma is not None]
-            sigma = np.median(errors, axis=0) if errors else np.full(len(estimate.names), np.nan)
+            errors = np.array([_errors(group, name, priors) for group in groups])
+            sigma = np.median(errors, axis=0)
             rows += [
                 {
                     "boxes": size,
@@ -48,7 +49,7 @@ def reliability_curve(estimate: FisherEstimate, priors: Mapping[str, float]) -> 
                     "parameter": parameter,
                     "sigma": value,
                     "groups": len(groups),
-                    "failures": len(groups) - len(errors),
+                    "failures": int(np.sum(np.isinf(errors[:, 0]))),
                 }
                 for parameter, value in zip(estimate.names, sigma, strict=True)
             ]
@@ -56,9 +57,10 @@ def reliability_curve(estimate: FisherEstimate, priors: Mapping[str, float]) -> 
     return pd.DataFrame(rows)
 
 
-def _errors(estimate: FisherEstimate, name: str, priors: Mapping[str, float]) -> np.ndarray | None:
-    """Marginal errors of an estimator with priors; None where its matrix has no inverse."""
-    if not estimate.standard.with_priors(priors).is_positive_definite:
-        return None
-    total = estimate.fisher(name, priors).with_priors(priors)
-    return total.inverse().marginal_errors if total.is_positive_definite else None
+def _errors(estimate: FisherEstimate, name: str, priors: Mapping[str, float]) -> np.ndarray:
+    """Marginal errors of an estimator with priors; infinite where its matrix has no inverse."""
+    if estimate.standard.with_priors(priors).is_positive_definite:
+        total = estimate.fisher(name, priors).with_priors(priors)
+        if total.is_positive_definite:
+            return total.inverse().marginal_errors
+    return np.full(len(estimate.names), np.inf)

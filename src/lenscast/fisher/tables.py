@@ -20,6 +20,9 @@ from lenscast.fisher.verdicts import ParameterVerdicts, parameter_verdicts, prio
 PRIOR_DOMINATED_ABOVE = 0.5**0.5
 """Ratio of posterior to prior width above which the prior gives more than half of the information."""
 
+SHORT_DIGITS = 4
+"""Significant digits of `short_table`."""
+
 AREA_NOTE = "information scaled by area; super-sample covariance not included"
 """Text of the column ``note``."""
 
@@ -121,6 +124,50 @@ def runs_table(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     for run, column in product(others, ["sigma", "conditional"]):
         joined[f"{column}_ratio_{run}"] = joined[f"{column}_{run}"] / joined[f"{column}_{first}"]
     return joined.reset_index()
+
+
+def short_table(table: pd.DataFrame) -> pd.DataFrame:
+    """Errors of a data vector in one row per parameter: the headline with priors, systematics marginalised.
+
+    Parameters
+    ----------
+    table
+        Table of `fisher_table`.
+
+    Returns
+    -------
+    table
+        Columns ``parameter, fiducial, sigma, sigma_low, sigma_high, verdict, reason, prior``, with numbers to
+        `SHORT_DIGITS` significant digits; ``reason`` and ``prior`` are empty where there is none.
+    """
+    rows = headline_rows(table)
+    # a forecast without priors has no rows with them
+    rows = rows[rows["with_priors"] == rows["with_priors"].any()]
+    short = rows[["parameter", "fiducial", "sigma", "sigma_low", "sigma_high", "verdict", "reason", "prior"]]
+    numbers = short.select_dtypes("number").map(lambda value: float(f"{value:.{SHORT_DIGITS}g}"))
+    return short.assign(**numbers).reset_index(drop=True)
+
+
+def screen_table(tables: Mapping[str, pd.DataFrame]) -> str:
+    """Errors of all data vectors as lines of text for a terminal.
+
+    Parameters
+    ----------
+    tables
+        Tables of `short_table`, by data vector.
+    """
+    rows = []
+    for name, table in tables.items():
+        for row in table.to_dict("records"):
+            reason = "" if pd.isna(row["reason"]) or not row["reason"] else f" ({row['reason']})"
+            numbers = {key: "" if pd.isna(row[key]) else f"{row[key]:g}" for key in ("fiducial", "sigma", "prior")}
+            limits = "" if pd.isna(row["sigma_low"]) else f"{row['sigma_low']:.3g}..{row['sigma_high']:.3g}"
+            verdict = {"68 %": limits, "prior": numbers.pop("prior"), "verdict": row["verdict"] + reason}
+            rows.append({"data vector": name, "parameter": row["parameter"], **numbers, **verdict})
+    # to_string aligns text to the right, but for the last column it is easier to read from the left
+    last = max(len(row["verdict"]) for row in rows)
+    lined = pd.DataFrame([{**row, "verdict": row["verdict"].ljust(last)} for row in rows])
+    return "\n".join(line.rstrip() for line in lined.to_string(index=False).splitlines())
 
 
 def headline_rows(table: pd.DataFrame) -> pd.DataFrame:

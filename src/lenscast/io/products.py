@@ -170,6 +170,9 @@ def save_forecast(
         name: Variable(matrix, (axis, axis), "see axes", text) for name, (matrix, axis, text) in matrices.items()
     }
     meaning = "Hartlap's factor times the area of the survey over that of a field"
+    # the Jacobian that the matrices are made of, control included: whitened rows w = L^-1 D, with C = L L^T
+    jacobian = estimate.moments.mean @ np.linalg.cholesky(covariance.matrix).T
+    variables["jacobian"] = Variable(jacobian, ("param", "bin"), "see bins", "mean Jacobian")
     variables["scale"] = Variable(np.array(estimate.scale), (), "1", meaning)
     variables["mean"] = Variable(covariance.mean, ("bin",), "see bins", "mean data vector")
     coordinates = {"param": {"name": list(estimate.names), "fiducial": list(estimate.fiducial)}, "bin": forecast.bins}

@@ -7,7 +7,7 @@ the files of a campaign to these functions.
 
 from lenscast.plotting.counts import counts
 from lenscast.plotting.derivatives import derivatives, derivatives_check
-from lenscast.plotting.forecasts import correlation, reliability, triangle, verdict_note
+from lenscast.plotting.forecasts import correlation, priors_own, reliability, triangle, verdict_note
 from lenscast.plotting.maps import maps_and_tangents
 from lenscast.plotting.matter import density_slices, matter_comparison, matter_power
 from lenscast.plotting.projection import ProjectedMaps, validation_projection
@@ -30,6 +30,7 @@ __all__ = [
     "matter_comparison",
     "matter_power",
     "power_spectra",
+    "priors_own",
     "reliability",
     "save",
     "tomography",

@@ -4,14 +4,16 @@ Contours are those of Gaussian posteriors at 68 % and 95 % of the probability in
 Tables and verdicts are those of `lenscast.fisher`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
 from matplotlib import pyplot
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, NullFormatter
+from matplotlib.ticker import Locator, MaxNLocator, NullFormatter
 
 from lenscast.fisher.along import JACOBIAN
 from lenscast.fisher.matrices import DELTA_CHI2, ParameterCovariance
@@ -20,6 +22,7 @@ from lenscast.parameters import stem
 from lenscast.plotting.style import COLOURS, MARKERS, block_label, blocks, grid, label, styled, vector_label
 from lenscast.statistics.statistic import Statistic
 
+DASHED_NOTE = "dashed: the data do not constrain one of the two parameters"
 MANY_BLOCKS = 8
 """Number of blocks above which ticks name statistics and scales, without the sources."""
 TWO_DIMENSIONAL_LEVELS = (0.6827, 0.9545)
@@ -55,7 +58,11 @@ def correlation(
 
 
 @styled
-def triangle(posteriors: Mapping[str, ParameterCovariance], notes: Sequence[str] = ()) -> Figure:
+def triangle(
+    posteriors: Mapping[str, ParameterCovariance],
+    notes: Sequence[str] = (),
+    priors_own: Mapping[str, Collection[str]] | None = None,
+) -> Figure:
     """Contours and marginal distributions of all parameters for several data vectors.
 
     Lines mark the fiducial values.
@@ -66,6 +73,8 @@ def triangle(posteriors: Mapping[str, ParameterCovariance], notes: Sequence[str]
         Posteriors of the same parameters, by data vector.
     notes
         Lines of text that follow the levels of the contours, such as those of `verdict_note`.
+    priors_own
+        By data vector, parameters that its data do not constrain (`priors_own`), whose contours are thin and dashed.
     """
     from getdist.gaussian_mixtures import GaussianND  # here: it takes as long to import as all other figures together
     from getdist.plots import get_subplot_plotter
@@ -102,11 +111,67 @@ def triangle(posteriors: Mapping[str, ParameterCovariance], notes: Sequence[str]
     figure = plotter.fig
     pyplot.close(figure)
     for axes in figure.axes:  # the ticks of GetDist use functions that matplotlib 3.11 deprecates
-        axes.xaxis.set_major_locator(MaxNLocator(2, prune="both"))
+        axes.xaxis.set_major_locator(_InnerTicks(2))
         if len(axes.get_yticks()):
-            axes.yaxis.set_major_locator(MaxNLocator(3, prune="both"))
-    figure.text(0.01, -0.01, "\n".join([LEVELS_NOTE, *notes]), ha="left", va="top", fontsize=9)
+            axes.yaxis.set_major_locator(_InnerTicks(2))
+    dashed = [{*(priors_own or {}).get(name, ())} for name in posteriors]
+    for row, panels in enumerate(plotter.subplots):
+        for column, axes in enumerate(panels[: row + 1]):
+            shown = {first.names[row], first.names[column]}
+            _dash(axes, [bool(shown & each) for each in dashed])
+    lines = [LEVELS_NOTE, *((DASHED_NOTE,) if any(dashed) else ()), *notes]
+    figure.text(0.01, -0.01, "\n".join(lines), ha="left", va="top", fontsize=9)
     return figure
+
+
+class _InnerTicks(Locator):
+    """Ticks that keep away from the ends of the axis, where their labels would collide with those of the next panel.
+
+    Parameters
+    ----------
+    least
+        Least number of ticks.
+    """
+
+    def __init__(self, least: int) -> None:
+        self.least = least
+
+    def __call__(self) -> Any:
+        """Ticks of the present limits."""
+        return self.tick_values(*self.axis.get_view_interval())  # type: ignore[union-attr]
+
+    def tick_values(self, vmin: float, vmax: float) -> Any:
+        """The fewest round values between a tenth and nine tenths of the axis."""
+        low, high = sorted((vmin, vmax))
+        margin, inner = 0.1 * (high - low), np.array([])
+        for intervals in range(self.least, 10):
+            values = np.asarray(MaxNLocator(intervals).tick_values(low, high))
+            inner = values[(values > low + margin) & (values < high - margin)]
+            if len(inner) >= self.least:
+                break
+        return inner
+
+
+def _dash(axes: Axes, flags: Sequence[bool]) -> None:
+    """Draw the contours, or on the diagonal the curves, of some data vectors thin and dashed."""
+    drawn: Sequence[Any] = axes.collections or axes.lines
+    for artist, is_dashed in zip(drawn, flags, strict=False):
+        if is_dashed:
+            artist.set(linestyle="--", linewidth=0.8)
+
+
+def priors_own(table: pd.DataFrame) -> list[str]:
+    """Parameters that the data do not constrain: the prior sets them, or no information was found.
+
+    Parameters
+    ----------
+    table
+        Table of `fisher.tables.fisher_table`. Omega_m and S8 follow the parameters that they are made of.
+    """
+    rows = headline_rows(table)
+    rows = rows[rows["with_priors"] == rows["with_priors"].any()]
+    names = rows.loc[(rows["verdict"] == "set by the prior") | np.isinf(rows["boxes_needed"]), "parameter"]
+    return [*names, *({"Omega_m"} if "Omega_c" in set(names) else ())]
 
 
 def verdict_note(data_vector: str, table: pd.DataFrame) -> list[str]:
@@ -165,7 +230,8 @@ def reliability(curves: Mapping[str, pd.DataFrame]) -> Figure:
                           markerfacecolor="white" if style == "--" else colour,
                           label=f"{vector_label(vector)}, {estimator}")  # fmt: skip
         axis.set(xscale="log", title=label(name), xlabel="boxes", xticks=ticks, xticklabels=map(str, ticks))
-        axis.set_ylim(0, 1.08 * axis.dataLim.ymax)
+        finite = [line.get_ydata()[np.isfinite(line.get_ydata())] for line in axis.lines]
+        axis.set_ylim(0, 1.08 * max((each.max() for each in finite if len(each)), default=1.0))
         axis.xaxis.set_minor_formatter(NullFormatter())
     for axis in axes[:, 0]:
         axis.set_ylabel(r"$\sigma$, marginal, with priors")
@@ -173,5 +239,6 @@ def reliability(curves: Mapping[str, pd.DataFrame]) -> Figure:
         axis.set_visible(False)
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(curves))
-    figure.text(0.01, 0, "No point: no matrix with an inverse.", ha="left", va="top", fontsize=9)
+    text = "Medians over groups of boxes; a matrix without an inverse counts as infinite. No point: an infinite median."
+    figure.text(0.01, -0.02, text, ha="left", va="top", fontsize=9)
     return figure

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import ScalarFormatter
 from scipy.ndimage import gaussian_filter
 
-from lenscast.plotting.style import grid, label, styled
+from lenscast.plotting.style import grid, label, note, styled
 
 SMOOTHING_ARCMIN = 2.0
 """Standard deviation of the Gaussian that smooths the noisy map [arcmin]."""
@@ -27,8 +27,9 @@ def maps_and_tangents(
 ) -> Figure:
     """A convergence map, the same map with shape noise, and its derivative with respect to each parameter.
 
-    Colours of the maps run between their 0.5 and 99.8 percentiles. Colours of a tangent are symmetric about 0 and reach
-    the 99.5 percentile of its absolute value.
+    Derivatives are smoothed as the noisy map is: pixel by pixel, shifts of halos dominate them. Colours of the maps run
+    between their 0.5 and 99.8 percentiles. Colours of a tangent are symmetric about 0 and reach the 99.5 percentile of
+    its absolute value.
 
     Parameters
     ----------
@@ -49,18 +50,25 @@ def maps_and_tangents(
     rows = -(-(len(names) + 2) // columns)
     figure, axes = grid(rows, columns, (3.2, 2.85), sharex=True, sharey=True)
     panels = list(axes.flat)
-    smooth = _smoothed(noisy, np.ones_like(noisy) if depth is None else depth, 60 * field_deg / len(noisy))
-    show_map(panels[0], kappa, r"$\kappa$, noise-free", field_deg, "magma", np.percentile(kappa, [0.5, 99.8]))
-    title = rf"$\kappa$ + noise, smoothed $\sigma$ = {SMOOTHING_ARCMIN:g} arcmin"
-    show_map(panels[1], smooth, title, field_deg, "magma", np.nanpercentile(smooth, [0.5, 99.8]))
+    pixel_arcmin, everywhere = 60 * field_deg / len(noisy), np.ones_like(noisy)
+    smooth = _smoothed(noisy, everywhere if depth is None else depth, pixel_arcmin)
+    titles = ["convergence, noise-free", "convergence and noise, smoothed"]
+    for axis, image, title in zip(panels, (kappa, smooth), titles, strict=False):
+        limits = np.nanpercentile(image, [0.5, 99.8])
+        show_map(axis, image, title, field_deg, ("magma", r"$\kappa$"), limits)
     for axis, tangent, name in zip(panels[2:], tangents, names, strict=False):
-        reach = np.percentile(np.abs(tangent), 99.5)
-        title = rf"$\partial\kappa/\partial$ {label(name)}"
-        show_map(axis, tangent, title, field_deg, "RdBu_r", (-reach, reach))
+        image = _smoothed(tangent, everywhere, pixel_arcmin)
+        reach = np.percentile(np.abs(image), 99.5)
+        title = f"derivative with respect to {label(name)}, smoothed"
+        meaning = rf"$\partial\kappa/\partial$ {label(name)}"
+        show_map(axis, image, title, field_deg, ("RdBu_r", meaning), (-reach, reach))
     for axis in panels[len(names) + 2 :]:
         axis.set_visible(False)
-    figure.supxlabel("[deg]", fontsize=10)
-    figure.supylabel("[deg]", fontsize=10)
+    for axis in axes[-1]:
+        axis.set_xlabel("[deg]")
+    for axis in axes[:, 0]:
+        axis.set_ylabel("[deg]")
+    note(figure, rf"smoothed: Gaussian of $\sigma$ = {SMOOTHING_ARCMIN:g} arcmin")
     return figure
 
 
@@ -73,7 +81,9 @@ def _smoothed(
     return np.where(is_visible, smooth, np.nan)
 
 
-def show_map(axes: Axes, image: Float[np.ndarray, "y x"], title: str, side: float, colours: str, limits: Any) -> None:
+def show_map(
+    axes: Axes, image: Float[np.ndarray, "y x"], title: str, side: float, colours: tuple[str, str], limits: Any
+) -> None:
     """Draw one map with its colour bar.
 
     Parameters
@@ -87,16 +97,16 @@ def show_map(axes: Axes, image: Float[np.ndarray, "y x"], title: str, side: floa
     side
         Side of the map, in the unit of the axes.
     colours
-        Name of a colour map of matplotlib.
+        Name of a colour map of matplotlib, and of what its colours are.
     limits
         Values at its two ends.
     """
     extent = (-side / 2, side / 2, -side / 2, side / 2)
     drawn = axes.imshow(
-        image, origin="lower", extent=extent, cmap=colours, vmin=limits[0], vmax=limits[1], interpolation="none"
+        image, origin="lower", extent=extent, cmap=colours[0], vmin=limits[0], vmax=limits[1], interpolation="none"
     )
     axes.set_title(title)
     axes.grid(False)
     numbers = ScalarFormatter()
     numbers.set_powerlimits((-2, 2))
-    axes.figure.colorbar(drawn, ax=axes, shrink=0.9, pad=0.02, extend="both", format=numbers)
+    axes.figure.colorbar(drawn, ax=axes, shrink=0.9, pad=0.02, extend="both", format=numbers, label=colours[1])

@@ -93,9 +93,9 @@ def _maps(axes: np.ndarray, maps: ProjectedMaps, z: float) -> None:
     limits = np.percentile(born[zoom], [0.5, 99.8])
     reach = np.percentile(np.abs(traced - born)[zoom], 99.5)
     width = side * pixel_arcmin
-    show_map(axes[0], born[zoom], rf"$\kappa$, Born, $z_s$ = {z:g}", width, "magma", limits)
-    show_map(axes[1], traced[zoom], r"$\kappa$, ray-traced", width, "magma", limits)
-    show_map(axes[2], (traced - born)[zoom], "ray-traced - Born", width, "RdBu_r", (-reach, reach))
+    show_map(axes[0], born[zoom], rf"Born, $z_s$ = {z:g}", width, ("magma", r"$\kappa$"), limits)
+    show_map(axes[1], traced[zoom], "ray-traced", width, ("magma", r"$\kappa$"), limits)
+    show_map(axes[2], (traced - born)[zoom], "ray-traced - Born", width, ("RdBu_r", r"$\Delta\kappa$"), (-reach, reach))
     for axis in axes:
         axis.set_xlabel("[arcmin]")
     axes[0].set_ylabel("[arcmin]")

@@ -24,7 +24,7 @@ from lenscast import parameters
 from lenscast.statistics.statistic import Statistic
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-DERIVED = MappingProxyType({"S8": "S_8"})
+DERIVED = MappingProxyType({"S8": "S_8", "Omega_m": r"\Omega_m"})
 """Symbols of parameters that are not in the table of parameters, because they follow from others."""
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 MEASURED, EXPECTED, THEORY = COLOURS[0], COLOURS[1], COLOURS[6]
@@ -66,15 +66,17 @@ def styled(function: Callable[P, R]) -> Callable[P, R]:
 
 @styled
 def save(figure: Figure, path: str | os.PathLike[str]) -> None:
-    """Write a figure as PNG with 200 dots per inch.
+    """Write a figure as PDF, or as PNG with 200 dots per inch, as the path ends.
 
     The file appears whole or not at all. It holds neither time nor version, so that equal figures give equal bytes.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.tmp")
+    form = path.suffix.removeprefix(".")
+    unnamed = ("Creator", "Producer", "CreationDate") if form == "pdf" else ("Software",)
     try:
-        figure.savefig(temporary, format="png", metadata={"Software": None}, bbox_inches="tight")
+        figure.savefig(temporary, format=form, metadata=dict.fromkeys(unnamed), bbox_inches="tight")
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

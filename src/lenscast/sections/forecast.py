@@ -29,6 +29,9 @@ class ForecastSection(Section):
         default="none",
         description="none, or resolved: bins whose derivatives are not resolved, as resolution finds, are left out",
     )
+    samples: int = Field(
+        default=0, ge=0, le=10**7, description="samples of each Gaussian posterior in export/, for GetDist; 0 is none"
+    )
 
 
 class FiniteDifferences(Section):

@@ -38,6 +38,7 @@ class Peaks(Statistic):
     label: ClassVar[str] = "peaks"
     axis: ClassVar[str] = r"height $\nu$ [S/N]"
     is_count: ClassVar[bool] = True
+    sacc_type: ClassVar[str] = "peak_count"
 
     scales_arcmin: ScalesArcmin
     snr_edges: Increasing = Field(

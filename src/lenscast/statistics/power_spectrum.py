@@ -73,6 +73,7 @@ class PowerSpectrum(Statistic):
     is_spectrum: ClassVar[bool] = True
     is_plain_spectrum: ClassVar[bool] = True
     is_two_point: ClassVar[bool] = True
+    sacc_type: ClassVar[str] = "cl"
 
     ell_edges: IncreasingPositive = Field(
         min_length=2, description="edges of the multipole bins, increasing; n edges make n - 1 bins"
@@ -171,6 +172,7 @@ class StarletPowerSpectrum(PowerSpectrum):
     """Flat-sky C_ell of the maps band-passed to starlet scales."""
 
     is_plain_spectrum: ClassVar[bool] = False
+    sacc_type: ClassVar[str] = ""
 
     scales_arcmin: ScalesArcmin
 

@@ -61,7 +61,8 @@ class Statistic(Section, abc.ABC):
     almost everywhere, so that finite differences of `measured` are compared with derivatives of `expected`;
     `is_spectrum` is True for power spectra, which are drawn on a logarithmic axis and from which the mean of the noise
     is subtracted, `is_plain_spectrum` for that of the maps as they are, which theory knows; `is_two_point` is True
-    where the mean follows from the correlation functions of the maps, by `from_correlation`.
+    where the mean follows from the correlation functions of the maps, by `from_correlation`. `sacc_type` is what
+    follows ``galaxy_convergence_`` in the type of its data in SACC files; without it the name of the statistic does.
     """
 
     label: ClassVar[str]
@@ -71,6 +72,7 @@ class Statistic(Section, abc.ABC):
     is_spectrum: ClassVar[bool] = False
     is_plain_spectrum: ClassVar[bool] = False
     is_two_point: ClassVar[bool] = False
+    sacc_type: ClassVar[str] = ""
 
     name: SkipJsonSchema[str] = Field(
         default="", exclude=True, description="key of the section in the config, and name of the statistic in files"

@@ -8,10 +8,15 @@ if OTHER_RUNS:  # snakemake compare_runs --config compare=<run>,<run>
     rule compare_runs:
         input:
             forecasts=expand("results/{run}/fisher/{data_vector}.h5", data_vector=DATA_VECTORS, run=RUNS),
-            parameters=expand("results/{run}/fisher/{data_vector}_parameters.csv", data_vector=DATA_VECTORS, run=RUNS),
+            estimators=expand("results/{run}/fisher/{data_vector}_estimators.csv", data_vector=DATA_VECTORS, run=RUNS),
         output:
-            table=f"{COMPARISON}/parameters.csv",
-            figures=expand(f"{COMPARISON}/{{data_vector}}.png", data_vector=DATA_VECTORS),
+            table=reported_table(f"{COMPARISON}/parameters.csv", "comparison", of=" and ".join(RUNS)),
+            figures=report(
+                expand(f"{COMPARISON}/{{data_vector}}.png", data_vector=DATA_VECTORS),
+                caption=caption_file("comparison"),
+                category="Forecast",
+                labels={"figure": "Contours of several runs"},
+            ),
         log:
             f"{RESULTS}/logs/compare_runs/{'_'.join(OTHER_RUNS)}.log",
         conda:

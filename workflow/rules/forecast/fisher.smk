@@ -10,10 +10,13 @@ rule forecast:
         depth=depth_file(),
     output:
         forecast=f"{RESULTS}/fisher/{{data_vector}}.h5",
-        parameters=f"{RESULTS}/fisher/{{data_vector}}_parameters.csv",
-        directions=f"{RESULTS}/fisher/{{data_vector}}_directions.csv",
-        reliability=f"{RESULTS}/fisher/{{data_vector}}_reliability.csv",
-        resolution=f"{RESULTS}/fisher/{{data_vector}}_resolution.csv",
+        parameters=reported_table(f"{RESULTS}/fisher/{{data_vector}}_parameters.csv", "parameters", of="{data_vector}"),
+        estimators=reported_table(f"{RESULTS}/fisher/{{data_vector}}_estimators.csv", "estimators", of="{data_vector}"),
+        directions=reported_table(f"{RESULTS}/fisher/{{data_vector}}_directions.csv", "directions", of="{data_vector}"),
+        reliability=reported_table(
+            f"{RESULTS}/fisher/{{data_vector}}_reliability.csv", "reliability", of="{data_vector}"
+        ),
+        resolution=reported_table(f"{RESULTS}/fisher/{{data_vector}}_resolution.csv", "resolution", of="{data_vector}"),
     log:
         f"{RESULTS}/logs/forecast/{{data_vector}}.log",
     benchmark:

@@ -11,7 +11,7 @@ rule theory:
         sources=sources_file(),
         depth=depth_file(),
     output:
-        table=f"{RESULTS}/theory/c_ell.csv",
+        table=reported_table(f"{RESULTS}/theory/c_ell.csv", "theory", "Checks"),
     log:
         f"{RESULTS}/logs/theory.log",
     conda:
@@ -32,8 +32,12 @@ rule compare_theory:
         theory=rules.theory.output.table,
         depth=depth_file(),
     output:
-        parameters=f"{RESULTS}/theory/{{data_vector}}_parameters.csv",
-        directions=f"{RESULTS}/theory/{{data_vector}}_directions.csv",
+        parameters=reported_table(
+            f"{RESULTS}/theory/{{data_vector}}_parameters.csv", "theory_parameters", "Checks", of="{data_vector}"
+        ),
+        directions=reported_table(
+            f"{RESULTS}/theory/{{data_vector}}_directions.csv", "theory_directions", "Checks", of="{data_vector}"
+        ),
     log:
         f"{RESULTS}/logs/compare_theory/{{data_vector}}.log",
     conda:
@@ -50,7 +54,7 @@ rule matter_power:
     input:
         weights=weights_file(EXPERIMENT.simulation.correction),
     output:
-        table=f"{RESULTS}/theory/matter_power.csv",
+        table=reported_table(f"{RESULTS}/theory/matter_power.csv", "matter_power", "Checks"),
     log:
         f"{RESULTS}/logs/matter_power.log",
     conda:

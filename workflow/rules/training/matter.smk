@@ -33,8 +33,8 @@ rule tabulate_matter:
     input:
         tables=expand(rules.compare_matter.output.table, reference=ROLES),
     output:
-        summary=f"{TRAINED}/validation/matter_summary.csv",
-        checks=f"{TRAINED}/validation/matter_checks.csv",
+        summary=reported_table(f"{TRAINED}/validation/matter_summary.csv", "matter_summary", "Corrections"),
+        checks=reported_table(f"{TRAINED}/validation/matter_checks.csv", "matter_checks", "Corrections"),
     log:
         f"{TRAINED}/logs/tabulate_matter.log",
     conda:

@@ -57,7 +57,7 @@ rule compare_derivatives:
         shifted=batches(rules.measure.output.summaries, "finite_differences", cosmology=SHIFTED),
     output:
         tables=expand(f"{RESULTS}/check_derivatives/{{statistic}}.csv", statistic=STATISTICS),
-        summary=f"{RESULTS}/check_derivatives/summary.csv",
+        summary=reported_table(f"{RESULTS}/check_derivatives/summary.csv", "check_derivatives", "Checks"),
     log:
         f"{RESULTS}/logs/compare_derivatives.log",
     benchmark:

@@ -47,7 +47,7 @@ rule compare_lensing:
         ),
         depth=depth_file(),
     output:
-        table=f"{RESULTS}/validation/lensing.csv",
+        table=reported_table(f"{RESULTS}/validation/lensing.csv", "lensing", "Checks"),
     log:
         f"{RESULTS}/logs/compare_lensing.log",
     benchmark:
@@ -84,7 +84,7 @@ rule compare_projection:
         ),
         depth=depth_file(),
     output:
-        table=f"{RESULTS}/validation/projection.csv",
+        table=reported_table(f"{RESULTS}/validation/projection.csv", "projection", "Checks"),
     log:
         f"{RESULTS}/logs/compare_projection.log",
     benchmark:

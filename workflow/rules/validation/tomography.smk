@@ -33,8 +33,10 @@ rule compare_tomography:
         sources=sources_file(),
         depth=depth_file(),
     output:
-        components=f"{RESULTS}/validation/tomography.csv",
-        derivatives=f"{RESULTS}/validation/tomography_derivatives.csv",
+        components=reported_table(f"{RESULTS}/validation/tomography.csv", "tomography", "Checks"),
+        derivatives=reported_table(
+            f"{RESULTS}/validation/tomography_derivatives.csv", "tomography_derivatives", "Checks"
+        ),
     log:
         f"{RESULTS}/logs/compare_tomography.log",
     benchmark:

@@ -1,0 +1,104 @@
+"""Titles and captions of figures, by the function of `lenscast.figures` that draws them."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+
+class Caption(NamedTuple):
+    """What a figure shows.
+
+    Attributes
+    ----------
+    category
+        Group of figures.
+    title
+        Name of the figure, in a few words.
+    text
+        How to read it.
+    """
+
+    category: str
+    title: str
+    text: str
+
+
+_FORECAST, _DATA, _CHECKS, _TRAINING = "Forecast", "Maps and data", "Checks", "Corrections"
+
+CAPTIONS: Mapping[str, Caption] = MappingProxyType(
+    {
+        "triangle": Caption(
+            _FORECAST,
+            "Contours",
+            "Gaussian posteriors with priors, from the Fisher matrix of the headline estimator, at 68 % and 95 % in "
+            "two dimensions. Contours of parameters that the data do not constrain are dashed.",
+        ),
+        "systematics": Caption(
+            _FORECAST,
+            "Contours with systematics known",
+            "Contours of cosmology with nuisance parameters marginalised, and with nuisance parameters fixed.",
+        ),
+        "reliability": Caption(
+            _FORECAST,
+            "Errors against the number of boxes",
+            "Errors from groups of fewer boxes with derivatives. Errors of the standard estimator grow with the number "
+            "of boxes, since noise poses as information; those of the cross estimator are to be flat.",
+        ),
+        "maps": Caption(
+            _DATA,
+            "Maps and their derivatives",
+            "One convergence map, the same map with shape noise, and its derivatives with respect to the parameters.",
+        ),
+        "spectrum": Caption(
+            _DATA,
+            "Spectra and theory",
+            "Mean spectra with the error of the mean and of one field, without the mean of the shape noise. Theory is "
+            "halofit (Limber), and the same seen through lens planes, pixels and region.",
+        ),
+        "counts": Caption(
+            _DATA,
+            "Data and their mean over the shape noise",
+            "Data of noisy maps with the error of one field, and the mean over the shape noise that is differentiated.",
+        ),
+        "derivatives": Caption(
+            _DATA,
+            "Derivatives of the data",
+            "Mean Jacobian over boxes with its error, for each statistic and parameter.",
+        ),
+        "correlation": Caption(
+            _DATA,
+            "Correlation of the data",
+            "Correlation matrix of the last data vector, from maps of independent boxes.",
+        ),
+        "matter_power": Caption(
+            _CHECKS, "Matter power", "Matter power of the simulations today compared with theory, with its resolution."
+        ),
+        "check_derivatives": Caption(
+            _CHECKS,
+            "Automatic derivatives and differences",
+            "Automatic derivatives compared with central differences of the whole forward model on the same seeds.",
+        ),
+        "validation_spectra": Caption(
+            _CHECKS, "Spectra and finer simulations", "Spectra compared with finer simulations of the same phases."
+        ),
+        "validation_counts": Caption(
+            _CHECKS, "Counts and finer simulations", "Counts compared with finer simulations of the same phases."
+        ),
+        "validation_projection": Caption(
+            _CHECKS, "Born approximation", "Ray-traced maps and their statistics compared with the Born approximation."
+        ),
+        "tomography": Caption(
+            _CHECKS, "Tomographic spectra", "Spectra of lensing and alignments of all pairs compared with theory."
+        ),
+        "tomography_derivatives": Caption(
+            _CHECKS, "Derivatives of tomographic spectra", "Derivatives of spectra compared with those of theory."
+        ),
+        "loss": Caption(_TRAINING, "Loss", "Loss of the training against the epoch."),
+        "matter": Caption(
+            _TRAINING,
+            "Corrected matter power",
+            "Power and cross-correlation of corrected simulations and their reference.",
+        ),
+        "slices": Caption(_TRAINING, "Slices", "Density of corrected simulations and their reference."),
+    }
+)
