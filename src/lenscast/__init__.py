@@ -7,6 +7,7 @@
     forecast = lenscast.forecast(summaries, lenscast.jacobians(experiment, seeds=range(24)), experiment)
     posterior = lenscast.load_forecast("results/default/fisher/C_ell.h5")
 
+Arrays of other codes are forecast too: `load_arrays`, and `forecast` with a `Setting`.
 `tangents` gives maps with their derivatives (`interface`). Importing this module does not load JAX.
 """
 
@@ -14,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lenscast.interface import (
+        Setting,
         forecast,
         jacobians,
+        load_arrays,
         load_forecast,
         maps,
         measure,
@@ -28,8 +31,10 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Setting",
     "forecast",
     "jacobians",
+    "load_arrays",
     "load_forecast",
     "maps",
     "measure",

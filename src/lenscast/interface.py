@@ -15,10 +15,11 @@ from jaxtyping import Float32, Int
 from lenscast import pipeline
 from lenscast.batches import each_box
 from lenscast.experiment import Experiment, read
+from lenscast.fisher.arrays import Arrays, Setting, forecast_arrays
 from lenscast.fisher.boxes import box_means
 from lenscast.fisher.data_vector import Forecast
 from lenscast.fisher.samples import Jacobians, SummarySample
-from lenscast.io import correction_of, load_forecast
+from lenscast.io import correction_of, load_arrays, load_forecast
 from lenscast.measurement import (
     MapAndTangents,
     bin_table,
@@ -30,10 +31,13 @@ from lenscast.measurement import (
 )
 
 __all__ = [
+    "Arrays",
     "Maps",
+    "Setting",
     "Tangents",
     "forecast",
     "jacobians",
+    "load_arrays",
     "load_forecast",
     "maps",
     "measure",
@@ -229,16 +233,31 @@ def jacobians(experiment: Experiment, seeds: Sequence[int]) -> Jacobians:
 
 
 @_in_double_precision
-def forecast(summaries: SummarySample, jacobians: Jacobians, experiment: Experiment) -> dict[str, Forecast]:
-    """Fisher forecasts of all data vectors of an experiment by name: step 5.
+def forecast(
+    summaries: SummarySample | np.ndarray, jacobians: Jacobians | np.ndarray, experiment: Experiment | Setting
+) -> dict[str, Forecast]:
+    """Fisher forecasts of all data vectors by name: step 5, of an experiment, or of arrays that any code made.
 
     Parameters
     ----------
     summaries
-        From `measure`, of enough boxes for the covariance.
+        From `summaries` or `measure`, of enough boxes for the covariance; or realisations x data.
     jacobians
-        From `jacobians` or `measure_tangents`.
+        From `jacobians` or `measure_tangents`; or boxes x parameters x data.
     experiment
-        Data vectors, parameters, priors and survey area.
+        Data vectors, parameters, priors and survey area; for arrays a `Setting`.
+
+    Raises
+    ------
+    TypeError
+        For arrays with an experiment, which does not say what is in them.
+    ValueError
+        As `fisher.data_vector.data_vector_forecast` and `fisher.arrays.forecast_arrays`.
     """
+    if isinstance(experiment, Setting):
+        return forecast_arrays(np.asarray(summaries), np.asarray(jacobians), experiment)
+    if isinstance(summaries, np.ndarray) or isinstance(jacobians, np.ndarray):
+        raise TypeError(
+            "arrays are given with an experiment; give lenscast.Setting(parameters=..., fiducial=...) with them"
+        )
     return pipeline.forecast(summaries, jacobians, experiment)

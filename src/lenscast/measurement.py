@@ -16,7 +16,7 @@ from lenscast.experiment import Experiment
 from lenscast.experiment.observation import observation
 from lenscast.fisher.derivatives import SummaryAndJacobian, summary_and_jacobian
 from lenscast.parameters import PARAMETERS, expanded
-from lenscast.statistics import Statistic
+from lenscast.statistics import Observation, Statistic
 from lenscast.streams import SHAPE_NOISE, stream_key
 
 
@@ -62,8 +62,20 @@ def bin_table(experiment: Experiment) -> pd.DataFrame:
     experiment
         Its statistics, measured on its maps.
     """
-    observed = observation(experiment)
-    table = pd.DataFrame([record for each in experiment.statistics.values() for record in each.bins(observed)])
+    return bins_of(experiment.statistics.values(), observation(experiment))
+
+
+def bins_of(statistics: Iterable[Statistic], observed: Observation) -> pd.DataFrame:
+    """`bin_table` of some statistics, measured through a region and shape noise.
+
+    Parameters
+    ----------
+    statistics
+        Statistics in the order of the data vector.
+    observed
+        Region and shape noise.
+    """
+    table = pd.DataFrame([record for each in statistics for record in each.bins(observed)])
     return table.assign(name=[_bin_name(row) for row in table.to_dict("records")])
 
 

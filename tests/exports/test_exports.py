@@ -1,6 +1,10 @@
 """Exports, read back by the codes that they are for."""
 
 import logging
+import re
+import subprocess
+import sys
+from dataclasses import replace
 
 import h5py
 import numpy as np
@@ -8,6 +12,8 @@ import pytest
 
 from lenscast import exports
 from lenscast.exports.sacc_file import number_density
+from lenscast.fisher.arrays import forecast_arrays
+from lenscast.io import load_arrays
 from lenscast.lensing.sources import source_planes, tomographic
 
 VECTORS = ("C_ell", "peaks", "combined")
@@ -144,13 +150,17 @@ def test_cosmosis_file_is_that_of_its_fisher_sampler(files, sigma, tmp_path):
         np.testing.assert_allclose(errors, sigma("C_ell"), rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_cosmosis_postprocesses_its_file(files, sigma, tmp_path):
-    inputs = pytest.importorskip("cosmosis.output.text_output")
+    pytest.importorskip("cosmosis")
     exports.save_cosmosis(tmp_path / "fisher.txt", files["C_ell"], True)
-    names, data, metadata, *_ = inputs.TextColumnOutput.load_from_options({"filename": str(tmp_path / "fisher.txt")})
-    assert names[1] == "cosmological_parameters--sigma_8"
-    assert metadata[0]["sampler"] == "fisher"
-    np.testing.assert_allclose(np.sqrt(np.diag(np.linalg.inv(data[0]))), sigma("C_ell"), rtol=1e-9)
+    words = ["--outdir", str(tmp_path / "made"), str(tmp_path / "fisher.txt")]
+    command = [sys.executable, "-m", "cosmosis.postprocess", *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    found = re.findall(r"(\S+) = (\S+) ± (\S+)", done.stdout)
+    assert [name.partition("--")[2] for name, *_ in found] == ["omega_c", "sigma_8", "bias_1", "bias_2"]
+    np.testing.assert_allclose([float(mean) for _, mean, _ in found], files["C_ell"].fiducial, rtol=1e-5)
+    np.testing.assert_allclose([float(error) for *_, error in found], sigma("C_ell"), rtol=1e-5)
 
 
 def test_latex_table_marks_what_is_not_converged(files, tmp_path):
@@ -215,3 +225,23 @@ def test_files_are_hdf5_with_scales(files, samples, described, tmp_path):
     with h5py.File(tmp_path / "forecast.h5") as file:
         assert [each[0].name for each in file["C_ell/covariance"].dims] == ["/C_ell/bin", "/C_ell/bin_2"]
         assert file["C_ell/bin"].is_scale
+
+
+def test_dataset_is_a_file_of_arrays_with_the_same_errors(files, samples, described, sigma, tmp_path):
+    exports.save_dataset(tmp_path / "forecast.h5", samples, files, described, {})
+    arrays = load_arrays(tmp_path / "forecast.h5")
+    found = forecast_arrays(*arrays)["combined"].parameters
+    rows = found[(found["estimator"] == "cross") & found["with_priors"]].set_index("parameter")
+    # the data vector of arrays has band-passed spectra too: that of the run is compared with its statistics alone
+    chosen = [name in ("power_spectrum", "peaks") for name in arrays.setting.statistics]
+    kept = replace(
+        arrays.setting,
+        data=list(np.array(arrays.setting.data)[chosen]),
+        statistics=list(np.array(arrays.setting.statistics)[chosen]),
+    )
+    same = forecast_arrays(arrays.summaries[:, chosen], arrays.jacobians[:, :, chosen], kept)
+    for name, mine in (("C_ell", "power_spectrum"), ("peaks", "peaks"), ("combined", "combined")):
+        table = same[mine].parameters
+        of_arrays = table[(table["estimator"] == "cross") & table["with_priors"]].set_index("parameter")
+        np.testing.assert_allclose(of_arrays.loc[list(files[name].names), "sigma"], sigma(name), rtol=1e-9)
+    assert (rows["sigma"] > 0).all()

@@ -385,3 +385,46 @@ def test_workflow_validates_the_born_approximation_by_ray_tracing_of_the_same_bo
 def test_experiment_dry_runs(config: str, tmp_path: Path) -> None:
     done = snakemake(*arguments(tmp_path, "--dry-run", "--quiet", "--configfile", str(ROOT / config)))
     assert done.returncode == 0, done.stderr
+
+
+def test_arrays_are_forecast_without_a_simulation(finished: Path, tmp_path: Path) -> None:
+    run(tmp_path, "reanalyse", "--config", f"arrays={finished / 'results/tiny/export/forecast.h5'}", "area_ratio=1000")
+    results = tmp_path / "results/reanalysis/forecast"
+    short, every = (pd.read_csv(results / f"{name}.csv") for name in ("parameters", "estimators"))
+    assert set(short["data_vector"]) == {*TINY["statistics"], "combined"}
+    assert set(every["area_ratio"]) == {1000.0}
+    assert not (tmp_path / "results/tiny").exists()
+    for name in ("triangle", "reliability"):
+        assert (results / f"{name}.png").stat().st_size > 10_000
+    np.savez(
+        tmp_path / "few.npz", summaries=np.ones((4, 9)), jacobians=np.ones((3, 1, 9)), parameter=["a"], fiducial=[1]
+    )
+    done = snakemake(*words(tmp_path, "reanalyse", "--config", f"arrays={tmp_path / 'few.npz'}"))
+    assert done.returncode != 0
+    assert "summaries: 4 realisations of 9 data; a covariance needs 12 or more" in done.stdout + done.stderr
+
+
+def test_maps_of_another_code_are_measured_and_forecast(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    kappa = rng.normal(0, 0.02, (24, 64, 64))
+    for name, factor in (("fiducial", 1.0), ("plus", 1.05), ("minus", 0.95)):
+        np.save(tmp_path / f"{name}.npy", factor * kappa)
+    description = {
+        "run": "mine",
+        "pixel_arcmin": 60 * 5 / 64,
+        "maps": ["fiducial.npy"],
+        "differences": {"amplitude": {"plus": ["plus.npy"], "minus": ["minus.npy"], "step": 0.05}},
+        "fiducial": {"amplitude": 1.0},
+        "survey": {"area_deg2": 1000.0, "sigma_e": 0.26, "n_gal": [20.0]},
+        "statistics": {"power_spectrum": TINY["statistics"]["power_spectrum"]},
+    }
+    (tmp_path / "maps.yaml").write_text(yaml.safe_dump(description))
+    run(tmp_path, "measure_maps", "--config", "maps=maps.yaml")
+    run(tmp_path, "reanalyse", "--config", "arrays=results/mine/measured/arrays.npz")
+    (row,) = pd.read_csv(tmp_path / "results/reanalysis/arrays/parameters.csv").to_dict("records")
+    assert row["parameter"] == "amplitude"
+    assert 0 < row["sigma"] < 0.1
+    (tmp_path / "maps.yaml").write_text(yaml.safe_dump(description | {"pixel_arcmin": 0}))
+    done = snakemake(*words(tmp_path, "measure_maps", "--config", "maps=maps.yaml"))
+    assert done.returncode != 0
+    assert "pixel_arcmin: 0" in done.stdout + done.stderr

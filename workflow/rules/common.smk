@@ -38,6 +38,9 @@ config.update(strictly_read)
 training = config.pop("training", workflow.source_path("../../configs/training.yaml"))
 others = config.pop("compare", "")
 merged = config.pop("merge", "")
+ARRAYS = str(config.pop("arrays", ""))
+AREA_RATIO = config.pop("area_ratio", None)
+FOREIGN_MAPS = str(config.pop("maps", ""))
 try:
     complete = experiment.complete(config, config_name, config_files[0].parent if config_files else Path())
     TRAINING = experiment.read_training(training)
@@ -88,9 +91,15 @@ def code(script, *objects):
     return code_hash(SCRIPTS / f"{script}.py", *objects)
 
 
-def statistics_code(names):
+def statistics_code(names, statistics=EXPERIMENT.statistics):
     """Where the code of some statistics is."""
-    return [found for name in names if (found := code_object(EXPERIMENT.statistics[name]))]
+    return [found for name in names if (found := code_object(statistics[name]))]
+
+
+def files_of_maps(campaign):
+    """Files that a description of maps of another code names."""
+    shifted = [*campaign.maps, *(file for each in campaign.differences.values() for file in (*each.plus, *each.minus))]
+    return shifted + ([campaign.survey.depth.file] if campaign.survey.depth.kind == "map" else [])
 
 
 def caption_file(name):

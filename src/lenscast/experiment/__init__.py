@@ -10,7 +10,7 @@ accelerator.
 from lenscast.experiment.base import complete, shipped
 from lenscast.experiment.experiment import Experiment
 from lenscast.experiment.file_checks import remarks
-from lenscast.experiment.reading import load, read, read_training
+from lenscast.experiment.reading import load, read, read_map_campaign, read_training
 from lenscast.experiment.schema import json_schema
 from lenscast.experiment.strict_yaml import read_yaml
 from lenscast.sections.errors import ConfigError
@@ -24,6 +24,7 @@ __all__ = [
     "json_schema",
     "load",
     "read",
+    "read_map_campaign",
     "read_training",
     "read_yaml",
     "remarks",

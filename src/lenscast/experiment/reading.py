@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from lenscast.experiment import file_checks, map_checks, sampling_checks
 from lenscast.experiment.base import complete
 from lenscast.experiment.experiment import Experiment, share_the_box
+from lenscast.experiment.map_campaign import MapCampaign
 from lenscast.experiment.schema import complete_schema
 from lenscast.experiment.strict_yaml import read_yaml
 from lenscast.sections.errors import ConfigError, Problem, problems
@@ -45,6 +46,20 @@ def read_training(path: str | Path) -> Training:
         return Training.model_validate(complete(read_yaml(path), str(path), Path(path).parent))
     except ValidationError as error:
         raise ConfigError(problems(error, complete_schema(Training)), str(path)) from error
+
+
+def read_map_campaign(path: str | Path) -> MapCampaign:
+    """The description of maps of another code, from a YAML file, checked.
+
+    Raises
+    ------
+    ConfigError
+        With all that is wrong, as `load` says it, or where there is no such file or it is not YAML.
+    """
+    try:
+        return MapCampaign.model_validate(read_yaml(path))
+    except ValidationError as error:
+        raise ConfigError(problems(error, complete_schema(MapCampaign)), str(path)) from error
 
 
 def load(mapping: Any, source: str = "config", folder: Path = Path()) -> Experiment:

@@ -6,11 +6,10 @@ finite numbers, names, and that there are more realisations than data.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
 
 from lenscast.fisher.data_vector import Forecast, ParameterSpace, data_vector_forecast
 from lenscast.fisher.names import positions, require_unique
@@ -50,8 +49,8 @@ class Setting:
     area_ratio: float = 1.0
     data: Sequence[str] | None = None
     statistics: Sequence[str] | None = None
-    summary_box: Sequence[int] | None = None
-    box: Sequence[int] | None = None
+    summary_box: Sequence[Any] | np.ndarray | None = None
+    box: Sequence[Any] | np.ndarray | None = None
 
 
 class Arrays(NamedTuple):
@@ -60,29 +59,27 @@ class Arrays(NamedTuple):
     Attributes
     ----------
     summaries
-        Realisations of the data vector.
+        Realisations of the data vector, realisations x data.
     jacobians
-        Derivatives of its mean with respect to the parameters, from independent boxes.
+        Derivatives of its mean with respect to the parameters, boxes x parameters x data.
     setting
         What is in them.
     """
 
-    summaries: Float[np.ndarray, "realisation datum"]
-    jacobians: Float[np.ndarray, "box param datum"]
+    summaries: np.ndarray
+    jacobians: np.ndarray
     setting: Setting
 
 
-def forecast_arrays(
-    summaries: Float[np.ndarray, "realisation datum"], jacobians: Float[np.ndarray, "box param datum"], setting: Setting
-) -> dict[str, Forecast]:
+def forecast_arrays(summaries: np.ndarray, jacobians: np.ndarray, setting: Setting) -> dict[str, Forecast]:
     """Fisher forecasts of arrays: of each statistic, and of all of them (`ALL`).
 
     Parameters
     ----------
     summaries
-        Realisations of the data vector.
+        Realisations of the data vector, realisations x data.
     jacobians
-        Derivatives of its mean with respect to the parameters, from independent boxes.
+        Derivatives of its mean with respect to the parameters, boxes x parameters x data, from independent boxes.
     setting
         What is in them.
 
@@ -134,17 +131,19 @@ def forecast_arrays(
     return {name: data_vector_forecast(sample, derived, each, space, ratio) for name, each in vectors.items()}
 
 
-def central_differences(
-    plus: Float[np.ndarray, "box param datum"], minus: Float[np.ndarray, "box param datum"], step: Sequence[float]
-) -> Float[np.ndarray, "box param datum"]:
+def central_differences(plus: np.ndarray, minus: np.ndarray, step: Sequence[float] | np.ndarray) -> np.ndarray:
     """Jacobians of boxes from data vectors on both sides of the fiducial values, of the same seeds.
 
     Parameters
     ----------
     plus, minus
-        Data vectors with one parameter at its fiducial value plus or minus its step.
+        Data vectors with one parameter at its fiducial value plus or minus its step, boxes x parameters x data.
     step
         Step of each parameter, half of the distance between the two.
+
+    Returns
+    -------
+    Jacobians, boxes x parameters x data.
 
     Raises
     ------

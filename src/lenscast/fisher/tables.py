@@ -167,6 +167,7 @@ def screen_table(tables: Mapping[str, pd.DataFrame]) -> str:
     # to_string aligns text to the right, but for the last column it is easier to read from the left
     last = max(len(row["verdict"]) for row in rows)
     lined = pd.DataFrame([{**row, "verdict": row["verdict"].ljust(last)} for row in rows])
+    lined = lined.rename(columns={"verdict": "verdict".ljust(last)})
     return "\n".join(line.rstrip() for line in lined.to_string(index=False).splitlines())
 
 

@@ -7,6 +7,7 @@ hold finite numbers only, and carry no time, host or path: equal content gives e
 which names, is the caller's business.
 """
 
+from lenscast.io.arrays import load_arrays
 from lenscast.io.atomic import save_table
 from lenscast.io.batch_files import batch_writer, gathered, requested_seeds, require_made_by
 from lenscast.io.corrections import correction_of, load_correction, save_correction, warn_of_mismatch
@@ -33,6 +34,7 @@ __all__ = [
     "disagreement",
     "gathered",
     "load",
+    "load_arrays",
     "load_correction",
     "load_forecast",
     "load_jacobians",

@@ -190,7 +190,7 @@ def verdict_note(data_vector: str, table: pd.DataFrame) -> list[str]:
     A list with the line, or an empty list if there is no such parameter.
     """
     rows = headline_rows(table)
-    rows = rows[rows["with_priors"] & (rows["verdict"] != "converged")]
+    rows = rows[(rows["with_priors"] == rows["with_priors"].any()) & (rows["verdict"] != "converged")]
     texts = []
     for verdict, group in rows.groupby("verdict", sort=False):
         symbols = ", ".join(dict.fromkeys(label(stem(name)) for name in group["parameter"]))

@@ -166,6 +166,17 @@ class Survey(Section):
     )
 
 
+class MapSurvey(Section):
+    """Shape noise and area of the survey that observes the maps."""
+
+    area_deg2: float = Field(gt=0.0, le=41253.0, description="survey area that is not masked [deg^2]")
+    sigma_e: float = Field(gt=0.0, le=1.0, description="shape noise per ellipticity component")
+    n_gal: tuple[Density, ...] = Field(min_length=1, description="galaxies per arcmin^2 of each source")
+    depth: UniformDepth | DepthMap = Field(
+        default=UniformDepth(kind="uniform"), discriminator="kind", description="galaxies over the field"
+    )
+
+
 class NoBaryons(Section):
     """Dark matter only."""
 

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float, Float32, Float64
 
 from lenscast.sections.array_file import read_array
-from lenscast.sections.survey import Survey
+from lenscast.sections.survey import MapSurvey, Survey
 from lenscast.statistics.region import Region
 
 __all__ = ["ShapeNoise"]
@@ -65,7 +65,7 @@ class ShapeNoise:
             )
 
     @classmethod
-    def of_survey(cls, survey: Survey, pixel_arcmin: float) -> "ShapeNoise":
+    def of_survey(cls, survey: Survey | MapSurvey, pixel_arcmin: float) -> "ShapeNoise":
         """Shape noise of a survey on pixels of this side [arcmin]."""
         rms = tuple(float(survey.sigma_e / (n_gal**0.5 * pixel_arcmin)) for n_gal in survey.n_gal)
         if survey.depth.kind == "uniform":
