@@ -20,6 +20,8 @@ def arrays():
         "parameter": np.array(PARAMETERS),
         "fiducial": np.array([0.3, 0.8]),
         "prior": np.array([np.nan, 0.1]),
+        "fixed": np.array(["h"]),
+        "fixed_value": np.array([0.7]),
         "area_ratio": np.array(12.5),
         "bin": np.array(BINS),
         "statistic": np.array(["C_ell", "C_ell", "peaks"]),
@@ -64,7 +66,7 @@ def test_all_formats_have_the_same_arrays(arrays, tmp_path, name):
     np.testing.assert_allclose(found.jacobians[order], arrays["jacobians"], rtol=1e-12)
     setting = found.setting
     assert list(setting.parameters) == PARAMETERS
-    assert setting.fiducial == {"Omega_m": 0.3, "sigma8": 0.8}
+    assert setting.fiducial == {"Omega_m": 0.3, "sigma8": 0.8} | ({} if name == "csv" else {"h": 0.7})
     assert setting.priors == {"sigma8": 0.1}
     assert setting.area_ratio == 12.5
     assert list(setting.data) == BINS

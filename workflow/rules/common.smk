@@ -41,6 +41,7 @@ merged = config.pop("merge", "")
 ARRAYS = str(config.pop("arrays", ""))
 AREA_RATIO = config.pop("area_ratio", None)
 FOREIGN_MAPS = str(config.pop("maps", ""))
+REANALYSIS = f"results/reanalysis/{Path(ARRAYS).stem}"
 try:
     complete = experiment.complete(config, config_name, config_files[0].parent if config_files else Path())
     TRAINING = experiment.read_training(training)
@@ -301,6 +302,8 @@ REPORT_TABLES = ["parameters", "estimators", "directions", "resolution"]
 def errors_and_report():
     """The last screen of a forecast: the errors of all data vectors with their verdicts, and where the report is."""
     targets = {*workflow.dag_settings.targets} - {"all", "merge"}
+    if "reanalyse" in targets:
+        return f"Tables and figures are in {REANALYSIS}"
     if targets:
         return f"Figures are in {RESULTS}/figures, tables in {RESULTS}/fisher"
     import pandas  # here: every job reads this file

@@ -1,11 +1,7 @@
-localrules:
-    reanalyse,
-    measure_maps,
-
-
 if ARRAYS:  # snakemake reanalyse --config arrays=<file or folder>
 
-    REANALYSIS = f"results/reanalysis/{Path(ARRAYS).stem}"
+    localrules:
+        reanalyse,
 
     rule reanalyse:
         input:

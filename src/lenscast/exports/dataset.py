@@ -95,9 +95,12 @@ def _parameters(experiment: Experiment, samples: Samples) -> Columns:
     """Fiducial values and priors in the order of the Jacobian; NaN for no prior."""
     names, axis = samples.jacobians.parameters, ("parameter",)
     priors = [experiment.priors.get(name, np.nan) for name in names]
+    fixed = {name: value for name, value in experiment.fiducial.items() if name not in names}
     return {
         "fiducial": (axis, [experiment.fiducial[name] for name in names], "", "fiducial value"),
         "prior": (axis, priors, "", "standard deviation of the Gaussian prior, NaN for none"),
+        "fixed": (("fixed",), list(fixed), "", "parameter that does not vary"),
+        "fixed_value": (("fixed",), list(fixed.values()), "", "its value"),
     }
 
 

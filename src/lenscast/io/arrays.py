@@ -24,6 +24,8 @@ NAMES = {
     "step": "step of each parameter",
     "parameter": "name of each parameter, in the order of the Jacobian",
     "fiducial": "value of each parameter",
+    "fixed": "names of parameters that do not vary, such as Omega_b for S8",
+    "fixed_value": "their values",
     "prior": "standard deviation of the Gaussian prior of each parameter, NaN or infinite for none",
     "area_ratio": "area of the survey over the area of a realisation",
     "bin": "name of each datum",
@@ -70,10 +72,15 @@ def load_arrays(path: str | os.PathLike[str], area_ratio: float | None = None) -
             raise ValueError(
                 f"{given}: {name} has {len(values)} values for {len(parameters)} parameters; give one for each"
             )
+    fixed, values = (np.atleast_1d(found.get(name, [])) for name in ("fixed", "fixed_value"))
+    if len(fixed) != len(values):
+        raise ValueError(
+            f"{given}: fixed_value has {len(values)} values for {len(fixed)} fixed parameters; give one each"
+        )
     ratio = found.get("area_ratio", 1.0) if area_ratio is None else area_ratio
     setting = Setting(
         parameters,
-        dict(zip(parameters, map(float, fiducial), strict=True)),
+        dict(zip([*parameters, *map(str, fixed)], map(float, [*fiducial, *values]), strict=True)),
         {name: float(width) for name, width in zip(parameters, prior, strict=True) if np.isfinite(width)},
         float(ratio),
         _texts(found.get("bin")),
