@@ -34,11 +34,13 @@ def test_headline_jacobian_has_the_information_of_the_headline(files):
         assert np.corrcoef((made / each.mean).ravel(), (each.jacobian / each.mean).ravel())[0, 1] > 0.9
 
 
-def test_sacc_file_and_a_gaussian_likelihood_give_the_errors_of_the_forecast(files, described, sigma, tmp_path):
+def test_sacc_file_and_a_gaussian_likelihood_give_the_errors_of_the_forecast(
+    files, samples, described, sigma, tmp_path
+):
     sacc = pytest.importorskip("sacc")
     for name in VECTORS:
         path = tmp_path / f"{name}.sacc.fits"
-        exports.save_sacc(path, files[name], described)
+        exports.save_sacc(path, files[name], described, samples.summaries.box)
         read = sacc.Sacc.load(str(path))
         names = read.metadata["parameters"].split()
         assert tuple(names) == files[name].names
@@ -49,9 +51,9 @@ def test_sacc_file_and_a_gaussian_likelihood_give_the_errors_of_the_forecast(fil
             np.testing.assert_allclose(found, sigma(name, estimator), rtol=1e-6)
 
 
-def test_sacc_file_says_what_its_data_are(files, described, tmp_path):
+def test_sacc_file_says_what_its_data_are(files, samples, described, tmp_path):
     sacc = pytest.importorskip("sacc")
-    exports.save_sacc(tmp_path / "all.fits", files["combined"], described)
+    exports.save_sacc(tmp_path / "all.fits", files["combined"], described, samples.summaries.box)
     read = sacc.Sacc.load(str(tmp_path / "all.fits"))
     assert read.get_data_types() == ["galaxy_convergence_cl", "galaxy_convergence_peak_count"]
     spectra = described.statistics["power_spectrum"]
@@ -63,6 +65,8 @@ def test_sacc_file_says_what_its_data_are(files, described, tmp_path):
     noise = read.get_tag("noise", "galaxy_convergence_cl", ("source_1", "source_1"))
     np.testing.assert_allclose(noise, 0.26**2 / (20 * (60 * 180 / np.pi) ** 2), rtol=1e-2)
     assert read.metadata["area_deg2"] == described.survey.area_deg2
+    numbers = {"maps": 300, "boxes_of_covariance": 300, "boxes_of_derivatives": 12}
+    assert {name: read.metadata[name] for name in numbers} == numbers
     assert read.get_tracer("source_1").metadata["n_gal"] == 20.0
     z, n = read.get_tracer("source_1").z, read.get_tracer("source_1").nz
     assert np.trapezoid(n, z) == pytest.approx(1)

@@ -16,7 +16,7 @@ def test_code_of_the_page_runs(files, samples, described, sigma, tmp_path, monke
     pytest.importorskip("h5netcdf")
     folder = tmp_path / "results/default/export"
     exports.save_dataset(folder / "forecast.h5", samples, files, described, {})
-    exports.save_sacc(folder / "combined.sacc.fits", files["combined"], described)
+    exports.save_sacc(folder / "combined.sacc.fits", files["combined"], described, samples.summaries.box)
     monkeypatch.chdir(tmp_path)
     for code in re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL):
         exec(compile(code, "exports.md", "exec"), {})

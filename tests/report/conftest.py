@@ -8,7 +8,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from lenscast import experiment, plotting
-from lenscast.report import Tables, report_page
+from lenscast.report.page import Tables, report_page
 
 CONFIG = Path(__file__).parents[1] / "workflow" / "config.yaml"
 FIGURES = {"triangle": "triangle", "reliability": "reliability", "power_spectrum": "spectrum", "maps": "maps"}

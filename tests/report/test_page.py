@@ -1,12 +1,16 @@
 """The page of a report: what it says, and that it needs nothing else."""
 
 import re
+import subprocess
+import sys
 from html.parser import HTMLParser
 
+import pandas as pd
 import pytest
 
 from lenscast.figures import __dict__ as functions
-from lenscast.report import CAPTIONS
+from lenscast.report.captions import CAPTIONS
+from lenscast.report.page import _verdict as verdict_of
 from lenscast.report.page import number, symbol
 
 
@@ -95,3 +99,27 @@ def test_symbols_are_those_of_the_field(name, text):
 def test_numbers_are_short(value, text):
     assert number(value) == text
     assert number(float("nan")) == "\N{EN DASH}"
+
+
+def test_captions_are_read_without_jax():
+    code = "import sys, lenscast.report.captions; sys.exit('jax' in sys.modules or 'pandas' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_forecast_without_priors_has_remedies_too():
+    names = ["Omega_c", "sigma8"]
+    table = pd.DataFrame(
+        {
+            "parameter": names,
+            "verdict": ["converged", "limited by simulations"],
+            "reason": ["", "noise of the Jacobian and resolution in steps"],
+            "boxes_needed": [3.0, 120.0],
+            "with_priors": False,
+            "estimator": "cross",
+            "systematics": "marginalised",
+        }
+    )
+    found = verdict_of(table, table)
+    assert (found["converged"], found["all"]) == (1, 2)
+    assert [each["reason"] for each in found["remedies"]] == ["noise of the Jacobian", "resolution in steps"]
+    assert "to 120 or more" in found["remedies"][0]["remedy"]

@@ -25,6 +25,6 @@ for name, forecast in forecasts.items():
     if p.samples:
         exports.save_samples(root, forecast, described.fiducial, p.samples)
     if p.sacc:
-        exports.save_sacc(f"{root}.sacc.fits", forecast, described)
+        exports.save_sacc(f"{root}.sacc.fits", forecast, described, samples.summaries.box)
 if not p.sacc:
     log.info("no SACC files: sacc is not installed; pip install 'lenscast[export]' brings it")

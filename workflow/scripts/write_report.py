@@ -10,7 +10,7 @@ import pandas as pd
 
 from lenscast import io
 from lenscast.io.atomic import appearing
-from lenscast.report import Tables, report_page
+from lenscast.report.page import Tables, report_page
 
 p = snakemake.params
 columns = [map(pd.read_csv, snakemake.input[name]) for name in Tables._fields]

@@ -17,7 +17,7 @@ from lenscast.experiment import Experiment
 from lenscast.exports.forecast_files import ForecastFiles
 from lenscast.exports.sacc_file import number_density
 from lenscast.fisher.samples import Jacobians, SummarySample
-from lenscast.fisher.tables import headline_rows
+from lenscast.fisher.tables import posterior_rows
 from lenscast.io.atomic import appearing
 from lenscast.lensing import redshift_distributions
 
@@ -125,8 +125,7 @@ def _survey(experiment: Experiment, forecasts: Mapping[str, ForecastFiles]) -> C
 def _forecast(forecast: ForecastFiles) -> Columns:
     """Matrices and errors of one data vector."""
     both = ("parameter", "parameter_2")
-    rows = headline_rows(forecast.table)
-    rows = rows[rows["with_priors"] == rows["with_priors"].any()].set_index("parameter").loc[list(forecast.names)]
+    rows = posterior_rows(forecast.table).set_index("parameter").loc[list(forecast.names)]
     names = list(forecast.names)
     numbers = {
         "sigma": "marginal error of the headline, with priors",

@@ -12,8 +12,8 @@ import pandas as pd
 import yaml
 
 from lenscast.exports.forecast_files import ForecastFiles
-from lenscast.fisher.matrices import S8, DerivedParameter
-from lenscast.fisher.tables import headline_rows
+from lenscast.fisher.matrices import derived_parameters
+from lenscast.fisher.tables import posterior_rows
 from lenscast.io.atomic import appearing
 from lenscast.parameters import PARAMETERS, label, stem
 
@@ -50,7 +50,7 @@ def save_getdist(root: str | Path, forecast: ForecastFiles, fiducial: Mapping[st
     fiducial
         Value of each parameter, varied or not.
     """
-    posterior, derived = forecast.posterior, _derived(forecast, fiducial)
+    posterior, derived = forecast.posterior, derived_parameters(forecast.names, fiducial)
     with appearing(Path(f"{root}.covmat")) as temporary:
         np.savetxt(temporary, posterior.matrix, DIGITS, header=" ".join(posterior.names))
     symbols = {name: label(name) or name for name in posterior.names}
@@ -77,7 +77,7 @@ def save_samples(root: str | Path, forecast: ForecastFiles, fiducial: Mapping[st
     steps = draws @ np.linalg.cholesky(posterior.matrix).T
     derived = [
         each.value + steps @ [each.gradient.get(name, 0.0) for name in posterior.names]
-        for each in _derived(forecast, fiducial)
+        for each in derived_parameters(forecast.names, fiducial)
     ]
     # weight and -ln posterior come first
     columns = [np.ones(number), np.sum(draws**2, axis=1) / 2, *(posterior.fiducial + steps).T, *derived]
@@ -151,7 +151,7 @@ def save_latex(path: str | Path, forecasts: Mapping[str, ForecastFiles]) -> None
     forecasts
         Forecasts by data vector.
     """
-    tables = {name: _with_priors(each.table).set_index("parameter") for name, each in forecasts.items()}
+    tables = {name: posterior_rows(each.table).set_index("parameter") for name, each in forecasts.items()}
     parameters = list(dict.fromkeys(name for table in tables.values() for name in table.index))
     lines = [rf"\begin{{tabular}}{{l{'r' * (1 + len(tables))}}}", r"\toprule"]
     headings = [name.replace("_", r"\_") for name in tables]
@@ -173,17 +173,6 @@ def _error(row: pd.Series | None) -> str:
         return "--"
     mark = "" if row["verdict"] == "converged" else r"^\dagger"
     return rf"${row['sigma']:#.2g}{mark}$" if np.isfinite(row["sigma"]) else r"$\infty$"
-
-
-def _with_priors(table: pd.DataFrame) -> pd.DataFrame:
-    """Rows of the headline, with priors where there are any."""
-    rows = headline_rows(table)
-    return rows[rows["with_priors"] == rows["with_priors"].any()]
-
-
-def _derived(forecast: ForecastFiles, fiducial: Mapping[str, float]) -> list[DerivedParameter]:
-    """Derived parameters of the table."""
-    return [S8(fiducial)] if "S8" in set(forecast.table["parameter"]) else []
 
 
 def _limits(parameter: str) -> tuple[float | None, float | None]:

@@ -1,26 +1,28 @@
 """Data vectors as SACC files, with n(z), covariance, and derivatives as tags of the data."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from lenscast.experiment import Experiment
+from lenscast.experiment.observation import observation
 from lenscast.exports.forecast_files import ForecastFiles
 from lenscast.io.atomic import appearing
 from lenscast.lensing import redshift_distributions
 from lenscast.lensing.sources import Sources
-from lenscast.measurement import bin_table, noise_alone
+from lenscast.measurement import bins_of
 from lenscast.statistics import Statistic
 
 HALF_WIDTH = 1e-3
 """Half of the base of the triangle that stands for a single redshift, since n(z) of SACC is a function."""
 
 
-def save_sacc(path: str | Path, forecast: ForecastFiles, experiment: Experiment) -> None:
+def save_sacc(path: str | Path, forecast: ForecastFiles, experiment: Experiment, box: Int[np.ndarray, " map"]) -> None:
     """Write the data vector of a forecast as a SACC file (FITS).
 
     Parameters
@@ -31,6 +33,8 @@ def save_sacc(path: str | Path, forecast: ForecastFiles, experiment: Experiment)
         Forecast of one data vector.
     experiment
         The experiment of the forecast.
+    box
+        Seed of the box of each map behind the covariance.
 
     Raises
     ------
@@ -53,7 +57,7 @@ def save_sacc(path: str | Path, forecast: ForecastFiles, experiment: Experiment)
         z, n = number_density(distributions, source)
         metadata = {"n_gal": n_gal, "sigma_e": survey.sigma_e}
         file.add_tracer("NZ", tracer(source), z, n, quantity="galaxy_convergence", metadata=metadata)
-    noise = dict(zip(bin_table(experiment)["name"], noise_alone(experiment), strict=True))
+    noise = _noise(experiment)
     jacobians = {"derivative": forecast.jacobian}
     if len(forecast.bins) >= len(forecast.names):
         jacobians["headline_derivative"] = forecast.headline_jacobian
@@ -67,11 +71,11 @@ def save_sacc(path: str | Path, forecast: ForecastFiles, experiment: Experiment)
         statistic = experiment.statistics[row["statistic"]]
         tags, value = {**_tags(row, statistic), **derivatives}, float(forecast.mean[number])
         if statistic.is_spectrum:
-            tags["noise"] = float(noise[row["name"]])
+            tags["noise"] = noise[row["name"]]
             value -= tags["noise"]
         file.add_data_point(data_type(statistic), sources, value, **tags)
     file.add_covariance(forecast.survey_covariance)
-    file.metadata.update(_metadata(forecast, experiment))
+    file.metadata.update(_metadata(forecast, experiment, box))
     with appearing(Path(path)) as temporary:
         file.save_fits(str(temporary), overwrite=True)
 
@@ -112,16 +116,29 @@ def _tags(row: Mapping[Any, Any], statistic: Statistic) -> dict[str, Any]:
     return {"bin": row["name"], "unit": row["unit"]} | {key: float(value) for key, value in numbers.items()} | multipole
 
 
-def _metadata(forecast: ForecastFiles, experiment: Experiment) -> dict[str, Any]:
+@lru_cache
+def _noise(experiment: Experiment) -> dict[str, float]:
+    """Mean of the shape noise in each datum of a spectrum, by its name."""
+    observed, side = observation(experiment), experiment.lightcone.pixels
+    blank = np.zeros((experiment.sources, side, side))
+    spectra = [each for each in experiment.statistics.values() if each.is_spectrum]
+    return {
+        name: float(value)
+        for each in spectra
+        for name, value in zip(bins_of([each], observed)["name"], each.expected(blank, blank, observed), strict=True)
+    }
+
+
+def _metadata(forecast: ForecastFiles, experiment: Experiment, box: Int[np.ndarray, " map"]) -> dict[str, Any]:
     """What the numbers are of: survey, simulations, parameters and priors."""
     return {
         "creator": "lenscast",
         "area_deg2": experiment.survey.area_deg2,
         "sigma_e": experiment.survey.sigma_e,
         "field_area_deg2": experiment.survey.area_deg2 / float(forecast.constant("area_ratio")),
-        "maps": experiment.covariance.boxes * experiment.lightcone.realisations_per_box,
+        "maps": len(box),
         "effective_maps": float(forecast.constant("n_effective")),
-        "boxes_of_covariance": experiment.covariance.boxes,
+        "boxes_of_covariance": len(np.unique(box)),
         "boxes_of_derivatives": int(forecast.constant("boxes")),
         "hartlap": float(forecast.constant("hartlap")),
         "parameters": " ".join(forecast.names),

@@ -140,10 +140,9 @@ def short_table(table: pd.DataFrame) -> pd.DataFrame:
         Columns ``parameter, fiducial, sigma, sigma_low, sigma_high, verdict, reason, prior``, with numbers to
         `SHORT_DIGITS` significant digits; ``reason`` and ``prior`` are empty where there is none.
     """
-    rows = headline_rows(table)
-    # a forecast without priors has no rows with them
-    rows = rows[rows["with_priors"] == rows["with_priors"].any()]
-    short = rows[["parameter", "fiducial", "sigma", "sigma_low", "sigma_high", "verdict", "reason", "prior"]]
+    short = posterior_rows(table)[
+        ["parameter", "fiducial", "sigma", "sigma_low", "sigma_high", "verdict", "reason", "prior"]
+    ]
     numbers = short.select_dtypes("number").map(lambda value: float(f"{value:.{SHORT_DIGITS}g}"))
     return short.assign(**numbers).reset_index(drop=True)
 
@@ -180,6 +179,18 @@ def headline_rows(table: pd.DataFrame) -> pd.DataFrame:
         Table of `fisher_table`.
     """
     return table[(table["estimator"] == HEADLINE) & (table["systematics"] != "fixed")]
+
+
+def posterior_rows(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of `headline_rows` with priors, or without where the forecast has none: those that contours show.
+
+    Parameters
+    ----------
+    table
+        Table of `fisher_table`.
+    """
+    rows = headline_rows(table)
+    return rows[rows["with_priors"] == rows["with_priors"].any()]
 
 
 def _unconstrained(estimate: FisherEstimate, derived: Sequence[DerivedParameter], reason: str) -> pd.DataFrame:

@@ -17,7 +17,7 @@ from matplotlib.ticker import Locator, MaxNLocator, NullFormatter
 
 from lenscast.fisher.along import JACOBIAN
 from lenscast.fisher.matrices import DELTA_CHI2, ParameterCovariance
-from lenscast.fisher.tables import headline_rows
+from lenscast.fisher.tables import posterior_rows
 from lenscast.parameters import stem
 from lenscast.plotting.style import COLOURS, MARKERS, block_label, blocks, grid, label, styled, vector_label
 from lenscast.statistics.statistic import Statistic
@@ -168,8 +168,7 @@ def priors_own(table: pd.DataFrame) -> list[str]:
     table
         Table of `fisher.tables.fisher_table`. Omega_m and S8 follow the parameters that they are made of.
     """
-    rows = headline_rows(table)
-    rows = rows[rows["with_priors"] == rows["with_priors"].any()]
+    rows = posterior_rows(table)
     names = rows.loc[(rows["verdict"] == "set by the prior") | np.isinf(rows["boxes_needed"]), "parameter"]
     return [*names, *({"Omega_m"} if "Omega_c" in set(names) else ())]
 
@@ -182,15 +181,14 @@ def verdict_note(data_vector: str, table: pd.DataFrame) -> list[str]:
     data_vector
         Name of the data vector.
     table
-        Table of `fisher.tables.fisher_table`, of which the rows of the contours are read: the headline estimator with
-        priors.
+        Table of `fisher.tables.fisher_table`, of which the rows of the contours are read (`posterior_rows`).
 
     Returns
     -------
     A list with the line, or an empty list if there is no such parameter.
     """
-    rows = headline_rows(table)
-    rows = rows[(rows["with_priors"] == rows["with_priors"].any()) & (rows["verdict"] != "converged")]
+    rows = posterior_rows(table)
+    rows = rows[rows["verdict"] != "converged"]
     texts = []
     for verdict, group in rows.groupby("verdict", sort=False):
         symbols = ", ".join(dict.fromkeys(label(stem(name)) for name in group["parameter"]))

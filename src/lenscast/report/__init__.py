@@ -1,6 +1,5 @@
-"""The report of a run: one page with verdicts, errors, figures and settings, that needs nothing else to be read."""
+"""The report of a run: one page with verdicts, errors, figures and settings, that needs nothing else to be read.
 
-from lenscast.report.captions import CAPTIONS, Caption
-from lenscast.report.page import Tables, report_page
-
-__all__ = ["CAPTIONS", "Caption", "Tables", "report_page"]
+`page` makes it, and `captions` has the titles and texts of figures. Importing this package loads neither, since the
+workflow reads captions while it parses, and `page` comes with JAX.
+"""

@@ -18,6 +18,7 @@ from markupsafe import Markup
 
 from lenscast.experiment import Experiment
 from lenscast.fisher.along import COVARIANCE, JACOBIAN
+from lenscast.fisher.tables import headline_rows, posterior_rows
 from lenscast.parameters import label
 from lenscast.report.captions import CAPTIONS
 
@@ -144,8 +145,8 @@ def number(value: float, digits: int = 3) -> str:
 def _verdict(parameters: pd.DataFrame, estimators: pd.DataFrame) -> dict[str, Any]:
     """Parameters by verdict, and what to change for those that simulations limit."""
     groups = {verdict: list(rows["parameter"]) for verdict, rows in parameters.groupby("verdict", sort=False)}
-    limited = estimators[estimators["verdict"] == "limited by simulations"]
-    limited = limited[limited["parameter"].isin(parameters["parameter"]) & limited["with_priors"]]
+    rows = posterior_rows(estimators)
+    limited = rows[rows["verdict"] == "limited by simulations"]
     found: dict[str, float] = {}
     for row in limited.to_dict("records"):
         for reason in REMEDIES:
@@ -175,7 +176,7 @@ def _errors(parameter: str, tables: Mapping[str, Tables]) -> dict[str, Any]:
 
 def _without_priors(estimators: pd.DataFrame) -> dict[str, float]:
     """Errors of the headline without priors, by parameter."""
-    rows = estimators[(estimators["estimator"] == "cross") & (estimators["systematics"] != "fixed")]
+    rows = headline_rows(estimators)
     return dict(rows[~rows["with_priors"].astype(bool)].set_index("parameter")["sigma"])
 
 
@@ -203,7 +204,7 @@ def _settings(experiment: Experiment, table: pd.DataFrame) -> Sequence[tuple[str
                         f"{simulation.integrator.kind}, correction {simulation.correction.kind}"),
         ("maps", f"{lightcone.pixels} {TIMES} {lightcone.pixels} pixels on {lightcone.field_deg:g}° {TIMES} "
                  f"{lightcone.field_deg:g}°, {lightcone.realisations_per_box} per box"),
-        ("covariance", f"{experiment.covariance.boxes} boxes, worth {row['n_effective']:.0f} independent maps"),
+        ("covariance", f"maps worth {row['n_effective']:.0f} independent ones"),
         ("derivatives", f"{int(row['boxes'])} boxes, {experiment.derivatives.views} views of each for counts"),
         ("area", f"information is that of a field times {row['area_ratio']:.0f}, without super-sample covariance"),
     ]  # fmt: skip

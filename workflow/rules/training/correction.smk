@@ -24,7 +24,7 @@ rule train_hpn:
         references=expand(rules.reference.output.reference, reference=TRAINING.references),
     output:
         weights=f"{TRAINED}/hpn.json",
-        history=f"{TRAINED}/history.csv",
+        history=reported_table(f"{TRAINED}/history.csv", "history", "Corrections"),
     log:
         f"{TRAINED}/logs/train_hpn.log",
     benchmark:

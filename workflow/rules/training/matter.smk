@@ -8,7 +8,9 @@ rule compare_matter:
         hpn=rules.train_hpn.output.weights,
         pgd=rules.fit_pgd.output.weights,
     output:
-        table=f"{TRAINED}/validation/matter/{{reference}}.csv",
+        table=reported_table(
+            f"{TRAINED}/validation/matter/{{reference}}.csv", "matter", "Corrections", of="{reference}"
+        ),
         slices=f"{TRAINED}/validation/slices/{{reference}}.h5",
     log:
         f"{TRAINED}/logs/compare_matter/{{reference}}.log",

@@ -56,7 +56,11 @@ rule compare_derivatives:
         ),
         shifted=batches(rules.measure.output.summaries, "finite_differences", cosmology=SHIFTED),
     output:
-        tables=expand(f"{RESULTS}/check_derivatives/{{statistic}}.csv", statistic=STATISTICS),
+        tables=reported_table(
+            expand(f"{RESULTS}/check_derivatives/{{statistic}}.csv", statistic=STATISTICS),
+            "check_derivatives",
+            "Checks",
+        ),
         summary=reported_table(f"{RESULTS}/check_derivatives/summary.csv", "check_derivatives", "Checks"),
     log:
         f"{RESULTS}/logs/compare_derivatives.log",
