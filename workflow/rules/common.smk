@@ -304,7 +304,7 @@ def errors_and_report():
     targets = {*workflow.dag_settings.targets} - {"all", "merge"}
     if "reanalyse" in targets:
         return f"Tables and figures are in {REANALYSIS}"
-    if targets:
+    if targets or not all(Path(table).exists() for table in forecast_tables()):
         return f"Figures are in {RESULTS}/figures, tables in {RESULTS}/fisher"
     import pandas  # here: every job reads this file
 

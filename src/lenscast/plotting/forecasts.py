@@ -19,7 +19,7 @@ from lenscast.fisher.along import JACOBIAN
 from lenscast.fisher.matrices import DELTA_CHI2, ParameterCovariance
 from lenscast.fisher.tables import posterior_rows
 from lenscast.parameters import stem
-from lenscast.plotting.style import COLOURS, MARKERS, block_label, blocks, grid, label, styled, vector_label
+from lenscast.plotting.style import COLOURS, MARKERS, block_label, blocks, grid, label, note, styled, vector_label
 from lenscast.statistics.statistic import Statistic
 
 DASHED_NOTE = "dashed: the data do not constrain one of the two parameters"
@@ -236,7 +236,7 @@ def reliability(curves: Mapping[str, pd.DataFrame]) -> Figure:
     for axis in list(axes.flat)[len(names) :]:
         axis.set_visible(False)
     handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(curves))
+    figure.legend(handles, labels, loc="outside upper center", ncols=len(curves))
     text = "Medians over groups of boxes; a matrix without an inverse counts as infinite. No point: an infinite median."
-    figure.text(0.01, -0.02, text, ha="left", va="top", fontsize=9)
+    note(figure, text)
     return figure

@@ -52,8 +52,9 @@ CAPTIONS: Mapping[str, Caption] = MappingProxyType(
         "spectrum": Caption(
             _DATA,
             "Spectra and theory",
-            "Mean spectra with the error of the mean and of one field, without the mean of the shape noise. Theory is "
-            "halofit (Limber), and the same seen through lens planes, pixels and region.",
+            "Mean spectra with the error of the mean and of one field, without the mean of the shape noise. Theory, of "
+            "maps that are not band-passed, is halofit (Limber), and the same seen through lens planes, pixels and "
+            "region.",
         ),
         "counts": Caption(
             _DATA,
