@@ -86,6 +86,10 @@ PER_SOURCE: tuple[str, ...] = tuple(row.name for row in _ROWS if row.per_source)
 """Names of the parameters that each source bin has its own of."""
 
 
+DERIVED: Mapping[str, str] = MappingProxyType({"S8": "S_8", "Omega_m": r"\Omega_m"})
+"""Symbols of parameters that follow from those of the table."""
+
+
 def field(name: str) -> Any:
     """Field of a section of the config that holds the fiducial value of a parameter."""
     row = PARAMETERS[name]
@@ -108,6 +112,8 @@ def stem(parameter: str) -> str:
 
 def label(parameter: str) -> str | None:
     """LaTeX symbol of a parameter, with the number of its source bin; None for an unknown name."""
+    if parameter in DERIVED:
+        return DERIVED[parameter]
     name = stem(parameter)
     if name not in PARAMETERS:
         return None

@@ -54,7 +54,9 @@ def save_getdist(root: str | Path, forecast: ForecastFiles, fiducial: Mapping[st
     with appearing(Path(f"{root}.covmat")) as temporary:
         np.savetxt(temporary, posterior.matrix, DIGITS, header=" ".join(posterior.names))
     symbols = {name: label(name) or name for name in posterior.names}
-    names = [f"{name}\t{symbol}" for name, symbol in symbols.items()] + [f"{each.name}*\tS_8" for each in derived]
+    names = [f"{name}\t{symbol}" for name, symbol in symbols.items()] + [
+        f"{each.name}*\t{label(each.name)}" for each in derived
+    ]
     _write(f"{root}.paramnames", names)
     limits = {name: ["N" if end is None else repr(end) for end in _limits(name)] for name in posterior.names}
     _write(f"{root}.ranges", ["\t".join([name, *ends]) for name, ends in limits.items()])
@@ -160,7 +162,7 @@ def save_latex(path: str | Path, forecasts: Mapping[str, ForecastFiles]) -> None
     for name in parameters:
         rows = [table.loc[name] if name in table.index else None for table in tables.values()]
         fiducial = next(row["fiducial"] for row in rows if row is not None)
-        symbol = "S_8" if name == "S8" else label(name) or rf"\mathrm{{{name}}}"
+        symbol = label(name) or rf"\mathrm{{{name}}}"
         lines.append(" & ".join([f"${symbol}$", f"{fiducial:.4g}", *map(_error, rows)]) + r" \\")
     lines += [r"\bottomrule", r"\end{tabular}"]
     lines.append(r"% dagger: set by the prior, or limited by the simulations; 68 \% errors with priors")

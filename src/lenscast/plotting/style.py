@@ -24,8 +24,6 @@ from lenscast import parameters
 from lenscast.statistics.statistic import Statistic
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-DERIVED = MappingProxyType({"S8": "S_8", "Omega_m": r"\Omega_m"})
-"""Symbols of parameters that are not in the table of parameters, because they follow from others."""
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 MEASURED, EXPECTED, THEORY = COLOURS[0], COLOURS[1], COLOURS[6]
 
@@ -84,7 +82,7 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> None:
 
 def label(parameter: str) -> str:
     """Symbol of a parameter in mathematical type, or its name if it has no symbol."""
-    symbol = DERIVED.get(parameter) or parameters.label(parameter)
+    symbol = parameters.label(parameter)
     return f"${symbol}$" if symbol else parameter
 
 

@@ -112,7 +112,7 @@ def symbol(parameter: str) -> Markup:
     parameter
         Name of a parameter; one without a symbol is written as it is.
     """
-    text = {"S8": "S_8", "Omega_m": r"\Omega_m"}.get(parameter) or label(parameter) or parameter
+    text = label(parameter) or parameter
     text = re.sub(r"\\mathrm\{(\w+)\}", r"\1", text)
     text = re.sub(r"\\([A-Za-z]+) ?", lambda found: GREEK.get(found[1], found[1]), text)
     parts = re.split(r"_(?:\{([^}]*)\}|(\w+))", text)
