@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from lenscast import plotting
 from lenscast.experiment import Experiment
 from lenscast.experiment.observation import observation
-from lenscast.fisher.matrices import S8, Omega_m, ParameterCovariance
+from lenscast.fisher.matrices import Omega_m, ParameterCovariance, derived_parameters
 from lenscast.geometry import comoving_distance
 from lenscast.io.files import load
 from lenscast.io.products import load_forecast, load_jacobians, load_summaries
@@ -232,14 +232,16 @@ def matter_power(files: Files, experiment: Experiment, seeds: int) -> Figure:
 
 
 def _with_matter(posterior: ParameterCovariance, experiment: Experiment) -> ParameterCovariance:
-    """Posterior of the parameters that source bins share, with Omega_m and S8 where they vary."""
+    """Posterior of the parameters that source bins share, with Omega_m and S8 where they vary.
+
+    A density that varies alone is left out: Omega_m is the same but for a constant.
+    """
     shared = posterior.select([name for name in posterior.names if stem(name) == name])
-    derived = [Omega_m(experiment.fiducial)] if {"Omega_c", "Omega_b"} & {*shared.names} else []
-    derived += [S8(experiment.fiducial)] if "sigma8" in shared.names else []
-    found = shared.with_derived(derived)
-    matter = [each.name for each in derived if each.name == "Omega_m"]
-    redundant = {"Omega_c", "Omega_b"} if len({"Omega_c", "Omega_b"} & {*shared.names}) == 1 else set()
-    return found.select([*matter, *(name for name in found.names if name not in {*matter, *redundant})])
+    matter, names = Omega_m(experiment.fiducial), list(shared.names)
+    densities = [name for name in names if name in matter.gradient]
+    found = shared.with_derived([matter, *derived_parameters(names, experiment.fiducial)])
+    kept = [name for name in found.names if name != matter.name and not (len(densities) == 1 and name in densities)]
+    return found.select([matter.name, *kept] if densities else kept)
 
 
 def _theory(files: Files) -> pd.DataFrame | None:
