@@ -127,7 +127,8 @@ def test_exports_are_made_by_default(finished: Path, tmp_path: Path) -> None:
     names = [f"{name}.{ending}" for name in TINY["forecast"]["data_vectors"] for ending in endings]
     names += [f"{name}_cosmosis{end}.txt" for name in TINY["forecast"]["data_vectors"] for end in ("", "_with_priors")]
     assert {*names, "forecast.h5", "parameters.tex"} == {path.name for path in folder.iterdir()}
-    assert planned(finished, forecast=TINY["forecast"] | {"samples": 100}).keys() == {"export"}
+    jobs = planned(finished, forecast=TINY["forecast"] | {"samples": 100})
+    assert jobs.keys() == {"export", "write_report"}  # which shows the config
 
 
 def test_the_report_of_snakemake_has_captions(finished: Path) -> None:
