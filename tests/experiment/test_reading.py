@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from lenscast.experiment import ConfigError, load, read, read_training
+from lenscast.statistics.registry import STATISTICS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PEAKS = yaml.safe_load((REPOSITORY / "config.yaml").read_text())["statistics"]["peaks"]
@@ -176,8 +177,7 @@ REFUSALS = {
     ),
     "statistics that are none": (
         {"statistics": ["peaks"]},
-        "statistics: ['peaks'] given; must be a section with one or more of power_spectrum, starlet_power_spectrum, "
-        "peaks",
+        "statistics: ['peaks'] given; must be a section with one or more of " + ", ".join(STATISTICS),
     ),
     "name of a statistic": (
         {"statistics.all peaks": {"kind": "peaks", **PEAKS}},
@@ -240,10 +240,10 @@ def test_config_reports_the_errors_of_all_statistics_at_once(refusal) -> None:
     changes = {
         "statistics.peaks.snr_edges": [1],
         "statistics.power_spectrum.ell_edges": ...,
-        "statistics.moments": {"scales_arcmin": [9.4]},
+        "statistics.bispectrum": {"scales_arcmin": [9.4]},
     }
     keys = [line.split(":")[0] for line in refusal(changes)]
-    assert keys == ["statistics.power_spectrum.ell_edges", "statistics.peaks.snr_edges", "statistics.moments"]
+    assert keys == ["statistics.power_spectrum.ell_edges", "statistics.peaks.snr_edges", "statistics.bispectrum"]
 
 
 def test_config_that_is_empty_names_the_sections(tmp_path: Path) -> None:

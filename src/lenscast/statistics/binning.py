@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float64, Int
 
-__all__ = ["Interval", "Modes", "fourier_modes", "open_intervals"]
+__all__ = ["Interval", "Modes", "closed_intervals", "fourier_modes", "octaves", "open_intervals"]
 
 
 class Interval(NamedTuple):
@@ -61,10 +61,31 @@ def open_intervals(edges: Sequence[float]) -> list[Interval]:
     edges
         Inner edges, increasing, 2 or more.
     """
-    inner = [Interval(low, high, (low + high) / 2) for low, high in pairwise(edges)]
     below = Interval(None, edges[0], edges[0] - (edges[1] - edges[0]) / 2)
     above = Interval(edges[-1], None, edges[-1] + (edges[-1] - edges[-2]) / 2)
-    return [below, *inner, above]
+    return [below, *closed_intervals(edges), above]
+
+
+def closed_intervals(edges: Sequence[float]) -> list[Interval]:
+    """Bins of a value between neighbouring edges; values outside of all of them are in none.
+
+    Parameters
+    ----------
+    edges
+        Edges, increasing.
+    """
+    return [Interval(low, high, (low + high) / 2) for low, high in pairwise(edges)]
+
+
+def octaves(scales: Sequence[float]) -> list[Interval]:
+    """One bin for each scale of a filter, an octave wide around it.
+
+    Parameters
+    ----------
+    scales
+        Scales, each twice the one before or more.
+    """
+    return [Interval(scale / 2**0.5, scale * 2**0.5, scale) for scale in scales]
 
 
 def fourier_modes(pixels: int, pixel_radian: float, edges: Sequence[float]) -> Modes:

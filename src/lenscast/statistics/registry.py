@@ -29,6 +29,12 @@ STATISTICS: Mapping[str, str] = MappingProxyType(
         "power_spectrum": "lenscast.statistics.power_spectrum:PowerSpectrum",
         "starlet_power_spectrum": "lenscast.statistics.power_spectrum:StarletPowerSpectrum",
         "peaks": "lenscast.statistics.peaks:Peaks",
+        "minima": "lenscast.statistics.minima:Minima",
+        "moments": "lenscast.statistics.moments:Moments",
+        "l1_norm": "lenscast.statistics.l1_norm:L1Norm",
+        "pdf": "lenscast.statistics.pdf:PixelPDF",
+        "minkowski": "lenscast.statistics.minkowski:Minkowski",
+        "scattering": "lenscast.statistics.scattering:Scattering",
     }
 )
 """Statistics of lenscast by the name of their section in a config, in the notation of entry points."""
