@@ -24,6 +24,8 @@ io.save_table(snakemake.output.parameters, made.parameters)
 io.save_table(snakemake.output.directions, made.directions)
 io.save_table(snakemake.output.reliability, made.reliability)
 io.save_table(snakemake.output.resolution, made.resolution)
+is_used = made.gaussian["name"].isin(made.bins["name"])
+io.save_table(snakemake.output.bins, made.gaussian.assign(used=is_used))
 seeds = sorted({*summaries.box, *jacobians.box})
 io.save_forecast(snakemake.output.forecast, made, described.priors, provenance(snakemake, seeds))
 columns = [
@@ -43,5 +45,14 @@ columns = ["information", "information_error", "verdict", "reason", "combination
 log.info(
     "Directions, information of the data over that of the prior:\n%s", made.directions[columns].to_string(index=False)
 )
+beyond = made.gaussian.assign(used=is_used)[made.gaussian["verdict"] != "Gaussian"]
+if len(beyond):
+    log.warning(
+        "%d of %d bins have few counts or skewed data, beyond forecast.gaussian_bins; forecast.drop_bins: auto %s:\n%s",
+        len(beyond),
+        len(made.gaussian),
+        "leaves them out" if p.drop_bins == "auto" else "would leave them out",
+        beyond.to_string(index=False),
+    )
 if len(made.resolution):
     log.info("Bins, from the coarser levels to this one:\n%s", made.resolution.to_string(index=False))

@@ -13,6 +13,13 @@ PerSource = Annotated[tuple[Positive, ...], Field(min_length=1)]
 DataVector = Annotated[tuple[Name, ...], Field(min_length=1), Distinct]
 
 
+class GaussianBinsSection(Section):
+    """What counts as Gaussian among the data."""
+
+    min_count: float = Field(default=10.0, ge=0.0, le=1e6, description="least mean count of a bin on one map")
+    max_skewness: float = Field(default=0.5, gt=0.0, le=100.0, description="largest |skewness| of a bin over maps")
+
+
 class ForecastSection(Section):
     """What is forecast from which statistics."""
 
@@ -28,6 +35,12 @@ class ForecastSection(Section):
     scale_cuts: Literal["none", "resolved"] = Field(
         default="none",
         description="none, or resolved: bins whose derivatives are not resolved, as resolution finds, are left out",
+    )
+    gaussian_bins: GaussianBinsSection = Field(
+        default=GaussianBinsSection(), description="limits beyond which a bin is not Gaussian enough"
+    )
+    drop_bins: Literal["none", "auto"] = Field(
+        default="none", description="none, or auto: bins beyond the limits of gaussian_bins are left out"
     )
 
 

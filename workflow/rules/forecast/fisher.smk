@@ -14,6 +14,7 @@ rule forecast:
         directions=f"{RESULTS}/fisher/{{data_vector}}_directions.csv",
         reliability=f"{RESULTS}/fisher/{{data_vector}}_reliability.csv",
         resolution=f"{RESULTS}/fisher/{{data_vector}}_resolution.csv",
+        bins=f"{RESULTS}/fisher/{{data_vector}}_bins.csv",
     log:
         f"{RESULTS}/logs/forecast/{{data_vector}}.log",
     benchmark:
@@ -28,6 +29,8 @@ rule forecast:
         priors=EXPERIMENT.priors,
         fiducial=EXPERIMENT.fiducial,
         scale_cuts=EXPERIMENT.forecast.scale_cuts,
+        gaussian_bins=SETTINGS["forecast"]["gaussian_bins"],
+        drop_bins=EXPERIMENT.forecast.drop_bins,
         levels={
             level: {
                 "seeds": kept_seeds("resolution"),
