@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from lenscast.statistics import Observation, Region, ShapeNoise
-from lenscast.statistics.minkowski_means import DIFFERENCES, differences, local_noise, mean_density
+from lenscast.statistics.filtered import noise_covariance
+from lenscast.statistics.minkowski_sums import DIFFERENCES, differences, mean_sums, noise_of_differences
 from lenscast.statistics.registry import statistics_from_config
 from lenscast.statistics.starlet import starlet
 
@@ -17,6 +18,7 @@ BORDER = 7
 SIZE = 300 / 256
 EDGES = [-1.0, 0.0, 0.5, 1.5]
 RMS = 0.05
+ONE = np.ones((1, 1), bool)
 
 
 def observation(depth=None):
@@ -64,7 +66,9 @@ def test_differences_are_those_of_their_weights():
 
 def test_noise_of_the_differences_is_that_of_filtered_white_noise(uneven_depth):
     """Even depth: from one large map. Depth 1 everywhere: the same from the local covariance."""
-    even, ones = (local_noise("starlet", LEVEL, observation(depth)) for depth in (None, np.ones((PIXELS, PIXELS))))
+    even, ones = (
+        noise_of_differences("starlet", LEVEL, observation(depth)) for depth in (None, np.ones((PIXELS, PIXELS)))
+    )
     (nu,) = starlet(jax.random.normal(jax.random.key(0), (1, 1024, 1024), jnp.float64), (LEVEL,))
     value, g_x, g_y, h_xx, h_yy, h_xy = (np.asarray(each) for each in differences(nu))
     # 1e6 pixels are worth about 1e5 independent ones
@@ -81,13 +85,11 @@ def test_noise_of_the_differences_is_that_of_filtered_white_noise(uneven_depth):
 @pytest.mark.parametrize("size", [0.0, 0.3, 3.0, 30.0])
 def test_mean_at_a_pixel_is_that_of_draws_of_its_noise(functional, size):
     """The signal has a gradient from none to many times that of the noise."""
-    local = local_noise("starlet", LEVEL, observation())
+    local = noise_of_differences("starlet", LEVEL, observation())
     signal = np.array([0.3, 0.8 * size, -0.6 * size, 0.5, -0.2, 0.4]) * [1, *2 * [local.gradient], 1, 1, 1]
     one = [np.full((1, 1, 1), each) for each in signal]
-    found = np.asarray(mean_density(functional, EDGES, local)(*map(jnp.asarray, one)))[:, 0, 0, 0]
+    found = np.asarray(mean_sums(functional, EDGES, [*map(jnp.asarray, one)], ONE, local))[0]
     # the noise of the stencil: any normal variables with these covariances
-    from lenscast.statistics.filtered import noise_covariance
-
     covariance = noise_covariance("starlet", LEVEL, observation(), DIFFERENCES)[..., 0, 0]
     drawn = np.random.default_rng(3).multivariate_normal(signal, covariance, size=400_000, method="eigh").T
     nu, g_x, g_y, h_xx, h_yy, h_xy = drawn
@@ -103,10 +105,10 @@ def test_mean_at_a_pixel_is_that_of_draws_of_its_noise(functional, size):
 
 
 def test_means_have_derivatives_where_the_signal_is_flat():
-    local = local_noise("starlet", LEVEL, observation())
+    local = noise_of_differences("starlet", LEVEL, observation())
     flat = [jnp.zeros((1, 1, 1))] * 6
     for functional in ("V1", "V2"):
-        slopes = jax.grad(lambda *each: mean_density(functional, EDGES, local)(*each).sum(), argnums=range(6))(*flat)  # noqa: B023
+        slopes = jax.grad(lambda *each: mean_sums(functional, EDGES, each, ONE, local).sum(), argnums=range(6))(*flat)  # noqa: B023
         assert np.isfinite(np.array(slopes)).all()
 
 

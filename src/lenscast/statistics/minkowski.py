@@ -11,7 +11,7 @@ Gorski (1998), astro-ph/9710185:
 with the gradient g and the second derivatives h of nu. In V1 and V2 the delta function is 1 / width in a bin of nu, as
 in LensTools (Petri 2016, arXiv:1606.01903); V0 is taken at the middle of the bin.
 
-`minkowski_means` has the means over the noise.
+`minkowski_sums` has the means over the noise.
 """
 
 from typing import Any, ClassVar, Literal
@@ -55,38 +55,37 @@ class Minkowski(FilteredStatistic):
         """Functional of kappa + noise."""
         import jax.numpy as jnp
 
-        from lenscast.statistics.minkowski_means import differences, functional_density
-        from lenscast.statistics.pixel_sums import pixel_sums
+        from lenscast.statistics.minkowski_sums import differences, measured_sums
 
-        values, density = [], functional_density(self.functional, self.snr_edges)
-        for _, here, (snr,) in self._filtered(observation, jnp.add(kappa, noise)):
-            values.append(pixel_sums(density, here.counted, *differences(snr)) / here.pixels)
+        values = [
+            measured_sums(self.functional, self.snr_edges, differences(snr), here.counted) / here.pixels
+            for _, here, (snr,) in self._filtered(observation, jnp.add(kappa, noise))
+        ]
         return self._per_area(jnp.stack(values), observation)
 
     def expected(
         self, kappa: Float[Any, "source y x"], noise: Float[Any, "source y x"], observation: Observation
     ) -> Float64[Any, " bin"]:
-        """Mean functional over all of the noise where depth is uniform, over the noise of nu alone elsewhere."""
+        """Mean functional: of V0, and where depth is uniform, over all of the noise; else over the noise of nu."""
         import jax.numpy as jnp
 
-        from lenscast.statistics.minkowski_means import (
+        from lenscast.statistics.minkowski_sums import (
             differences,
-            local_noise,
-            mean_density,
-            mean_density_given_derivatives,
+            mean_sums,
+            mean_sums_given_derivatives,
+            noise_of_differences,
         )
-        from lenscast.statistics.pixel_sums import pixel_sums
 
-        values = []
+        values, kind = [], (self.functional, self.snr_edges)
+        is_exact = observation.noise.depth is None or self.functional == "V0"
         for level, here, snr in self._filtered(observation, kappa, noise):
-            local = local_noise(self.filter, level, observation)
             signal, drawn = (differences(each) for each in snr)
-            if observation.noise.depth is None or self.functional == "V0":
-                density = mean_density(self.functional, self.snr_edges, local)
+            local = noise_of_differences(self.filter, level, observation)
+            if is_exact:
+                sums = mean_sums(*kind, signal, here.counted, local)
             else:
-                signal[1:] = map(jnp.add, signal[1:], drawn[1:])
-                density = mean_density_given_derivatives(self.functional, self.snr_edges, local, drawn[1:])
-            values.append(pixel_sums(density, here.counted, *signal) / here.pixels)
+                sums = mean_sums_given_derivatives(*kind, signal, drawn, here.counted, local)
+            values.append(sums / here.pixels)
         return self._per_area(jnp.stack(values), observation)
 
     def _margin(self) -> int:

@@ -1,4 +1,4 @@
-r"""Densities of Minkowski functionals at a pixel, and their means over the shape noise.
+r"""Sums of Minkowski functionals over pixels, and the means of these sums over the shape noise.
 
 Convention: nu, its gradient g and its second derivatives h are those of `minkowski`, per pixel; the noise of nu, g and
 h at a pixel is Gaussian with known covariance. Capitals S, G, H are those of the signal.
@@ -21,30 +21,32 @@ s_t in place of 1. Along the drawn g the derivative of V2 scatters more, as 1 / 
 logarithm of the number of pixels.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from math import factorial, pi, sqrt
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import i0e, i1e, ndtr
 from jax.scipy.stats.norm import pdf
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float, Float64
 
 from lenscast.statistics.filtered import Filter, noise_covariance
+from lenscast.statistics.pixel_sums import pixel_sums
 from lenscast.statistics.statistic import Observation
 
 __all__ = [
-    "Local",
+    "DIFFERENCES",
+    "NoiseOfDifferences",
     "differences",
-    "functional_density",
-    "local_noise",
-    "mean_density",
-    "mean_density_given_derivatives",
+    "mean_sums",
+    "mean_sums_given_derivatives",
+    "measured_sums",
+    "noise_of_differences",
 ]
 
-Density = Callable[..., Float[Array, "bin source y x"]]
+Pixels: TypeAlias = Float[Array, "source y x"]
 
 DIFFERENCES = np.array(
     [
@@ -59,7 +61,7 @@ DIFFERENCES = np.array(
 """Weights of nu, g_x, g_y, h_xx, h_yy and h_xy at a pixel and its 8 neighbours, [y x]."""
 
 
-class Local(NamedTuple):
+class NoiseOfDifferences(NamedTuple):
     """Noise of nu and its derivatives at a pixel; arrays have axes (y, x) of the region where depth varies.
 
     Attributes
@@ -80,7 +82,7 @@ class Local(NamedTuple):
     rest: Float[np.ndarray, "_ _"]
 
 
-def differences(snr: Float[Array, "source y x"]) -> list[Float[Array, "source y2 x2"]]:
+def differences(snr: Pixels) -> list[Float[Array, "source y2 x2"]]:
     """Value nu, its gradient and its second derivatives at each pixel that has neighbours, as in `DIFFERENCES`."""
     side = snr.shape[-1] - 2
 
@@ -94,7 +96,7 @@ def differences(snr: Float[Array, "source y x"]) -> list[Float[Array, "source y2
 
 
 @lru_cache
-def local_noise(kind: Filter, level: int, observation: Observation) -> Local:
+def noise_of_differences(kind: Filter, level: int, observation: Observation) -> NoiseOfDifferences:
     """Noise of nu and its derivatives, computed once for each observation.
 
     Parameters
@@ -110,7 +112,7 @@ def local_noise(kind: Filter, level: int, observation: Observation) -> Local:
     weights = np.linalg.solve(derivatives, covariance[..., 1:, :1])[..., 0]
     rest = np.sqrt(np.maximum(1 - np.sum(weights * covariance[..., 0, 1:], axis=-1), 1e-6))
     first = covariance[0, 0]
-    return Local(
+    return NoiseOfDifferences(
         sqrt(first[1, 1]),
         float(-first[0, 3]),
         np.moveaxis(weights, -1, 0).astype(np.float32),
@@ -118,8 +120,10 @@ def local_noise(kind: Filter, level: int, observation: Observation) -> Local:
     )
 
 
-def functional_density(functional: str, edges: Sequence[float]) -> Density:
-    """Density of a functional at a pixel, from nu, g_x, g_y, h_xx, h_yy and h_xy there.
+def measured_sums(
+    functional: str, edges: Sequence[float], fields: Sequence[Pixels], counted: Bool[np.ndarray, "y x"]
+) -> Float64[Array, "source bin"]:
+    """Sums of a functional over the pixels that count.
 
     Parameters
     ----------
@@ -127,82 +131,85 @@ def functional_density(functional: str, edges: Sequence[float]) -> Density:
         V0, V1 or V2.
     edges
         Edges of the bins in nu.
+    fields
+        Noisy nu and its derivatives, from `differences`.
+    counted
+        Whether each pixel counts.
     """
+    nu, *derivatives = fields
+    if functional == "V0":
+        return pixel_sums(lambda nu: (nu[None] > _middles(edges, nu.dtype)).astype(nu.dtype), counted, nu)
 
-    def density(nu: Array, *derivatives: Array) -> Array:
-        low, high, width = _bins(edges, nu.dtype)
-        if functional == "V0":
-            return (nu[None] > (low + high) / 2).astype(nu.dtype)
-        inside = ((nu[None] >= low) & (nu[None] < high)).astype(nu.dtype) / width
-        return inside * _of_derivatives(functional, *derivatives)[None]
+    def inside(nu: Array, factor: Array) -> Array:
+        low, high = _ends(edges, nu.dtype)
+        return ((nu[None] >= low) & (nu[None] < high)) / (high - low) * factor[None]
 
-    return density
+    return pixel_sums(inside, counted, nu, _factor(functional, derivatives))
 
 
-def mean_density(functional: str, edges: Sequence[float], noise: Local) -> Density:
-    """Mean of `functional_density` over the noise, where depth is uniform, from S, G_x, G_y, H_xx, H_yy and H_xy.
-
-    The mean of V0 is that of any depth.
+def mean_sums(
+    functional: str,
+    edges: Sequence[float],
+    signal: Sequence[Pixels],
+    counted: Bool[np.ndarray, "y x"],
+    noise: NoiseOfDifferences,
+) -> Float64[Array, "source bin"]:
+    """Mean of `measured_sums` over the noise: of V0 for any depth, of V1 and V2 where depth is uniform.
 
     Parameters
     ----------
-    functional, edges
-        As for `functional_density`.
+    functional, edges, counted
+        As for `measured_sums`.
+    signal
+        Signal S and its derivatives.
     noise
         Noise of nu and its derivatives.
     """
+    nu, *derivatives = signal
+    if functional == "V0":
+        return pixel_sums(lambda nu: ndtr(nu[None] - _middles(edges, nu.dtype)), counted, nu)
 
-    def density(nu: Array, g_x: Array, g_y: Array, h_xx: Array, h_yy: Array, h_xy: Array) -> Array:
-        low, high, width = _bins(edges, nu.dtype)
-        if functional == "V0":
-            return ndtr(nu[None] - (low + high) / 2)
-        probability = (ndtr(high - nu[None]) - ndtr(low - nu[None])) / width
-        y = (g_x**2 + g_y**2) / (2 * noise.gradient**2)
-        if functional == "V1":
-            size = noise.gradient * sqrt(pi / 2) * ((1 + y) * i0e(y / 2) + y * i1e(y / 2))
-            return probability * size[None] / 4
-        direction = _direction(y) / (2 * noise.gradient**2)
-        excess = direction * (g_x**2 - g_y**2)
-        mixed = 2 * direction * g_x * g_y * h_xy
-        curvature = mixed - (1 + excess) / 2 * h_yy - (1 - excess) / 2 * h_xx
-        of_noise = (pdf(low - nu[None]) - pdf(high - nu[None])) / width
-        return (probability * curvature[None] + noise.tau * of_noise) / (2 * pi)
+    def mean(nu: Array, factor: Array) -> Array:
+        low, high = _ends(edges, nu.dtype)
+        of_signal = (ndtr(high - nu[None]) - ndtr(low - nu[None])) * factor[None]
+        of_noise = (pdf(low - nu[None]) - pdf(high - nu[None])) * noise.tau / (2 * pi) if functional == "V2" else 0
+        return (of_signal + of_noise) / (high - low)
 
-    return density
+    return pixel_sums(mean, counted, nu, _mean_factor(functional, derivatives, noise.gradient))
 
 
-def mean_density_given_derivatives(
-    functional: str, edges: Sequence[float], noise: Local, drawn: Sequence[Float[Array, "source y x"]]
-) -> Density:
-    """Mean of `functional_density` over nu for given derivatives of the noise, from S and the derivatives of S + noise.
+def mean_sums_given_derivatives(
+    functional: str,
+    edges: Sequence[float],
+    signal: Sequence[Pixels],
+    drawn: Sequence[Pixels],
+    counted: Bool[np.ndarray, "y x"],
+    noise: NoiseOfDifferences,
+) -> Float64[Array, "source bin"]:
+    """Mean of `measured_sums` of V1 or V2 over the noise of nu for given derivatives of the noise.
 
     Parameters
     ----------
-    functional, edges, noise
-        As for `mean_density`.
+    functional, edges, counted, signal, noise
+        As for `mean_sums`.
     drawn
-        Derivatives g_x, g_y, h_xx, h_yy and h_xy of the noise.
+        Noise of nu and its derivatives in one realisation, of which the derivatives count.
     """
+    shift = sum(weight[None] * each for weight, each in zip(noise.weights, drawn[1:], strict=True))
     rest = jnp.asarray(noise.rest)[None, None]
-    shift = sum(weight[None] * each for weight, each in zip(noise.weights, drawn, strict=True))
 
-    def density(nu: Array, *derivatives: Array) -> Array:
-        low, high, width = _bins(edges, nu.dtype)
-        mean = (nu + shift)[None]
-        probability = (ndtr((high - mean) / rest) - ndtr((low - mean) / rest)) / width
-        return probability * _of_derivatives(functional, *derivatives)[None]
+    def mean(nu: Array, factor: Array) -> Array:
+        low, high = _ends(edges, nu.dtype)
+        probability = ndtr((high - (nu + shift)[None]) / rest) - ndtr((low - (nu + shift)[None]) / rest)
+        return probability / (high - low) * factor[None]
 
-    return density
-
-
-def _bins(edges: Sequence[float], dtype: Any) -> tuple[Array, Array, Array]:
-    """Lower and upper edges of the bins and their widths, with axes of pixels."""
-    low, high = (jnp.array(each, dtype)[:, None, None, None] for each in (edges[:-1], edges[1:]))
-    return low, high, high - low
+    noisy = [*map(jnp.add, signal[1:], drawn[1:])]
+    return pixel_sums(mean, counted, signal[0], _factor(functional, noisy))
 
 
-def _of_derivatives(functional: str, g_x: Array, g_y: Array, h_xx: Array, h_yy: Array, h_xy: Array) -> Array:
-    """Factor of the delta function in V1 or V2."""
+def _factor(functional: str, derivatives: Sequence[Pixels]) -> Pixels:
+    """Factor of the delta function in V1 or V2, 0 where the gradient is 0."""
+    g_x, g_y, h_xx, h_yy, h_xy = derivatives
     square = g_x**2 + g_y**2
     # a doubled where: the derivatives of the branches that are not taken have to be finite
     is_flat = square == 0
@@ -213,7 +220,30 @@ def _of_derivatives(functional: str, g_x: Array, g_y: Array, h_xx: Array, h_yy: 
     return jnp.where(is_flat, 0, curvature) / (2 * pi)
 
 
-def _direction(y: Array) -> Array:
+def _mean_factor(functional: str, derivatives: Sequence[Pixels], rms: float) -> Pixels:
+    """Mean of the factor over the noise of the gradient, of this rms; in V2 without the part of h that follows nu."""
+    g_x, g_y, h_xx, h_yy, h_xy = derivatives
+    y = (g_x**2 + g_y**2) / (2 * rms**2)
+    if functional == "V1":
+        return rms * sqrt(pi / 2) * ((1 + y) * i0e(y / 2) + y * i1e(y / 2)) / 4
+    direction = _direction(y) / (2 * rms**2)
+    excess = direction * (g_x**2 - g_y**2)
+    return (2 * direction * g_x * g_y * h_xy - (1 + excess) / 2 * h_yy - (1 - excess) / 2 * h_xx) / (2 * pi)
+
+
+def _ends(edges: Sequence[float], dtype: Any) -> tuple[Array, Array]:
+    """Lower and upper ends of the bins, with axes of pixels."""
+    low, high = (jnp.array(each, dtype)[:, None, None, None] for each in (edges[:-1], edges[1:]))
+    return low, high
+
+
+def _middles(edges: Sequence[float], dtype: Any) -> Array:
+    """Middles of the bins, with axes of pixels."""
+    low, high = _ends(edges, dtype)
+    return (low + high) / 2
+
+
+def _direction(y: Pixels) -> Pixels:
     """(y - 1 + exp(-y)) / y^2, by its series where y is small."""
     is_small = y < 1
     small, large = jnp.where(is_small, y, 0), jnp.where(is_small, 1, y)
