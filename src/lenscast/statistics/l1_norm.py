@@ -1,8 +1,8 @@
 """Starlet l1-norm: sums of the absolute values of the coefficients in bins of signal to noise.
 
 Conventions: nu is the filtered map over the rms of its shape noise (`filtered`). The l1-norm of a bin is the sum of
-|nu| over the pixels with nu in it [S/N per region], Ajani, Starck & Pettorino (2021), arXiv:2101.01542, Eq. 3. The
-outer bins are open. The coarse scale, which the paper takes too, is the filter ``smoothing``.
+|nu| over the pixels with nu in it [S/N per region], Ajani, Starck & Pettorino (2021), arXiv:2101.01542. The outer
+bins are open. The coarse scale, which the paper takes too, is the filter ``smoothing``.
 
 The noise of nu at a pixel is a unit normal variable. For a signal S the mean of |nu| where nu is above an edge e >= 0
 is

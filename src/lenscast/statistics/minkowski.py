@@ -1,8 +1,8 @@
 r"""Minkowski functionals of the filtered convergence: area, boundary and Euler characteristic above thresholds.
 
 Conventions: nu is the filtered map over the rms of its shape noise (`filtered`); derivatives are central differences of
-neighbouring pixels, per arcmin. Per area, Kratochvil et al. (2012), arXiv:1109.6334, Eqs. 5 to 7, after Schmalzing &
-Gorski (1998), astro-ph/9710185:
+neighbouring pixels, per arcmin. Per area, Kratochvil et al. (2012), arXiv:1109.6334, after Schmalzing & Gorski
+(1998), astro-ph/9710185:
 
     V0 = <Theta(nu - t)>
     V1 = <delta(nu - t) |g|> / 4                                                            [1/arcmin]

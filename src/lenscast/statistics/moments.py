@@ -7,8 +7,8 @@ region that count, about 0, the mean of kappa over the sky:
     order 3    <kappa_a^2 kappa_b>                 of all ordered pairs of sources, a = b among them
     order 4    <kappa_a^4> - 3 <kappa_a^2>^2       of each source, 0 for a Gaussian field on a large region
 
-as Gatti et al. (2020), arXiv:1911.05568, Sect. 3, have orders 2 and 3 and Petri et al. (2015), arXiv:1503.06214, Eq. 9,
-order 4. Third moments of three different sources are not measured. Moments hold the shape noise, as counts do.
+as Gatti et al. (2020), arXiv:1911.05568, have orders 2 and 3, and Petri et al. (2013), arXiv:1309.4460, order 4. Third
+moments of three different sources are not measured. Moments hold the shape noise, as counts do.
 
 The noise of two sources is independent. With its variance s^2 at a pixel the mean over the noise of order 2 is
 <kappa_a kappa_b> + s_a^2 if a = b, that of order 3 <kappa_a^2 kappa_b> + s_a^2 <kappa_b>, and for a = b

@@ -1,8 +1,8 @@
 """One-point probability density of the filtered convergence in bins of signal to noise.
 
 Conventions: nu is the filtered map over the rms of its shape noise (`filtered`). The density of a bin is the share of
-the pixels with nu in it over its width, as Liu & Madhavacheril (2019), arXiv:1809.10188, Sect. III, and Boyle et al.
-(2021), arXiv:2012.07771, measure it. The tails outside the edges are left out: with them densities times widths would
+the pixels with nu in it over its width, as Liu & Madhavacheril (2019), arXiv:1809.10188, and Boyle et al. (2021),
+arXiv:2012.07771, measure it. The tails outside the edges are left out: with them densities times widths would
 add up to 1 on every map, and their covariance would have no inverse.
 
 The noise of nu at a pixel is a unit normal variable, so that the probability of a bin is a difference of normal

@@ -1,7 +1,7 @@
 r"""Wavelet scattering coefficients of the convergence, of first and second order.
 
 Conventions: maps are filtered with Morlet wavelets psi_(j,l) of `angles` orientations theta_l = pi l / angles, and
-coefficients are averaged over orientations, Cheng et al. (2020), arXiv:2006.08561, Eqs. 3 and 4:
+coefficients are averaged over orientations, Cheng et al. (2020), arXiv:2006.08561:
 
     S1(j) = < |kappa * psi_(j,l)| >_l,      S2(j1, j2) = < ||kappa * psi_(j1,l1)| * psi_(j2,l2)| >_(l1,l2),   j2 > j1,
 
