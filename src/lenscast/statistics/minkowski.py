@@ -35,7 +35,6 @@ class Minkowski(FilteredStatistic):
     The data vector runs over scales, sources and bins of nu, the last fastest.
     """
 
-    label: ClassVar[str] = "Minkowski functional"
     axis: ClassVar[str] = r"threshold $\nu$ [S/N]"
 
     functional: Literal["V0", "V1", "V2"] = Field(
@@ -44,6 +43,11 @@ class Minkowski(FilteredStatistic):
     snr_edges: Increasing = Field(
         min_length=2, description="edges of the bins of the threshold: n edges make n - 1 bins"
     )
+
+    @property
+    def label(self) -> str:  # type: ignore[override]
+        """Symbol of the functional."""
+        return f"Minkowski $V_{self.functional[1]}$"
 
     def bins(self, observation: Observation) -> list[Bin]:
         """One record for each element; functionals per area."""

@@ -35,12 +35,17 @@ class Moments(FilteredStatistic):
     The data vector runs over sources or pairs of them and scales, the last fastest.
     """
 
-    label: ClassVar[str] = "moment"
     axis: ClassVar[str] = "scale [arcmin]"
 
     order: Literal[2, 3, 4] = Field(
         description="2: variances and covariances of sources; 3: third moments of ordered pairs; 4: connected fourth"
     )
+
+    @property
+    def label(self) -> str:  # type: ignore[override]
+        """Symbol of the moment."""
+        connected = "_c" if self.order == 4 else ""
+        return rf"$\langle\kappa^{self.order}\rangle{connected}$"
 
     def bins(self, observation: Observation) -> list[Bin]:
         """One record for each element, an octave in scale."""
