@@ -56,6 +56,15 @@ REFUSALS = {
         {"lightcone.Pixel": 256, "lightcone.pixels": ...},
         "lightcone.Pixel: unknown key; did you mean pixels?",
     ),
+    "bins that are not Gaussian": (
+        {"forecast.drop_bins": "resolved"},
+        "forecast.drop_bins: 'resolved' given; must be one of none, auto (none, or auto: bins beyond the limits of "
+        "gaussian_bins are left out)",
+    ),
+    "limit of the skewness": (
+        {"forecast.gaussian_bins": {"max_skewness": 0}},
+        "forecast.gaussian_bins.max_skewness: 0 given; must be a number > 0 and <= 100 (largest |skewness| of a bin over maps)",
+    ),
     "unlike key": (
         {"covariance.maps": 5},
         "covariance.maps: unknown key; allowed: first_seed, boxes",

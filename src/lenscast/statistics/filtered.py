@@ -192,15 +192,12 @@ def noise_covariance(
         y, x = offset
         return slice(y, y + side), slice(x, x + side)
 
-    offsets = [*product(range(3), range(3))]
-    matrix = np.array(
-        [
-            [
-                lagged[2 + second[0] - first[0], 2 + second[1] - first[1]][at(first)] / rms[at(first)] / rms[at(second)]
-                for second in offsets
-            ]
-            for first in offsets
-        ]
-    )
     rows = weights.reshape(len(weights), 9)
-    return np.einsum("ai,ijyx,bj->abyx", rows, matrix, rows, optimize=True)
+    covariance = np.zeros((len(rows), len(rows), side, side))
+    # pair by pair of pixels of the stencil, since the matrices of all pixels would take gigabytes
+    for (i, first), (j, second) in product(enumerate(product(range(3), repeat=2)), repeat=2):
+        lag = lagged[2 + second[0] - first[0], 2 + second[1] - first[1]]
+        pair = lag[at(first)] / rms[at(first)] / rms[at(second)]
+        for a, b in np.argwhere(np.outer(rows[:, i], rows[:, j])):
+            covariance[a, b] += rows[a, i] * rows[b, j] * pair
+    return covariance
