@@ -63,7 +63,8 @@ REFUSALS = {
     ),
     "limit of the skewness": (
         {"forecast.gaussian_bins": {"max_skewness": 0}},
-        "forecast.gaussian_bins.max_skewness: 0 given; must be a number > 0 and <= 100 (largest |skewness| of a bin over maps)",
+        "forecast.gaussian_bins.max_skewness: 0 given; must be a number > 0 and <= 100 (largest "
+        "|skewness| of a bin over maps)",
     ),
     "unlike key": (
         {"covariance.maps": 5},
