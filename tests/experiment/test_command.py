@@ -22,6 +22,7 @@ OPTIONAL = {
     "AdaptiveSteps": {"max_steps"},
     "Simulation": {"noise_size"},
     "TabulatedSources": {"interpretation", "redshifts"},
+    "Training": {"steps"},
     "ForecastSection": {"scale_cuts", "gaussian_bins", "drop_bins"},
     "GaussianBinsSection": {"min_count", "max_skewness"},
     "Lightcone": {"realisations_per_box", "projection"},
