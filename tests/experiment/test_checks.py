@@ -272,7 +272,8 @@ def huge(shape: str) -> bytes:
 def test_config_names_what_a_file_of_the_depth_is(
     content: bytes, message: str, tmp_path: Path, refusal, monkeypatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "astropy", None)
+    for name in ("astropy", "astropy.io", "astropy.io.fits"):
+        monkeypatch.setitem(sys.modules, name, None)
     path = tmp_path / "depth.npy"
     path.write_bytes(content)
     (line,) = refusal({"survey.depth": {"kind": "map", "file": str(path), "max_masked": 0.2}})
@@ -309,6 +310,14 @@ def test_depth_in_fits_is_read_where_astropy_is_installed(tmp_path: Path, change
     experiment = load(changed({"survey.depth": {"kind": "map", "file": str(path), "max_masked": 0.2}}))
     depth = observation(experiment).noise.depth
     assert (depth.shape, depth.dtype, depth[3, 4]) == ((256, 256), np.float64, 0.75)
+
+
+def test_depth_in_fits_is_read_as_astropy_writes_it(tmp_path: Path, changed) -> None:
+    fits = pytest.importorskip("astropy.io.fits", reason="the extra `fits` is not installed")
+    depth = np.random.default_rng(0).uniform(0.5, 1.5, (256, 256)).astype(np.float32)
+    fits.HDUList([fits.PrimaryHDU(), fits.ImageHDU(depth)]).writeto(tmp_path / "depth.fits")
+    section = {"kind": "map", "file": str(tmp_path / "depth.fits"), "max_masked": 0.2}
+    np.testing.assert_array_equal(observation(load(changed({"survey.depth": section}))).noise.depth, depth)
 
 
 def test_config_takes_a_map_of_the_depth(tmp_path: Path, changed) -> None:

@@ -131,7 +131,7 @@ def test_show_prints_the_errors_of_a_config(tmp_path: Path, capsys) -> None:
     output = capsys.readouterr()
     assert output.out == ""
     assert output.err == (
-        f"{path}: 1 error\n  survey.sigma_e: -1 given; must be a number > 0 and <= 1 "
+        f"{path}: 1 error\n  survey.sigma_e: -1 given; must be a number >= 0.0001 and <= 1 "
         "(shape noise per ellipticity component, which is below 1)\n"
     )
 

@@ -79,7 +79,7 @@ REFUSALS = {
     ),
     "infinite": (
         {"survey.area_deg2": float("inf")},
-        "survey.area_deg2: inf given; must be a number > 0 and <= 41253 (survey area that is not masked [deg^2])",
+        "survey.area_deg2: inf given; must be a number >= 0.001 and <= 41253 (survey area that is not masked [deg^2])",
     ),
     "range": (
         {"simulation.a_start": 1.5},

@@ -81,7 +81,7 @@ def test_trained_weights_make_maps_with_a_warning_of_their_cells(trained: Path) 
     content = json.loads((trained / "mine.json").read_text())
     content["weights"]["layers"][0]["biases"][0] = 0.125
     (trained / "mine.json").write_text(json.dumps(content))
-    assert "Updated input files: mine.json" in run(trained, "--dry-run", MAPS, **correction)
+    assert "rule simulate" in run(trained, "--dry-run", MAPS, **correction)
 
 
 def test_weights_that_training_makes_are_made_first(tmp_path: Path) -> None:
@@ -175,6 +175,32 @@ def test_snapshots_become_a_reference_of_their_own_cosmology(reference: Referenc
     assert float(made.cosmology.parameters.Omega_m) == pytest.approx(0.2)  # of the file
     assert float(made.cosmology.parameters.Omega_b) == TRAINING["cosmology"]["Omega_b"]
     assert float(made.cosmology.parameters.h) == pytest.approx(0.7)
+
+
+def test_snapshots_count_by_what_they_hold(reference: Reference, tmp_path: Path) -> None:
+    target = "results/training/tiny/references/one.h5"
+
+    def planned(*extra: str, folder: str = "snapshots") -> str:
+        files = [f"{folder}/snap_{number}.hdf5" for number in range(2)]
+        wanted = {"kind": "snapshots", "files": files, "order": "grid", "subsample": 1, "weight": 1.0}
+        command = words(tmp_path, target, *extra)
+        (tmp_path / "training.yaml").write_text(yaml.safe_dump({**TRAINING, "references": {"one": wanted}}))
+        done = snakemake(*command)
+        return done.stdout + done.stderr
+
+    (tmp_path / "snapshots").mkdir()
+    assert "references.one.files: " in planned("--dry-run")
+    for number in range(2):
+        gadget(tmp_path / f"snapshots/snap_{number}.hdf5", reference.start, reference)
+    said = planned()
+    assert (tmp_path / target).exists(), said
+    shutil.copytree(tmp_path / "snapshots", tmp_path / "moved", copy_function=shutil.copyfile)
+    for folder in ("snapshots", "moved"):
+        assert "Nothing to be done" in planned("--dry-run", folder=folder)
+    with h5py.File(tmp_path / "moved/snap_1.hdf5", "a") as file:
+        file["PartType1/Velocities"][0] *= 1.001
+    os.utime(tmp_path / "moved/snap_1.hdf5", (1.5e9, 1.5e9))
+    assert "rule reference" in planned("--dry-run", folder="moved")
 
 
 def gadget(path: Path, particles: Any, reference: Reference) -> str:

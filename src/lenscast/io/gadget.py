@@ -105,6 +105,19 @@ class DarkMatter(NamedTuple):
     ids: Integer[np.ndarray, " particle"]
 
 
+def files_of(path: Path) -> list[Path]:
+    """All files of a snapshot, given any one of them.
+
+    Raises
+    ------
+    ValueError
+        For a folder, a file that is not of this format, and a snapshot that lacks a file.
+    """
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder: give the snapshot's file, or any one of its files")
+    return _parts(path, int(_header(path).number("NumFilesPerSnapshot")))
+
+
 def dark_matter(path: Path) -> DarkMatter:
     """Read a snapshot, given its file or any one of its files.
 

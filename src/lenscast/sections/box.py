@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field
 
 from lenscast import trained
 from lenscast.sections.errors import did_you_mean
+from lenscast.sections.input_file import InputWeights
 from lenscast.sections.section import Section
 
 LARGEST_SIDE = 16384
@@ -98,7 +99,7 @@ class TrainedCorrection(Section):
     """A correction of small scales with trained weights."""
 
     kind: Literal["hpn", "pgd"] = Field(description="hpn (of the force, arXiv:2207.05509) or pgd (arXiv:1804.00671)")
-    weights: Annotated[str, AfterValidator(_shipped_or_path)] = Field(
+    weights: Annotated[InputWeights, AfterValidator(_shipped_or_path)] = Field(
         description="name of weights that come with the package, or path of a file that `train_correction` made"
     )
 

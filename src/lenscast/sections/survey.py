@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from lenscast.parameters import NUISANCE, field
 
+from .input_file import InputFile
 from .redshift_table import Table, read_table
 from .section import Ascending, Section
 
@@ -56,8 +57,9 @@ class TabulatedSources(Section):
     """Redshift distributions in a file."""
 
     kind: Literal["table"] = Field(description="table: redshift distributions in a file")
-    file: str = Field(
-        description="text with any usual separator, or .npy; columns: increasing redshifts, and n(z) of each source"
+    file: InputFile = Field(
+        description="text with any usual separator, .npy, or FITS (SACC, or a table NZ_SOURCE as of KiDS, DES and HSC) "
+        "where astropy is installed; columns: increasing redshifts, and n(z) of each source"
     )
     interpretation: Literal["points", "histogram"] | None = Field(
         default=None,
@@ -143,7 +145,7 @@ class DepthMap(Section):
     """Number of galaxies over the field."""
 
     kind: Literal["map"] = Field(description="map: the number of galaxies varies, and is 0 where masked")
-    file: str = Field(
+    file: InputFile = Field(
         description="path of an array of pixels x pixels (.npy, or a FITS image where astropy is installed): galaxies "
         "per pixel over n_gal, with a mean near 1, and 0 where masked"
     )
@@ -158,8 +160,10 @@ class Survey(Section):
     """Sources, shape noise and sky area."""
 
     sources: SourcesSection
-    area_deg2: float = Field(gt=0.0, le=41253.0, description="survey area that is not masked [deg^2]")
-    sigma_e: float = Field(gt=0.0, le=1.0, description="shape noise per ellipticity component, which is below 1")
+    # from a field of the Hubble Space Telescope, 4 arcmin^2, to the sky
+    area_deg2: float = Field(ge=1e-3, le=41253.0, description="survey area that is not masked [deg^2]")
+    # shear measured from kinematics has the least shape noise, 0.02
+    sigma_e: float = Field(ge=1e-4, le=1.0, description="shape noise per ellipticity component, which is below 1")
     n_gal: tuple[Density, ...] = Field(min_length=1, description="galaxies per arcmin^2 of each source")
     depth: UniformDepth | DepthMap = Field(
         discriminator="kind", description="galaxies over the field: uniform, or a map, which has a file and max_masked"

@@ -11,13 +11,13 @@ peaks of nu as sampled at half its scale. `local_maxima` says how peaks are coun
 from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
 from itertools import product
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from jaxtyping import Float, Float64
 from pydantic import Field, model_validator
 
 from lenscast.geometry import starlet_levels, starlet_reach
-from lenscast.sections.section import Increasing
+from lenscast.sections.section import Ascending
 from lenscast.statistics.binning import open_intervals
 from lenscast.statistics.region import Region
 from lenscast.statistics.starlet import ScalesArcmin, scale_problems, starlet
@@ -27,6 +27,9 @@ from lenscast.statistics.stencil_noise import StencilNoise, noise_of_stencil
 from lenscast.statistics.uneven_stencil import uneven_stencil
 
 __all__ = ["Peaks", "stencil_spacing"]
+
+# the most massive clusters are peaks of a few tens
+Height = Annotated[float, Field(ge=-1e3, le=1e3)]
 
 
 class Peaks(Statistic):
@@ -40,7 +43,7 @@ class Peaks(Statistic):
     is_count: ClassVar[bool] = True
 
     scales_arcmin: ScalesArcmin
-    snr_edges: Increasing = Field(
+    snr_edges: Annotated[tuple[Height, ...], Ascending] = Field(
         min_length=2, description="inner edges of the S/N bins; outer bins are open: n edges make n + 1 bins"
     )
     stencil: Literal["pixel", "scale"] = Field(

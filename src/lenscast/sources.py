@@ -57,6 +57,14 @@ class Sources:
         # a cell of width w with the density [1 + tilt (2 u - 1)] on 0 < u < 1 has its mean at z + tilt w / 6
         return np.sum(self.share * (self.z + self.tilt * (self.high - self.low) / 6), axis=1)
 
+    @property
+    def width(self) -> Float64[np.ndarray, " source"]:
+        """Standard deviation of the redshifts of each bin."""
+        # about the middle of a cell, the mean square of this density is w^2 / 12 whatever its tilt
+        cell, from_mean = self.high - self.low, self.z - self.mean[:, None]
+        variance = self.share * (from_mean**2 + from_mean * self.tilt * cell / 3 + cell**2 / 12)
+        return np.sqrt(np.sum(variance, axis=1))
+
 
 def redshift_distributions(section: PlaneSources | SmailSources | TabulatedSources) -> Sources:
     """Redshift distributions of the section `survey.sources` of a config."""
