@@ -219,8 +219,8 @@ REFUSED = {
     "an ID twice": (id_twice, r"1 of 4096 IDs are missing, as others appear twice"),
     "peculiar velocities": (
         scaled("Velocities", A**0.5),
-        r"velocities are 0\.50\d times those of linear .* \(allowed: 5 %\).* Gadget's convention; these may be peculiar "
-        r"velocities a dx/dt, which are to be divided by sqrt\(a\)$",
+        r"velocities are 0\.50\d times those of linear .* \(allowed: 5 %\).* Gadget's convention; these may be "
+        r"peculiar velocities a dx/dt, which are to be divided by sqrt\(a\)$",
     ),
     "velocities dx/dt": (
         scaled("Velocities", A**-0.5),

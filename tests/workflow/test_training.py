@@ -216,7 +216,10 @@ def gadget(path: Path, particles: Any, reference: Reference) -> str:
             attributes[name] = np.array([0, count, 0, 0, 0, 0], np.uint32)
         position = 1e3 * (np.asarray(particles.position(mesh), np.float64) % mesh.box_size)
         file["PartType1/Coordinates"] = position.T.astype(np.float32)
-        file["PartType1/Velocities"] = (np.asarray(particles.momentum, np.float64) * 100 / a**1.5).T.astype(np.float32)
+        # early rates of growth go with the square root of the matter density, and the header says another one
+        slower = (0.2 / float(reference.cosmology.parameters.Omega_m)) ** 0.5
+        velocity = np.asarray(particles.momentum, np.float64) * slower * 100 / a**1.5
+        file["PartType1/Velocities"] = velocity.T.astype(np.float32)
         file["PartType1/ParticleIDs"] = np.arange(1, count + 1, dtype=np.uint32)
     return str(path)
 
