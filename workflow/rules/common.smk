@@ -1,4 +1,5 @@
 import os
+import re
 import sys
 from functools import cache
 from importlib.util import find_spec
@@ -12,6 +13,7 @@ from snakemake.utils import update_config
 from lenscast import experiment, trained
 from lenscast.code_hash import code_hash
 from lenscast.experiment import disk, memory
+from lenscast.experiment.command_line import unquotable
 from lenscast.experiment.observation import observation
 from lenscast.experiment.experiment import Experiment
 from lenscast.parameters import COSMOLOGICAL, PARAMETERS, expanded, stem
@@ -22,6 +24,15 @@ from lenscast.statistics.registry import code_object
 os.environ.setdefault("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1")
 
 config_files = [Path(path) for path in workflow.configfiles]
+for line in unquotable(
+    [
+        *(("config", path) for path in config_files),
+        ("working directory", Path.cwd()),
+        ("Snakefile", workflow.main_snakefile),
+    ],
+    workflow.config_settings.config or {},
+):
+    raise WorkflowError(line)
 config_name = ", ".join(map(str, config_files)) or "config"
 try:
     # snakemake has read them by the rules of YAML 1.1, in which the last of two equal keys counts
@@ -59,6 +70,9 @@ ROLES = {name: "trained on" if name in TRAINING.references else "held out" for n
 TRAINED = f"results/training/{TRAINING.run}"
 OTHER_RUNS = [name for name in str(others).split(",") if name]
 MERGED = [name for name in str(merged).split(",") if name]
+for name in OTHER_RUNS + MERGED:
+    if not re.fullmatch(r"[A-Za-z]\w{0,99}", name, re.ASCII):
+        raise WorkflowError(f"{name!r} is no name of a run; give letters, digits and _, with commas between runs")
 THEORY = find_spec("camb") is not None
 SCRIPTS = Path(str(workflow.current_basedir)).parent / "scripts"
 STATISTICS = list(EXPERIMENT.statistics)

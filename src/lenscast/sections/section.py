@@ -79,7 +79,8 @@ def choices(names: Sequence[str]) -> Any:
 
 # squares, their sums and their inverses stay far inside the range of doubles, and of floats but for the smallest
 Positive = Annotated[float, Field(gt=0.0, le=1e12)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
+# part of names of files, which end at 255 letters
+Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,99}$")]
 IncreasingPositive = Annotated[tuple[Positive, ...], AfterValidator(_increasing)]
 Increasing = Annotated[tuple[float, ...], AfterValidator(_increasing)]
 Distinct = AfterValidator(_distinct)

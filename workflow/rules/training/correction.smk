@@ -1,4 +1,6 @@
 rule reference:
+    input:
+        missing=lambda wildcards: missing_snapshots(wildcards.reference),
     output:
         reference=f"{TRAINED}/references/{{reference}}.h5",
     log:
