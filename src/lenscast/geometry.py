@@ -13,6 +13,8 @@ import numpy as np
 SPEED_OF_LIGHT_OVER_H0 = 2997.92458
 """Hubble distance c / H0 [Mpc/h]."""
 
+NODES, WEIGHTS = np.polynomial.legendre.leggauss(48)
+
 SCALE_TOLERANCE = 0.1
 """Relative difference between a starlet scale and its name in a config: names are rounded."""
 
@@ -54,11 +56,10 @@ def comoving_distances(z: np.ndarray, cosmology: Any) -> np.ndarray:
         Anything with the attributes ``Omega_m``, ``w0`` and ``wa``.
     """
     start = (1.0 + z[..., None]) ** -0.5
-    nodes, weights = np.polynomial.legendre.leggauss(48)
-    root = 0.5 * (1.0 + start + (1.0 - start) * nodes)
+    root = 0.5 * (1.0 + start + (1.0 - start) * NODES)
     a = root**2
     rate = np.sqrt(cosmology.Omega_m * a**-3 + dark_energy_density(a, cosmology))
-    return SPEED_OF_LIGHT_OVER_H0 * np.sum(weights * (1.0 - start) * root / (a**2 * rate), axis=-1)
+    return SPEED_OF_LIGHT_OVER_H0 * np.sum(WEIGHTS * (1.0 - start) * root / (a**2 * rate), axis=-1)
 
 
 def starlet_scale(level: int, pixel_arcmin: float) -> float:

@@ -197,7 +197,7 @@ REFUSALS = {
     ),
     "name of a data vector": (
         {"forecast.data_vectors": {"C ell": ["power_spectrum"]}},
-        "forecast.data_vectors.C ell: 'C ell' given; must be a name of letters, digits and _",
+        "forecast.data_vectors.C ell: 'C ell' given; must be a name of at most 100 letters, digits and _",
     ),
 }
 

@@ -17,10 +17,10 @@ HUGE = {
     "lightcone.realisations_per_box": (10**9, "by lightcone.realisations_per_box"),
     "lightcone.planes": (10**12, "given; must be an integer >= 1 and <= 10000"),
     "lightcone.slabs_per_box": (10**400, "given; must be an integer >= 1 and <= 1000"),
-    "survey.n_gal": ([1e300], "given; must be a number > 0 and <= 10000"),
+    "survey.n_gal": ([1e300], "given; must be a number >= 0.001 and <= 10000"),
     "survey.sigma_e": (1e-5, "given; must be a number >= 0.0001 and <= 1"),
     "survey.area_deg2": (1e-300, "given; must be a number >= 0.001 and <= 41253"),
-    "statistics.power_spectrum.ell_edges": ([100, 1e300], "given; must be a number > 0 and <= 1000000"),
+    "statistics.power_spectrum.ell_edges": ([100, 1e300], "given; must be a number >= 1 and <= 1000000"),
     "statistics.peaks.snr_edges": ([0.0, 1e300], "given; must be a number >= -1000 and <= 1000"),
 }
 

@@ -89,6 +89,8 @@ def _transfer(k: Float[np.ndarray, " k"], cosmology: FlatCosmology) -> Float[np.
     fraction = cosmology.Omega_b / cosmology.Omega_m
     sound_horizon = 44.5 * np.log(9.83 / matter) / np.sqrt(1 + 10 * baryons**0.75)
     alpha = 1 - 0.328 * np.log(431 * matter) * fraction + 0.38 * np.log(22.3 * matter) * fraction**2
+    # with baryons alone the fit of alpha falls below 0
+    alpha = max(alpha, 0.05)
     suppressed = alpha + (1 - alpha) / (1 + (0.43 * k * cosmology.h * sound_horizon) ** 4)
     q = k * (T_CMB / 2.7) ** 2 / (cosmology.Omega_m * cosmology.h * suppressed)
     L0 = np.log(2 * np.e + 1.8 * q)

@@ -19,8 +19,8 @@ LARGEST_SIDE = 16384
 class ParticleMesh(Section):
     """Resolution of a particle-mesh simulation."""
 
-    # as wide as the universe that is observable, about 2e4 Mpc/h; what a mesh of this size takes is another matter
-    box_size: float = Field(gt=0.0, le=1e5, description="comoving side of the box [Mpc/h]")
+    # from a halo to the universe that is observable, about 2e4 Mpc/h; what a mesh of this size takes is another matter
+    box_size: float = Field(ge=0.1, le=1e5, description="comoving side of the box [Mpc/h]")
     particles: int = Field(ge=4, le=LARGEST_SIDE, multiple_of=2, description="particles per side of the box")
     mesh_factor: int = Field(default=1, ge=1, le=64, description="force mesh points per particle spacing")
     gradient: Literal["spectral", "finite_difference"] = Field(
@@ -65,7 +65,8 @@ class StartSection(Section):
     """How a simulation starts, and its force mesh."""
 
     mesh_factor: Literal[1, 2] = Field(description="force mesh points per particle spacing")
-    a_start: float = Field(gt=0.0, lt=1.0, description="scale factor of the LPT start")
+    # before a = 0.001 radiation, which is left out, decides how structure grows
+    a_start: float = Field(ge=0.001, lt=1.0, description="scale factor of the LPT start")
     lpt_order: Literal[1, 2] = Field(description="order of the LPT start")
     gradient: Literal["spectral", "finite_difference"] = Field(description="gradient of the potential on the mesh")
 

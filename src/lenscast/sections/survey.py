@@ -15,9 +15,11 @@ LARGEST_SHIFT = 0.002
 """Half the spacing of a table that may be read without a word on what its rows are: what LSST Year 1 requires of mean
 redshifts, arXiv:1809.01669."""
 
-Redshifts = Annotated[tuple[Annotated[float, Field(gt=0.0, le=20.0)], ...], Ascending]
+# the nearest galaxies whose light matter in front of them lenses; `lenscast.lensing.kernels` shifts none closer
+NEAREST = 1e-3
+Redshifts = Annotated[tuple[Annotated[float, Field(ge=NEAREST, le=20.0)], ...], Ascending]
 # the deepest images have 1e3 galaxies per arcmin^2; galaxies of a square arcsecond cover the sky at 4e3
-Density = Annotated[float, Field(gt=0.0, le=1e4)]
+Density = Annotated[float, Field(ge=1e-3, le=1e4)]
 
 
 class PlaneSources(Section):
@@ -41,11 +43,11 @@ class SmailSources(Section):
     """Tomographic bins of equal numbers of galaxies, n(z) ~ z^2 exp[-(z / z0)^alpha]."""
 
     kind: Literal["smail"] = Field(description="smail: tomographic bins of n(z) ~ z^2 exp[-(z / z0)^alpha]")
-    z0: float = Field(gt=0.0, le=10.0, description="redshift z0 of n(z)")
+    z0: float = Field(ge=NEAREST, le=10.0, description="redshift z0 of n(z)")
     alpha: float = Field(ge=0.1, le=20.0, description="power alpha of n(z)")
     bins: int = Field(ge=1, le=20, description="tomographic bins of equal numbers of galaxies")
     sigma_z: float = Field(ge=0.0, le=1.0, description="scatter of photometric redshifts in units of 1 + z")
-    z_max: float = Field(gt=0.0, le=10.0, description="largest redshift of a galaxy")
+    z_max: float = Field(ge=0.01, le=10.0, description="largest redshift of a galaxy")
 
     @property
     def number(self) -> int:
@@ -190,7 +192,7 @@ class SystematicsSection(Section):
     eta: float = field("eta")
     z_pivot: float = Field(ge=0.0, le=10.0, description="redshift at which the amplitude of alignments is A_IA")
     C1_rho_crit: float = Field(
-        gt=0.0, le=1.0, description="normalisation C1 of alignments times critical density today"
+        ge=1e-6, le=1.0, description="normalisation C1 of alignments times critical density today"
     )
     baryons: NoBaryons | Feedback = Field(
         discriminator="kind", description="baryonic feedback: none, or hmcode2020, which has log10_T_AGN"

@@ -33,8 +33,8 @@ from lenscast.statistics.statistic import Bin, Observation, Statistic
 
 __all__ = ["PowerSpectrum", "StarletPowerSpectrum", "source_pairs"]
 
-# ell = 10^6 is less than an arcsecond, the size of the galaxies whose shapes are measured
-Multipole = Annotated[float, Field(gt=0.0, le=1e6)]
+# from the whole sky to ell = 10^6, less than an arcsecond, the size of the galaxies whose shapes are measured
+Multipole = Annotated[float, Field(ge=1.0, le=1e6)]
 
 
 class _Modes(NamedTuple):

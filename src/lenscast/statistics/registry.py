@@ -56,7 +56,9 @@ def statistic_class(kind: str, file: str | None = None) -> type[Statistic]:
     if file is not None:
         path = Path(file).absolute()
         return _of_file(str(path), NamedFile(path).content)
-    found = {**{each.name: each.value for each in entry_points(group=ENTRY_POINTS)}, **STATISTICS}
+    found = STATISTICS
+    if kind not in found:  # to look through the installed packages takes longer than to check a config
+        found = {**{each.name: each.value for each in entry_points(group=ENTRY_POINTS)}, **STATISTICS}
     if kind not in found:
         raise ValueError(
             f"{kind} is not a statistic{did_you_mean(kind, found)}; a section of another name says which one it "
