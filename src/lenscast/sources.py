@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Float64
-from scipy.special import ndtr
 
 from lenscast.sections.survey import PlaneSources, SmailSources, TabulatedSources
 
@@ -110,6 +109,8 @@ def tomographic(z0: float, alpha: float, bins: int, sigma_z: float, z_max: float
     LSST Dark Energy Science Collaboration (2018), arXiv:1809.01669, Sect. D2, for the bins; Smail, Ellis & Fitchett
     (1994), astro-ph/9402048, for n(z).
     """
+    from scipy.special import ndtr  # here, as it takes longer to load than a config to be checked
+
     z = _cell_edges(0.0, z_max)
     number = z**2 * np.exp(-((z / z0) ** alpha))
     cumulative = np.concatenate([[0.0], np.cumsum(number[1:] + number[:-1])])
