@@ -254,6 +254,14 @@ FILES = {
 }
 
 
+def test_planes_so_thin_that_no_number_of_them_is_enough_are_refused_with_the_box(refusal) -> None:
+    first, *_ = refusal({"simulation.box_size": 0.2, "lightcone.field_deg": 0.002})
+    assert first == (
+        "lightcone.planes: 22 planes of 0.1 Mpc/h end at chi = 2, before the sources at z = 0.914 (chi = 2154); raise "
+        "simulation.box_size"
+    )
+
+
 def huge(shape: str) -> bytes:
     """A file whose head says a shape, and which ends there."""
     head = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}".encode().ljust(117) + b"\n"

@@ -19,6 +19,7 @@ EXPERIMENTS = ["config.yaml", *(f"configs/{p.name}" for p in REPOSITORY.glob("co
 
 # keys that a complete config may leave out, by section
 OPTIONAL = {
+    "Training": {"steps"},
     "AdaptiveSteps": {"max_steps"},
     "Simulation": {"noise_size"},
     "TabulatedSources": {"interpretation", "redshifts"},
