@@ -19,6 +19,7 @@ EXPERIMENTS = ["config.yaml", *(f"configs/{p.name}" for p in REPOSITORY.glob("co
 
 # keys that a complete config may leave out, by section
 OPTIONAL = {
+    "Training": {"steps"},
     "AdaptiveSteps": {"max_steps"},
     "Simulation": {"noise_size"},
     "TabulatedSources": {"interpretation", "redshifts"},
@@ -135,7 +136,7 @@ def test_show_prints_the_errors_of_a_config(tmp_path: Path, capsys) -> None:
     output = capsys.readouterr()
     assert output.out == ""
     assert output.err == (
-        f"{path}: 1 error\n  survey.sigma_e: -1 given; must be a number > 0 and <= 1 "
+        f"{path}: 1 error\n  survey.sigma_e: -1 given; must be a number >= 0.0001 and <= 1 "
         "(shape noise per ellipticity component, which is below 1)\n"
     )
 

@@ -90,13 +90,16 @@ REFUSALS = {
     ),
     "infinite": (
         {"survey.area_deg2": float("inf")},
-        "survey.area_deg2: inf given; must be a number > 0 and <= 41253 (survey area that is not masked [deg^2])",
+        "survey.area_deg2: inf given; must be a number >= 0.001 and <= 41253 (survey area that is not masked [deg^2])",
     ),
     "range": (
         {"simulation.a_start": 1.5},
-        "simulation.a_start: 1.5 given; must be a number > 0 and < 1 (scale factor of the LPT start)",
+        "simulation.a_start: 1.5 given; must be a number >= 0.001 and < 1 (scale factor of the LPT start)",
     ),
-    "item of a list": ({"survey.sources.z": [-1]}, "survey.sources.z[0]: -1 given; must be a number > 0 and <= 20"),
+    "item of a list": (
+        {"survey.sources.z": [-1]},
+        "survey.sources.z[0]: -1 given; must be a number >= 0.001 and <= 20",
+    ),
     "empty list": (
         {"survey.sources.z": []},
         "survey.sources.z: [] given; must be a list of 1 or more (redshifts of the sources, increasing)",
@@ -107,7 +110,8 @@ REFUSALS = {
     ),
     "run name": (
         {"run": "my-run"},
-        "run: 'my-run' given; must be a name of letters, digits and _ (name of the run; outputs go to results/<run>/)",
+        "run: 'my-run' given; must be a name of at most 100 letters, digits and _ "
+        "(name of the run; outputs go to results/<run>/)",
     ),
     "no dark energy": (
         {"cosmology.Omega_c": 0.96},
@@ -175,7 +179,7 @@ REFUSALS = {
     ),
     "side of the box missing": (
         {"simulation.box_size": ...},
-        "simulation.box_size: missing; give a number > 0 and <= 100000 (comoving side of the box [Mpc/h])",
+        "simulation.box_size: missing; give a number >= 0.1 and <= 100000 (comoving side of the box [Mpc/h])",
     ),
     "name inside a statistic": (
         {"statistics.peaks.name": "maxima"},
@@ -191,7 +195,7 @@ REFUSALS = {
     ),
     "name of a statistic": (
         {"statistics.all peaks": {"kind": "peaks", **PEAKS}},
-        "statistics.all peaks: 'all peaks' given; must be a name of letters, digits and _",
+        "statistics.all peaks: 'all peaks' given; must be a name of at most 100 letters, digits and _",
     ),
 }
 
@@ -237,7 +241,7 @@ def test_config_refuses_huge_numbers_at_once(key: str, number: float, refusal) -
 
 def test_config_refuses_huge_numbers_in_lists_at_once(refusal) -> None:
     (line,) = refusal({"survey.n_gal": [1e300]})
-    assert line == "survey.n_gal[0]: 1e+300 given; must be a number > 0 and <= 10000"
+    assert line == "survey.n_gal[0]: 1e+300 given; must be a number >= 0.001 and <= 10000"
 
 
 def test_config_reports_all_errors_at_once(refusal) -> None:

@@ -6,10 +6,14 @@ from pydantic import Field
 
 from lenscast.parameters import PARAMETERS
 
-from .section import Distinct, Name, Positive, Section, choices, known
+from .section import Distinct, Name, Section, choices, known
 
 ParameterName = Annotated[str, known("parameter", tuple(PARAMETERS)), choices(tuple(PARAMETERS))]
-PerSource = Annotated[tuple[Positive, ...], Field(min_length=1)]
+# a narrower prior is a parameter that is left out; a wider one says nothing
+Width = Annotated[float, Field(ge=1e-9, le=1e12)]
+# maps in 32 bits do not resolve smaller steps; no parameter has a range as wide as the largest one
+Step = Annotated[float, Field(ge=1e-6, le=1e3)]
+PerSource = Annotated[tuple[Width, ...], Field(min_length=1)]
 DataVector = Annotated[tuple[Name, ...], Field(min_length=1), Distinct]
 
 
@@ -26,7 +30,7 @@ class ForecastSection(Section):
     parameters: Annotated[tuple[ParameterName, ...], Distinct] = Field(
         min_length=1, description="parameters of the Fisher matrix; delta_z and m are one for each source"
     )
-    priors: dict[ParameterName, Positive | PerSource] = Field(
+    priors: dict[ParameterName, Width | PerSource] = Field(
         description="Gaussian standard deviation by parameter; of delta_z and m one for all sources or a list"
     )
     data_vectors: dict[Name, DataVector] = Field(
@@ -47,7 +51,7 @@ class ForecastSection(Section):
 class FiniteDifferences(Section):
     """Central differences of the whole forward model: the check on automatic differentiation."""
 
-    steps: dict[ParameterName, Positive] = Field(description="step by parameter; half of it is run too")
+    steps: dict[ParameterName, Step] = Field(description="step by parameter; half of it is run too")
     boxes: int = Field(ge=1, le=10**6, description="number of boxes, the first ones of the derivatives")
     noise_realisations: int = Field(ge=1, le=10**6, description="shape-noise realisations averaged per map")
 

@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 from jaxtyping import Float, Float64
 from pydantic import Field
 
-from lenscast.sections.section import Increasing
+from lenscast.sections.section import Heights
 from lenscast.statistics.binning import open_intervals
 from lenscast.statistics.filtered import FilteredStatistic
 from lenscast.statistics.statistic import Bin, Observation
@@ -35,7 +35,7 @@ class L1Norm(FilteredStatistic):
     axis: ClassVar[str] = r"$\nu$ [S/N]"
     needs_noise: ClassVar[bool] = False
 
-    snr_edges: Increasing = Field(
+    snr_edges: Heights = Field(
         min_length=2, description="inner edges of the S/N bins; outer bins are open: n edges make n + 1 bins"
     )
 

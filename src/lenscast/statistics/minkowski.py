@@ -19,7 +19,7 @@ from typing import Any, ClassVar, Literal
 from jaxtyping import Float, Float64
 from pydantic import Field
 
-from lenscast.sections.section import Increasing
+from lenscast.sections.section import Heights
 from lenscast.statistics.binning import closed_intervals
 from lenscast.statistics.filtered import FilteredStatistic
 from lenscast.statistics.statistic import Bin, Observation
@@ -40,9 +40,7 @@ class Minkowski(FilteredStatistic):
     functional: Literal["V0", "V1", "V2"] = Field(
         description="V0: area above the threshold; V1: length of its boundary; V2: its Euler characteristic"
     )
-    snr_edges: Increasing = Field(
-        min_length=2, description="edges of the bins of the threshold: n edges make n - 1 bins"
-    )
+    snr_edges: Heights = Field(min_length=2, description="edges of the bins of the threshold: n edges make n - 1 bins")
 
     @property
     def label(self) -> str:  # type: ignore[override]

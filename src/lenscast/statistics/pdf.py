@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float, Float64
 from pydantic import Field
 
-from lenscast.sections.section import Increasing
+from lenscast.sections.section import Heights
 from lenscast.statistics.binning import closed_intervals
 from lenscast.statistics.filtered import FilteredStatistic
 from lenscast.statistics.statistic import Bin, Observation
@@ -33,7 +33,7 @@ class PixelPDF(FilteredStatistic):
     axis: ClassVar[str] = r"$\nu$ [S/N]"
     needs_noise: ClassVar[bool] = False
 
-    snr_edges: Increasing = Field(min_length=2, description="edges of the S/N bins: n edges make n - 1 bins")
+    snr_edges: Heights = Field(min_length=2, description="edges of the S/N bins: n edges make n - 1 bins")
 
     def bins(self, observation: Observation) -> list[Bin]:
         """One record for each element; density per unit of nu."""

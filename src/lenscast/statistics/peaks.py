@@ -20,7 +20,7 @@ from jaxtyping import Float, Float64
 from pydantic import Field, model_validator
 
 from lenscast.geometry import starlet_levels, starlet_reach
-from lenscast.sections.section import Increasing
+from lenscast.sections.section import Heights
 from lenscast.statistics.binning import open_intervals
 from lenscast.statistics.region import Region
 from lenscast.statistics.starlet import ScalesArcmin, scale_problems, starlet
@@ -44,7 +44,7 @@ class Peaks(Statistic):
     unit: ClassVar[str] = "peaks per region"
 
     scales_arcmin: ScalesArcmin
-    snr_edges: Increasing = Field(
+    snr_edges: Heights = Field(
         min_length=2, description="inner edges of the S/N bins; outer bins are open: n edges make n + 1 bins"
     )
     stencil: Literal["pixel", "scale"] = Field(

@@ -7,7 +7,6 @@ rule forecast:
         summaries=GATHERED.output.summaries,
         jacobians=GATHERED.output.jacobians,
         levels=level_files(),
-        depth=depth_file(),
     output:
         forecast=f"{RESULTS}/fisher/{{data_vector}}.h5",
         parameters=f"{RESULTS}/fisher/{{data_vector}}_parameters.csv",
