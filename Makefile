@@ -5,6 +5,8 @@
 #   make test PYTHON=python3.12              the Python for a new .venv
 
 CONFIG ?=
+# quoted where a shell gets it: any path may be given
+export CONFIG
 ARGS ?=
 PYTHON ?= python3 python3.13 python3.12 python3.11
 
@@ -14,7 +16,7 @@ IN_VENV := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
 # files stay whole, because their tests share fixtures, and start in the order of collection, the dearest first
 PYTEST := pytest --numprocesses=auto --maxprocesses=8 --dist=loadfile --no-loadscope-reorder
 # last, because --configfile takes every word up to the next option
-SNAKEMAKE_ARGS = $(ARGS) $(if $(CONFIG),--configfile $(CONFIG))
+SNAKEMAKE_ARGS = $(ARGS) $(if $(CONFIG),--configfile "$$CONFIG")
 
 .DEFAULT_GOAL := help
 .PHONY: help forecast check-derivatives validate test test-quick lint format benchmarks lock clean

@@ -13,6 +13,8 @@ import numpy as np
 SPEED_OF_LIGHT_OVER_H0 = 2997.92458
 """Hubble distance c / H0 [Mpc/h]."""
 
+NODES, WEIGHTS = np.polynomial.legendre.leggauss(48)
+
 SCALE_TOLERANCE = 0.1
 """Relative difference between a starlet scale and its name in a config: names are rounded."""
 
@@ -36,7 +38,12 @@ def dark_energy_density(a: Any, parameters: Any, namespace: Any = np) -> Any:
 
 
 def comoving_distance(z: float, cosmology: Any) -> float:
-    """Comoving distance to a redshift in a flat w0wa-CDM cosmology without radiation [Mpc/h].
+    """Comoving distance to a redshift, see `comoving_distances` [Mpc/h]."""
+    return float(comoving_distances(np.array([z]), cosmology)[0])
+
+
+def comoving_distances(z: np.ndarray, cosmology: Any) -> np.ndarray:
+    """Comoving distance to redshifts in a flat w0wa-CDM cosmology without radiation [Mpc/h].
 
     Gauss-Legendre quadrature in sqrt(a), for which the integrand is constant as long as matter dominates. The
     differentiable tables of `lenscast.cosmology` integrate the same expansion rate in ln a.
@@ -44,16 +51,15 @@ def comoving_distance(z: float, cosmology: Any) -> float:
     Parameters
     ----------
     z
-        Redshift.
+        Redshifts, an array of any shape.
     cosmology
         Anything with the attributes ``Omega_m``, ``w0`` and ``wa``.
     """
-    start = (1.0 + z) ** -0.5
-    nodes, weights = np.polynomial.legendre.leggauss(48)
-    root = 0.5 * (1.0 + start + (1.0 - start) * nodes)
+    start = (1.0 + z[..., None]) ** -0.5
+    root = 0.5 * (1.0 + start + (1.0 - start) * NODES)
     a = root**2
     rate = np.sqrt(cosmology.Omega_m * a**-3 + dark_energy_density(a, cosmology))
-    return float(SPEED_OF_LIGHT_OVER_H0 * 0.5 * (1.0 - start) * np.sum(weights * 2.0 * root / (a**2 * rate)))
+    return SPEED_OF_LIGHT_OVER_H0 * np.sum(WEIGHTS * (1.0 - start) * root / (a**2 * rate), axis=-1)
 
 
 def starlet_scale(level: int, pixel_arcmin: float) -> float:

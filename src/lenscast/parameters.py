@@ -48,15 +48,15 @@ class Parameter(NamedTuple):
 # fmt: off
 _ROWS = (
     Parameter("Omega_c", r"\Omega_c", "cold dark matter density today [critical density]",
-              {"gt": 0.0, "lt": 1.0}, "initial conditions", 0.002),
+              {"ge": 0.001, "lt": 1.0}, "initial conditions", 0.002),
     Parameter("Omega_b", r"\Omega_b", "baryon density today [critical density]",
-              {"gt": 0.0, "lt": 1.0}, "initial conditions", 0.001),
+              {"ge": 0.0001, "lt": 1.0}, "initial conditions", 0.001),
     Parameter("h", "h", "Hubble constant [100 km/s/Mpc]",
               {"ge": 0.2, "le": 2.0}, "initial conditions", 0.005),
     Parameter("n_s", "n_s", "slope of the primordial power spectrum",
               {"ge": 0.2, "le": 2.0}, "initial conditions", 0.005),
     Parameter("sigma8", r"\sigma_8", "rms of the linear density today in spheres of 8 Mpc/h",
-              {"gt": 0.0, "le": 3.0}, "initial conditions", 0.003),
+              {"ge": 0.01, "le": 3.0}, "initial conditions", 0.003),
     Parameter("w0", "w_0", "dark energy equation of state today",
               {"ge": -3.0, "le": -0.2}, "initial conditions", 0.01),
     Parameter("wa", "w_a", "evolution of the equation of state, w(a) = w0 + wa (1 - a)",

@@ -25,6 +25,7 @@ from lenscast.expectation import correlations, two_point
 from lenscast.experiment import Experiment
 from lenscast.experiment.observation import observation
 from lenscast.fisher.data_vector import Forecast, ForecastOptions, ParameterSpace, data_vector_forecast
+from lenscast.fisher.gaussian_bins import GaussianBins
 from lenscast.fisher.resolution import Level
 from lenscast.fisher.samples import Jacobians, SummarySample
 from lenscast.gravity import linear_field, lpt
@@ -160,7 +161,15 @@ def forecast(
     region, noise = observation(experiment)
     area_ratio = experiment.survey.area_deg2 / noise.area_deg2(region)
     vectors = experiment.forecast.data_vectors
-    options = ForecastOptions([*two_point(experiment)], levels, experiment.forecast.scale_cuts)
+    section = experiment.forecast
+    options = ForecastOptions(
+        [*two_point(experiment)],
+        levels,
+        section.scale_cuts,
+        [name for name, each in experiment.statistics.items() if each.is_count],
+        GaussianBins(**section.gaussian_bins.model_dump()),
+        section.drop_bins,
+    )
     return {
         name: data_vector_forecast(summaries, jacobians, vectors[name], space, area_ratio, options)
         for name in names or vectors

@@ -197,7 +197,7 @@ REFUSALS = {
     ),
     "name of a data vector": (
         {"forecast.data_vectors": {"C ell": ["power_spectrum"]}},
-        "forecast.data_vectors.C ell: 'C ell' given; must be a name of letters, digits and _",
+        "forecast.data_vectors.C ell: 'C ell' given; must be a name of at most 100 letters, digits and _",
     ),
 }
 
@@ -254,6 +254,14 @@ FILES = {
 }
 
 
+def test_planes_so_thin_that_no_number_of_them_is_enough_are_refused_with_the_box(refusal) -> None:
+    first, *_ = refusal({"simulation.box_size": 0.2, "lightcone.field_deg": 0.002})
+    assert first == (
+        "lightcone.planes: 22 planes of 0.1 Mpc/h end at chi = 2, before the sources at z = 0.914 (chi = 2154); raise "
+        "simulation.box_size"
+    )
+
+
 def huge(shape: str) -> bytes:
     """A file whose head says a shape, and which ends there."""
     head = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}".encode().ljust(117) + b"\n"
@@ -272,7 +280,8 @@ def huge(shape: str) -> bytes:
 def test_config_names_what_a_file_of_the_depth_is(
     content: bytes, message: str, tmp_path: Path, refusal, monkeypatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "astropy", None)
+    for name in ("astropy", "astropy.io", "astropy.io.fits"):
+        monkeypatch.setitem(sys.modules, name, None)
     path = tmp_path / "depth.npy"
     path.write_bytes(content)
     (line,) = refusal({"survey.depth": {"kind": "map", "file": str(path), "max_masked": 0.2}})
@@ -309,6 +318,14 @@ def test_depth_in_fits_is_read_where_astropy_is_installed(tmp_path: Path, change
     experiment = load(changed({"survey.depth": {"kind": "map", "file": str(path), "max_masked": 0.2}}))
     depth = observation(experiment).noise.depth
     assert (depth.shape, depth.dtype, depth[3, 4]) == ((256, 256), np.float64, 0.75)
+
+
+def test_depth_in_fits_is_read_as_astropy_writes_it(tmp_path: Path, changed) -> None:
+    fits = pytest.importorskip("astropy.io.fits", reason="the extra `fits` is not installed")
+    depth = np.random.default_rng(0).uniform(0.5, 1.5, (256, 256)).astype(np.float32)
+    fits.HDUList([fits.PrimaryHDU(), fits.ImageHDU(depth)]).writeto(tmp_path / "depth.fits")
+    section = {"kind": "map", "file": str(tmp_path / "depth.fits"), "max_masked": 0.2}
+    np.testing.assert_array_equal(observation(load(changed({"survey.depth": section}))).noise.depth, depth)
 
 
 def test_config_takes_a_map_of_the_depth(tmp_path: Path, changed) -> None:

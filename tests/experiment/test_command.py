@@ -22,9 +22,13 @@ OPTIONAL = {
     "AdaptiveSteps": {"max_steps"},
     "Simulation": {"noise_size"},
     "TabulatedSources": {"interpretation", "redshifts"},
-    "ForecastSection": {"samples", "scale_cuts"},
+    "Training": {"steps"},
+    "ForecastSection": {"samples", "scale_cuts", "gaussian_bins", "drop_bins"},
+    "GaussianBinsSection": {"min_count", "max_skewness"},
     "Lightcone": {"realisations_per_box", "projection"},
-    "Peaks": {"kind", "file", "softness"},
+    "Peaks": {"kind", "file", "softness", "cross_maps"},
+    "Minima": {"kind", "file", "softness", "cross_maps"},
+    **{name: {"kind", "file"} for name in ("Moments", "L1Norm", "PixelPDF", "Minkowski", "Scattering")},
     "PowerSpectrum": {"kind", "file"},
     "StarletPowerSpectrum": {"kind", "file"},
 }
@@ -83,7 +87,7 @@ ON_BASE = {
     "part of a section": ({"survey": {"area_deg2": 100.0}}, True),
     "another kind": ({"simulation": {"integrator": {"kind": "tsit5", "rtol": 1e-3, "atol": 1e-3}}}, True),
     "key without a value": ({"statistics": {"peaks": None}, "forecast": {"priors": {"w0": None}}}, True),
-    "statistic of a file": ({"statistics": {"moments": {"file": "moments.py", "orders": [2, 3]}}}, True),
+    "statistic of a file": ({"statistics": {"bispectrum": {"file": "bispectrum.py", "orders": [2, 3]}}}, True),
     "unknown key": ({"survey": {"area": 100.0}}, False),
     "out of range": ({"survey": {"area_deg2": -1.0}}, False),
     "unknown section": ({"surveys": {}}, False),
@@ -131,7 +135,7 @@ def test_show_prints_the_errors_of_a_config(tmp_path: Path, capsys) -> None:
     output = capsys.readouterr()
     assert output.out == ""
     assert output.err == (
-        f"{path}: 1 error\n  survey.sigma_e: -1 given; must be a number > 0 and <= 1 "
+        f"{path}: 1 error\n  survey.sigma_e: -1 given; must be a number >= 0.0001 and <= 1 "
         "(shape noise per ellipticity component, which is below 1)\n"
     )
 

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from lenscast.experiment import ConfigError, load, read, read_training
+from lenscast.statistics.registry import STATISTICS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PEAKS = yaml.safe_load((REPOSITORY / "config.yaml").read_text())["statistics"]["peaks"]
@@ -55,6 +56,16 @@ REFUSALS = {
         {"lightcone.Pixel": 256, "lightcone.pixels": ...},
         "lightcone.Pixel: unknown key; did you mean pixels?",
     ),
+    "bins that are not Gaussian": (
+        {"forecast.drop_bins": "resolved"},
+        "forecast.drop_bins: 'resolved' given; must be one of none, auto (none, or auto: bins beyond the limits of "
+        "gaussian_bins are left out)",
+    ),
+    "limit of the skewness": (
+        {"forecast.gaussian_bins": {"max_skewness": 0}},
+        "forecast.gaussian_bins.max_skewness: 0 given; must be a number > 0 and <= 100 (largest "
+        "|skewness| of a bin over maps)",
+    ),
     "unlike key": (
         {"covariance.maps": 5},
         "covariance.maps: unknown key; allowed: first_seed, boxes",
@@ -79,13 +90,16 @@ REFUSALS = {
     ),
     "infinite": (
         {"survey.area_deg2": float("inf")},
-        "survey.area_deg2: inf given; must be a number > 0 and <= 41253 (survey area that is not masked [deg^2])",
+        "survey.area_deg2: inf given; must be a number >= 0.001 and <= 41253 (survey area that is not masked [deg^2])",
     ),
     "range": (
         {"simulation.a_start": 1.5},
-        "simulation.a_start: 1.5 given; must be a number > 0 and < 1 (scale factor of the LPT start)",
+        "simulation.a_start: 1.5 given; must be a number >= 0.001 and < 1 (scale factor of the LPT start)",
     ),
-    "item of a list": ({"survey.sources.z": [-1]}, "survey.sources.z[0]: -1 given; must be a number > 0 and <= 20"),
+    "item of a list": (
+        {"survey.sources.z": [-1]},
+        "survey.sources.z[0]: -1 given; must be a number >= 0.001 and <= 20",
+    ),
     "empty list": (
         {"survey.sources.z": []},
         "survey.sources.z: [] given; must be a list of 1 or more (redshifts of the sources, increasing)",
@@ -96,7 +110,8 @@ REFUSALS = {
     ),
     "run name": (
         {"run": "my-run"},
-        "run: 'my-run' given; must be a name of letters, digits and _ (name of the run; outputs go to results/<run>/)",
+        "run: 'my-run' given; must be a name of at most 100 letters, digits and _ "
+        "(name of the run; outputs go to results/<run>/)",
     ),
     "no dark energy": (
         {"cosmology.Omega_c": 0.96},
@@ -164,7 +179,7 @@ REFUSALS = {
     ),
     "side of the box missing": (
         {"simulation.box_size": ...},
-        "simulation.box_size: missing; give a number > 0 and <= 100000 (comoving side of the box [Mpc/h])",
+        "simulation.box_size: missing; give a number >= 0.1 and <= 100000 (comoving side of the box [Mpc/h])",
     ),
     "name inside a statistic": (
         {"statistics.peaks.name": "maxima"},
@@ -176,12 +191,11 @@ REFUSALS = {
     ),
     "statistics that are none": (
         {"statistics": ["peaks"]},
-        "statistics: ['peaks'] given; must be a section with one or more of power_spectrum, starlet_power_spectrum, "
-        "peaks",
+        "statistics: ['peaks'] given; must be a section with one or more of " + ", ".join(STATISTICS),
     ),
     "name of a statistic": (
         {"statistics.all peaks": {"kind": "peaks", **PEAKS}},
-        "statistics.all peaks: 'all peaks' given; must be a name of letters, digits and _",
+        "statistics.all peaks: 'all peaks' given; must be a name of at most 100 letters, digits and _",
     ),
 }
 
@@ -227,7 +241,7 @@ def test_config_refuses_huge_numbers_at_once(key: str, number: float, refusal) -
 
 def test_config_refuses_huge_numbers_in_lists_at_once(refusal) -> None:
     (line,) = refusal({"survey.n_gal": [1e300]})
-    assert line == "survey.n_gal[0]: 1e+300 given; must be a number > 0 and <= 10000"
+    assert line == "survey.n_gal[0]: 1e+300 given; must be a number >= 0.001 and <= 10000"
 
 
 def test_config_reports_all_errors_at_once(refusal) -> None:
@@ -240,10 +254,10 @@ def test_config_reports_the_errors_of_all_statistics_at_once(refusal) -> None:
     changes = {
         "statistics.peaks.snr_edges": [1],
         "statistics.power_spectrum.ell_edges": ...,
-        "statistics.moments": {"scales_arcmin": [9.4]},
+        "statistics.bispectrum": {"scales_arcmin": [9.4]},
     }
     keys = [line.split(":")[0] for line in refusal(changes)]
-    assert keys == ["statistics.power_spectrum.ell_edges", "statistics.peaks.snr_edges", "statistics.moments"]
+    assert keys == ["statistics.power_spectrum.ell_edges", "statistics.peaks.snr_edges", "statistics.bispectrum"]
 
 
 def test_config_that_is_empty_names_the_sections(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from lenscast.experiment import load
-from lenscast.lensing.sources import redshift_distributions, tabulated
+from lenscast.sources import redshift_distributions, tabulated
 
 Z = np.linspace(0.0, 0.9, 46)
 N = Z**2 * np.exp(-((Z / 0.3) ** 1.2))
@@ -87,7 +87,7 @@ REFUSED = {
     ),
     "empty": ("", "has 0 rows and 0 columns"),
     "comments": ("# z\n", "has 0 rows and 0 columns"),
-    "FITS": ("SIMPLE  =                    T", "is FITS; save its redshifts"),
+    "FITS": ("SIMPLE  =                    T", "is FITS, which astropy reads; install it|is damaged"),
     "bytes": (b"\x00\x01\x02", "it is no text"),
     "a pickle": (b"\x80\x04\x95", "is a pickle, which is never loaded"),
 }
@@ -146,3 +146,60 @@ def test_words_on_bins_that_contradict_each_other_are_refused(section, refusal) 
     assert "interpretation = histogram without redshifts; give starts, centres or edges" in line
     (line,) = refusal(section(rows(), interpretation="histogram", redshifts="edges"))
     assert "after the last edge; give 0" in line
+
+
+def in_fits(path: Path, **tables: dict[str, Any]) -> bytes:
+    """A FITS file with tables of columns; entries in capitals are words of their heads."""
+    fits = pytest.importorskip("astropy.io.fits", reason="the extra `fits` is not installed")
+    units = [fits.PrimaryHDU()]
+    for name, entries in tables.items():
+        columns = {key: value for key, value in entries.items() if isinstance(value, np.ndarray)}
+        made = [fits.Column(name=key, format="D", array=value) for key, value in columns.items()]
+        unit = fits.BinTableHDU.from_columns(made, name=name)
+        unit.header.update({key: value for key, value in entries.items() if key not in columns})
+        units.append(unit)
+    fits.HDUList(units).writeto(path)
+    return path.read_bytes()
+
+
+def tracer(name: str, n: np.ndarray, quantity: str = "generic") -> dict[str, Any]:
+    return {"z": Z, "nz": n, "SACCTYPE": "tracer", "SACCCLSS": "NZ", "SACCNAME": name, "SACCQTTY": quantity}
+
+
+def test_tables_of_two_point_files_are_read_as_the_bins_that_their_columns_name(tmp_path, section, changed) -> None:
+    edges = {"Z_LOW": Z, "Z_MID": Z + 0.01, "Z_HIGH": Z + 0.02}
+    lenses = {**edges, "BIN1": N[::-1].copy()}
+    content = in_fits(tmp_path / "2pt.fits", nz_lens=lenses, NZ_SOURCE={**edges, "BIN1": N, "BIN2": N**2})
+    for each in (content, gzip.compress(content)):
+        sources = load(changed(section(each) | {"survey.n_gal": [9, 9]})).survey.sources
+        assert (sources.number, sources.is_histogram) == (2, True)
+        assert means(sources) == pytest.approx(np.average(Z, weights=N) + 0.01, abs=1e-4)
+
+
+@pytest.mark.parametrize("names", [("source_0", "source_1"), ("a", "b")])
+def test_tracers_of_shear_in_sacc_files_are_the_sources(names, tmp_path, section, changed) -> None:
+    quantity = "generic" if names[0] == "source_0" else "galaxy_shear"
+    tables = {f"t{i}": tracer(name, N ** (i + 1), quantity) for i, name in enumerate(names)}
+    content = in_fits(tmp_path / "sacc.fits", lens=tracer("lens_0", N[::-1].copy(), "galaxy_density"), **tables)
+    sources = load(changed(section(content, interpretation="points") | {"survey.n_gal": [9, 9]})).survey.sources
+    expected = tabulated(Z[None], np.stack([N, N**2]))
+    np.testing.assert_allclose(redshift_distributions(sources).mean, expected.mean)
+
+
+def test_fits_files_without_one_table_of_sources_are_refused(tmp_path, section, refusal) -> None:
+    one = {"Z_MID": Z, "BIN1": N}
+    cases = {
+        "has no table; give a file with one table": {},
+        "has the tables ONE, OTHER; give a file with one table": {"one": one, "other": one},
+        "redshifts of their own (a and b)": {"one": tracer("a", N), "two": {**tracer("b", N), "z": Z + 0.01}},
+    }
+    for number, (text, tables) in enumerate(cases.items()):
+        (line,) = refusal(section(in_fits(tmp_path / f"{number}.fits", **tables)))
+        assert text in line
+
+
+def test_damaged_fits_is_one_line(tmp_path, section, refusal) -> None:
+    content = in_fits(tmp_path / "2pt.fits", NZ_SOURCE={"Z_MID": Z, "BIN1": N})
+    for cut in (40, 3000, len(content) - 3000):
+        (line,) = refusal(section(content[:cut]))
+        assert re.search(r"is damaged \(.*\); copy it again|has no table", line)

@@ -14,7 +14,7 @@ from lenscast import exports
 from lenscast.exports.sacc_file import number_density
 from lenscast.fisher.arrays import forecast_arrays
 from lenscast.io import load_arrays
-from lenscast.lensing.sources import source_planes, tomographic
+from lenscast.sources import source_planes, tomographic
 
 VECTORS = ("C_ell", "peaks", "combined")
 

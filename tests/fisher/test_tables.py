@@ -10,7 +10,7 @@ from lenscast.fisher.estimate import FisherEstimate, fisher_estimate
 from lenscast.fisher.estimators import SPLITS
 from lenscast.fisher.intervals import sigma_interval
 from lenscast.fisher.matrices import S8
-from lenscast.fisher.tables import fisher_table, runs_table, screen_table, short_table
+from lenscast.fisher.tables import fisher_table, runs_table, screen_table, short_table, vectors_table
 
 PARAMETERS = ("Omega_c", "sigma8")
 DATA = tuple(f"bin_{i}" for i in range(6))
@@ -151,6 +151,17 @@ def test_runs_side_by_side_hold_the_rows_of_each() -> None:
     assert one["sigma_ratio_derived"] == one["sigma_derived"] / one["sigma_plain"]
     assert np.isnan(together.loc[("S8", False), "sigma_plain"])
     assert "sigma_ratio_plain" not in together
+
+
+def test_data_vectors_have_one_row_each_with_the_errors_of_their_tables() -> None:
+    tables = {"C_ell": fisher_table(estimate(0.1), PRIORS), "peaks": fisher_table(estimate(0.3), PRIORS)}
+    together = vectors_table(tables).set_index("data_vector")
+    for vector, table in tables.items():
+        part = rows(table, "cross", with_priors=True)
+        assert together.loc[vector, "data"] == len(DATA)
+        for parameter in PARAMETERS:
+            for column in ("sigma", "conditional", "verdict"):
+                assert together.loc[vector, f"{column}_{parameter}"] == part.loc[parameter, column]
 
 
 def test_data_that_leave_a_direction_open_have_errors_with_priors_only() -> None:

@@ -116,6 +116,28 @@ def test_peak_counts_of_each_source_are_its_own():
         np.testing.assert_allclose(together.reshape(2, 2, BINS), np.stack(apart, axis=1), rtol=1e-5, atol=1e-4)
 
 
+@pytest.mark.parametrize("kind", ["peaks", "minima"])
+def test_cross_maps_are_maps_of_the_galaxies_of_both_sources(kind, uneven_depth):
+    rms = (SIGMA, 0.7 * SIGMA)
+    weights = np.array(rms)[:, None, None] ** -2
+    section = {"kind": kind, "scales_arcmin": (4.7,), "snr_edges": EDGES, "stencil": "scale", "counts": "hard"}
+    alone, crossed = (
+        statistics_from_config({"counts": section | {"cross_maps": maps}})["counts"] for maps in ("none", "pairs")
+    )
+    region = statistic(levels=(2,))[1].region
+    depth = uneven_depth(PIXELS)
+    maps = random_maps(n_sources=2)
+    both = [np.sum(weights * np.asarray(each), axis=0, keepdims=True) / weights.sum() for each in maps]
+    found = Observation(region, ShapeNoise(rms, depth, 0.2))
+    joint = Observation(region, ShapeNoise((float(weights.sum() ** -0.5),), depth, 0.2))
+    for method, rtol in (("measured", 1e-12), ("expected", 1e-4)):
+        last = getattr(crossed, method)(*maps, found)[2 * BINS :]
+        expected = getattr(alone, method)(*(jnp.asarray(each, jnp.float32) for each in both), joint)
+        np.testing.assert_allclose(last, expected, rtol=rtol, atol=rtol)
+    labels = [(each["source_1"], each["source_2"]) for each in crossed.bins(found)]
+    assert labels[::BINS] == [(0, None), (1, None), (0, 1)]
+
+
 def test_soft_counts_are_expected_as_measured():
     kappa, noise = random_maps(n_sources=1)
     soft = statistic(counts="soft", softness=0.1)

@@ -156,7 +156,7 @@ def test_statistics_together_have_a_finite_jacobian():
             {"power_spectrun": {}},
             r"statistics\.power_spectrun: power_spectrun is .*; did you mean power_spectrum\?",
         ),
-        ({"minima": {}}, r"statistics\.minima: minima is not a statistic; allowed: power_spectrum, starlet_power"),
+        ({"voids": {}}, r"statistics\.voids: voids is not a statistic; allowed: power_spectrum, starlet_power"),
         ({"mine": {"kind": "peak"}}, r"statistics\.mine: peak is not a statistic; did you mean peaks\?"),
         ({"mine": {"kind": ["peaks"]}}, r"statistics\.mine\.kind: \['peaks'\] given; must be a text"),
         ({"mine": {"file": [3]}}, r"statistics\.mine\.file: \[3\] given; must be a text"),
@@ -266,18 +266,18 @@ def test_an_entry_point_brings_a_statistic(minima, monkeypatch):
     module = "minima_of_a_package"
     (minima.parent / f"{module}.py").write_text(MINIMA)
     monkeypatch.syspath_prepend(minima.parent)
-    points = {"minima": f"{module}:Minima", "noise": f"{module}:Field", "gone": "no_such_package:Minima"}
+    points = {"valleys": f"{module}:Minima", "noise": f"{module}:Field", "gone": "no_such_package:Minima"}
 
     def entry_points(group):
         return [EntryPoint(name, value, group) for name, value in points.items()]
 
     monkeypatch.setattr(registry, "entry_points", entry_points)
-    made = statistics_from_config({"minima": {"thresholds": [-1.0]}})["minima"]
-    assert (type(made).__module__, type(made).__name__, made.name) == (module, "Minima", "minima")
+    made = statistics_from_config({"valleys": {"thresholds": [-1.0]}})["valleys"]
+    assert (type(made).__module__, type(made).__name__, made.name) == (module, "Minima", "valleys")
     # the version of the other package stands for its code
     assert code_object(made) is None
-    with pytest.raises(ConfigError, match=r"\.minimum: minimum is not a statistic; did you mean minima\?"):
-        statistics_from_config({"minimum": {}})
+    with pytest.raises(ConfigError, match=r"\.valley: valley is not a statistic; did you mean valleys\?"):
+        statistics_from_config({"valley": {}})
     with pytest.raises(ConfigError, match=r"\.noise: the entry point noise of lenscast.statistics is no class of"):
         statistics_from_config({"noise": {}})
     with pytest.raises(ConfigError, match=r"\.gone: the entry point gone .* cannot be imported: ModuleNotFoundError"):

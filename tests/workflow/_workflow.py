@@ -107,6 +107,8 @@ def _run(request: dict[str, Any]) -> NoReturn:
         main()
     except SystemExit as end:
         code = end.code
+        if isinstance(code, str):
+            print(code, file=sys.stderr)
     except BaseException:
         sys.excepthook(*sys.exc_info())
     finally:

@@ -81,7 +81,7 @@ def test_trained_weights_make_maps_with_a_warning_of_their_cells(trained: Path) 
     content = json.loads((trained / "mine.json").read_text())
     content["weights"]["layers"][0]["biases"][0] = 0.125
     (trained / "mine.json").write_text(json.dumps(content))
-    assert "Updated input files: mine.json" in run(trained, "--dry-run", MAPS, **correction)
+    assert "rule simulate" in run(trained, "--dry-run", MAPS, **correction)
 
 
 def test_weights_that_training_makes_are_made_first(tmp_path: Path) -> None:
@@ -177,6 +177,34 @@ def test_snapshots_become_a_reference_of_their_own_cosmology(reference: Referenc
     assert float(made.cosmology.parameters.h) == pytest.approx(0.7)
 
 
+def test_snapshots_count_by_what_they_hold(reference: Reference, tmp_path: Path) -> None:
+    target = "results/training/tiny/references/one.h5"
+
+    def planned(*extra: str, folder: str = "snapshots") -> str:
+        files = [f"{folder}/snap_{number}.hdf5" for number in range(2)]
+        wanted = {"kind": "snapshots", "files": files, "order": "grid", "subsample": 1, "weight": 1.0}
+        command = words(tmp_path, target, *extra)
+        (tmp_path / "training.yaml").write_text(yaml.safe_dump({**TRAINING, "references": {"one": wanted}}))
+        done = snakemake(*command)
+        return done.stdout + done.stderr
+
+    (tmp_path / "snapshots").mkdir()
+    said = planned("--dry-run")
+    assert re.search(r"Missing input files for rule reference:.*snapshots/snap_0\.hdf5", said, re.DOTALL)
+    assert "Traceback" not in said
+    for number in range(2):
+        gadget(tmp_path / f"snapshots/snap_{number}.hdf5", reference.start, reference)
+    said = planned()
+    assert (tmp_path / target).exists(), said
+    shutil.copytree(tmp_path / "snapshots", tmp_path / "moved", copy_function=shutil.copyfile)
+    for folder in ("snapshots", "moved"):
+        assert "Nothing to be done" in planned("--dry-run", folder=folder)
+    with h5py.File(tmp_path / "moved/snap_1.hdf5", "a") as file:
+        file["PartType1/Velocities"][0] *= 1.001
+    os.utime(tmp_path / "moved/snap_1.hdf5", (1.5e9, 1.5e9))
+    assert "rule reference" in planned("--dry-run", folder="moved")
+
+
 def gadget(path: Path, particles: Any, reference: Reference) -> str:
     """The start of a reference as a snapshot."""
     mesh, a = reference.mesh, float(reference.a[0])
@@ -190,7 +218,10 @@ def gadget(path: Path, particles: Any, reference: Reference) -> str:
             attributes[name] = np.array([0, count, 0, 0, 0, 0], np.uint32)
         position = 1e3 * (np.asarray(particles.position(mesh), np.float64) % mesh.box_size)
         file["PartType1/Coordinates"] = position.T.astype(np.float32)
-        file["PartType1/Velocities"] = (np.asarray(particles.momentum, np.float64) * 100 / a**1.5).T.astype(np.float32)
+        # early rates of growth go with the square root of the matter density, and the header says another one
+        slower = (0.2 / float(reference.cosmology.parameters.Omega_m)) ** 0.5
+        velocity = np.asarray(particles.momentum, np.float64) * slower * 100 / a**1.5
+        file["PartType1/Velocities"] = velocity.T.astype(np.float32)
         file["PartType1/ParticleIDs"] = np.arange(1, count + 1, dtype=np.uint32)
     return str(path)
 

@@ -23,6 +23,7 @@ from lenscast import io
 from lenscast.experiment import load
 from lenscast.experiment.disk import batch_bytes, gathered_bytes
 from lenscast.experiment.observation import observation
+from lenscast.fisher.tables import headline_rows
 from lenscast.parameters import expanded
 from lenscast.pipeline import fiducial
 from lenscast.theory import Galaxies, MeasuredSpectrum, spectra_table
@@ -148,6 +149,21 @@ def test_theory_goes_through_the_region_that_is_measured(finished: Path) -> None
     # the border of the peaks is cut from all maps
     assert observation(experiment).region.border > 0
     np.testing.assert_allclose(table["limber_windows"], expected["limber_windows"], rtol=1e-9)
+
+
+def test_errors_and_bins_of_all_data_vectors_are_in_tables(finished: Path) -> None:
+    run(finished, "compare_data_vectors")
+    results = finished / "results/tiny"
+    together = pd.read_csv(results / "comparison/data_vectors.csv").set_index("data_vector")
+    for name in TINY["forecast"]["data_vectors"]:
+        rows = headline_rows(pd.read_csv(results / f"fisher/{name}_parameters.csv")).query("with_priors")
+        sigma = rows.set_index("parameter")["sigma"]
+        assert together["sigma_sigma8"][name] == sigma["sigma8"]
+        bins = pd.read_csv(results / f"fisher/{name}_bins.csv")
+        # none is left out by default
+        assert bins["used"].all()
+        assert together["data"][name] == len(bins)
+        assert set(bins["verdict"]) <= {"Gaussian", "few", "skewed"}
 
 
 def test_runs_side_by_side(finished: Path) -> None:

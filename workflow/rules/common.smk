@@ -1,5 +1,5 @@
-import hashlib
 import os
+import re
 import sys
 from functools import cache
 from importlib.util import find_spec
@@ -12,17 +12,28 @@ from snakemake.utils import update_config
 
 from lenscast import experiment, trained
 from lenscast.code_hash import code_hash
-from lenscast.experiment import disk
+from lenscast.experiment import disk, memory
+from lenscast.experiment.command_line import unquotable
 from lenscast.experiment.observation import observation
 from lenscast.experiment.experiment import Experiment
 from lenscast.report.captions import CAPTIONS
 from lenscast.parameters import COSMOLOGICAL, PARAMETERS, expanded, stem
+from lenscast.sections.input_file import content_hash
 from lenscast.statistics.registry import code_object
 
 # huge pages where the system lends them: kappa with six tangents takes a sixth less; read when a job's Python starts
 os.environ.setdefault("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1")
 
 config_files = [Path(path) for path in workflow.configfiles]
+for line in unquotable(
+    [
+        *(("config", path) for path in config_files),
+        ("working directory", Path.cwd()),
+        ("Snakefile", workflow.main_snakefile),
+    ],
+    workflow.config_settings.config or {},
+):
+    raise WorkflowError(line)
 config_name = ", ".join(map(str, config_files)) or "config"
 try:
     # snakemake has read them by the rules of YAML 1.1, in which the last of two equal keys counts
@@ -49,7 +60,8 @@ try:
 except experiment.ConfigError as error:
     raise WorkflowError(str(error)) from None
 if workflow.is_main_process:
-    for remark in experiment.remarks(EXPERIMENT.simulation):
+    logger.info(experiment.described_sources(EXPERIMENT))
+    for remark in experiment.remarks(EXPERIMENT):
         logger.warning(remark)
 # jobs and provenance have the complete config, whatever base it was given on
 config.clear()
@@ -57,14 +69,15 @@ config.update(complete)
 if merged:
     config["merge"] = merged  # in the provenance: it takes it to make a merged run again
 
-SETTINGS = EXPERIMENT.model_dump(mode="json")
 RESULTS = f"results/{EXPERIMENT.run}"
 DATA_VECTORS = list(EXPERIMENT.forecast.data_vectors)
 ROLES = {name: "trained on" if name in TRAINING.references else "held out" for name in TRAINING.simulations}
 TRAINED = f"results/training/{TRAINING.run}"
-TRAINING_SETTINGS = TRAINING.model_dump(mode="json")
 OTHER_RUNS = [name for name in str(others).split(",") if name]
 MERGED = [name for name in str(merged).split(",") if name]
+for name in OTHER_RUNS + MERGED:
+    if not re.fullmatch(r"[A-Za-z]\w{0,99}", name, re.ASCII):
+        raise WorkflowError(f"{name!r} is no name of a run; give letters, digits and _, with commas between runs")
 THEORY = find_spec("camb") is not None
 SACC = find_spec("sacc") is not None
 SCRIPTS = Path(str(workflow.current_basedir)).parent / "scripts"
@@ -113,28 +126,34 @@ def reported_table(path, name, category="Forecast", **labels):
     return report(path, caption=caption_file(name), category=category, labels={"table": name, **labels})
 
 
-def sources_file():
-    """The file of redshift distributions, if there is one: an input of what simulates."""
-    return [file for key, file in SETTINGS["survey"]["sources"].items() if key == "file"]
+def weights_made_here(correction):
+    """The file of weights that this workflow makes: an input of what simulates.
 
-
-def weights_file(correction):
-    """The file of weights that do not come with the package: an input of what simulates."""
+    Other files of the config are no inputs, which count by date and path: their hashes are in the settings of rules.
+    """
     name = getattr(correction, "weights", "")
-    return [name] if trained.is_path(name) else []
+    return [str(name)] if name in (f"{TRAINED}/hpn.json", f"{TRAINED}/pgd.json") else []
 
 
-def depth_file():
-    """The map of the survey's depth: an input of what measures through it."""
-    return [EXPERIMENT.survey.depth.file] if EXPERIMENT.survey.depth.kind == "map" else []
+def settings_of(described, *names):
+    """Sections of an experiment with hashes of files in place of paths, but for the weights that are made here."""
+    sections = described.settings(*names)
+    for made_here in weights_made_here(described.simulation.correction) if "simulation" in names else []:
+        sections["simulation"]["correction"]["weights"] = made_here
+    return sections
 
 
-for missing in weights_file(EXPERIMENT.simulation.correction):
-    if missing not in (f"{TRAINED}/hpn.json", f"{TRAINED}/pgd.json"):  # which this workflow makes
+def check_weights():
+    """Refuse weights that are not there and that another training would have made."""
+    name = getattr(EXPERIMENT.simulation.correction, "weights", "")
+    if trained.is_path(name) and not weights_made_here(EXPERIMENT.simulation.correction):
         try:
-            trained.content(missing)
+            trained.content(name)
         except ValueError as error:
             raise WorkflowError(f"simulation.correction: {error}") from None
+
+
+check_weights()
 
 
 def seeds_of(wildcards):
@@ -169,27 +188,19 @@ def made_by(*made, **wildcards):
     }
 
 
-def weights_hash(correction):
-    """Hash of weights that come with the package: others of the same name run what depends on them again."""
-    if correction.kind == "none" or weights_file(correction):
-        return None
-    return hashlib.sha1(trained.content(correction.weights)).hexdigest()
-
-
 def plane_settings(described, values):
     """What lens planes without baryons depend on."""
-    sections = described.model_dump(mode="json", include={"simulation", "lightcone"})
+    sections = settings_of(described, "simulation", "lightcone")
     return {
         "cosmology": {name: values[name] for name in COSMOLOGICAL},
         "simulation": sections["simulation"],
         "lightcone": {key: sections["lightcone"][key] for key in ("slabs_per_box", "planes", "plane_mesh")},
-        "weights": weights_hash(described.simulation.correction),
     }
 
 
 def settings_of_maps(described, values):
     """What maps depend on."""
-    sections = described.model_dump(mode="json", include={"lightcone", "survey", "systematics"})
+    sections = settings_of(described, "lightcone", "survey", "systematics")
     return {
         **plane_settings(described, values),
         "systematics": {name: values[name] for name in values if name not in COSMOLOGICAL and not in_map(name)},
@@ -201,10 +212,11 @@ def settings_of_maps(described, values):
 
 def settings_of_statistics(described, values, names=STATISTICS):
     """What the summaries of given maps depend on."""
-    sections = described.model_dump(mode="json", include={"lightcone", "survey", "statistics"})
+    sections = settings_of(described, "lightcone", "survey", "statistics")
     return {
         "in_map": {name: value for name, value in values.items() if in_map(name)},
-        "statistics": {name: sections["statistics"][name] for name in names},
+        # the code of a statistic has a hash of its own, which comments do not change
+        "statistics": {name: {**sections["statistics"][name], "file": None} for name in names},
         "border": observation(described).region.border,
         "pixels": described.lightcone.pixels,
         "field_deg": described.lightcone.field_deg,
@@ -275,10 +287,8 @@ def growing(amount):
 
 
 def simulation_memory(tangents):
-    """Megabytes of a job that simulates: three copies of the planes and their tangents, and what compiling takes."""
-    lightcone = EXPERIMENT.lightcone
-    planes = 3 * lightcone.planes * lightcone.slabs_per_box * lightcone.plane_mesh**2 * 4e-6
-    return 2000 + round(3 * planes * (1 + tangents))
+    """Megabytes of a job that simulates: the planes and their tangents, and what compiling takes."""
+    return 2000 + round(memory.plane_bytes(EXPERIMENT.lightcone, tangents) / 1e6)
 
 
 def gathered_files():

@@ -12,7 +12,7 @@ def theory_table():
 
 
 def gathered():
-    return {"summaries": GATHERED.output.summaries, "jacobians": GATHERED.output.jacobians, "depth": depth_file()}
+    return {"summaries": GATHERED.output.summaries, "jacobians": GATHERED.output.jacobians}
 
 
 def fisher(output, data_vectors=DATA_VECTORS):
@@ -26,10 +26,7 @@ def first_maps(variant):
 FIGURES = {
     "maps": figure_of(
         "maps",
-        lambda: {
-            "tangents": expand(rules.look.output.maps, cosmology="fiducial", batch=FIRST_DERIVATIVES),
-            "depth": depth_file(),
-        },
+        lambda: {"tangents": expand(rules.look.output.maps, cosmology="fiducial", batch=FIRST_DERIVATIVES)},
     ),
     **{
         name: figure_of(
@@ -97,7 +94,8 @@ for reference in ROLES:
 
 def settings_of_figure(entry):
     """What a figure depends on besides its files."""
-    return {"described": summary_settings(), "simulation": SETTINGS["simulation"], "function": entry.function}
+    simulation = settings_of(EXPERIMENT, "simulation")["simulation"]
+    return {"described": summary_settings(), "simulation": simulation, "function": entry.function}
 
 
 def caption_of(entry):

@@ -118,7 +118,16 @@ def provenance(job: Any, seeds: Sequence[int], source: Mapping[str, str] | None 
     own = {name: value for name, value in job.params.items() if name not in ("code", "hashes", "seeds")}
     settings = {**json.loads((source or {}).get("settings", "{}")), job.rule: own}
     made = io.provenance(job.config, seeds, f"snakemake --configfile config.yaml -- {job.output[0]}")
-    return {**made, "settings": json.dumps(settings, sort_keys=True)}
+    return {**made, **_sources(job), "settings": json.dumps(settings, sort_keys=True)}
+
+
+def _sources(job: Any) -> dict[str, str]:
+    """Mean redshift and width of each source bin, in which a table that was read wrongly shows."""
+    from lenscast.sources import redshift_distributions
+
+    sources = redshift_distributions(experiment(job).survey.sources)
+    found = {"mean_z": sources.mean.tolist(), "width_z": sources.width.tolist()}
+    return {"sources": json.dumps(found)}
 
 
 def experiment(job: Any) -> Any:

@@ -25,8 +25,19 @@ io.save_table(snakemake.output.estimators, made.parameters)
 io.save_table(snakemake.output.directions, made.directions)
 io.save_table(snakemake.output.reliability, made.reliability)
 io.save_table(snakemake.output.resolution, made.resolution)
+is_used = made.gaussian["name"].isin(made.bins["name"])
+io.save_table(snakemake.output.bins, made.gaussian.assign(used=is_used))
 seeds = sorted({*summaries.box, *jacobians.box})
 io.save_forecast(snakemake.output.forecast, made, described.priors, provenance(snakemake, seeds))
+beyond = made.gaussian.assign(used=is_used)[made.gaussian["verdict"] != "Gaussian"]
+if len(beyond):
+    log.warning(
+        "%d of %d bins have few counts or skewed data, beyond forecast.gaussian_bins; forecast.drop_bins: auto %s:\n%s",
+        len(beyond),
+        len(made.gaussian),
+        "leaves them out" if p.drop_bins == "auto" else "would leave them out",
+        beyond.to_string(index=False),
+    )
 directions = made.directions.drop(columns=list(made.estimate.names))  # the column combination has them in words
 tables = {
     "Errors with priors": short_table(made.parameters),

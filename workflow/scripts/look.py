@@ -14,8 +14,9 @@ from lenscast.pipeline import fiducial, maps_and_tangents
 described = experiment(snakemake)
 theta = fiducial(described, values(snakemake, described))
 seen = jax.jit(lambda planes, seed, theta: maps_and_tangents(planes, seed, theta, described))
+sources = redshift_distributions(described.survey.sources)
 coordinates = {
-    "source": {"z": redshift_distributions(described.survey.sources).mean},
+    "source": {"z": sources.mean, "width": sources.width},
     "param": {"name": [name for name in described.tangents if not PARAMETERS[name].per_source]},
 }
 made_from = io.load(snakemake.input.planes, names=[]).provenance

@@ -13,7 +13,8 @@ described, seeds = experiment(snakemake), snakemake.params.seeds
 correction = io.correction_of(described.simulation)
 theta = fiducial(described, values(snakemake, described))
 boxes = each_box(lambda seed, theta: maps_and_correlations(seed, theta, described, correction), seeds, theta)
-coordinates = {"source": {"z": redshift_distributions(described.survey.sources).mean}}
+sources = redshift_distributions(described.survey.sources)
+coordinates = {"source": {"z": sources.mean, "width": sources.width}}
 what = f"{described.lightcone.planes} planes, {described.lightcone.realisations_per_box} maps"
 with io.batch_writer(snakemake.output.maps, coordinates, provenance(snakemake, seeds)) as batch:
     for seed, (kappa, correlation) in zip(progress(seeds, log, what), boxes, strict=True):

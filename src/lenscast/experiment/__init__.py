@@ -1,16 +1,17 @@
 """The experiment: read from YAML, typed, and checked against ranges and against itself.
 
-`experiment` composes the sections, `map_checks` and `sampling_checks` hold the rules between them, `file_checks` open
-the files that a config names, `strict_yaml` reads all YAML, `base` completes a config on its base, `reading` goes from
-YAML to a checked experiment, `schema` is for editors, `campaigns` and `disk` say which runs can be merged and what they
-take on disk. Nothing here imports JAX: the workflow reads configs while it parses, in a process that must not claim an
-accelerator.
+`experiment` composes the sections, `map_checks` and `sampling_checks` hold the rules between them, `plane_checks`
+compare the sum over lens planes with the integral, for which `matter` has the power, `file_checks` open the files
+that a config names, and `memory` estimates jobs; `remarks` say what is valid and should be known. `strict_yaml` reads
+all YAML, `base` completes a config on its base, `reading` goes from YAML to a checked experiment, `schema` is for
+editors, `campaigns` and `disk` say which runs can be merged and what they take on disk. Nothing here imports JAX: the
+workflow reads configs while it parses, in a process that must not claim an accelerator.
 """
 
 from lenscast.experiment.base import complete, shipped
 from lenscast.experiment.experiment import Experiment
-from lenscast.experiment.file_checks import remarks
 from lenscast.experiment.reading import load, read, read_map_campaign, read_training
+from lenscast.experiment.remarks import described_sources, remarks
 from lenscast.experiment.schema import json_schema
 from lenscast.experiment.strict_yaml import read_yaml
 from lenscast.sections.errors import ConfigError
@@ -21,6 +22,7 @@ __all__ = [
     "Experiment",
     "Training",
     "complete",
+    "described_sources",
     "json_schema",
     "load",
     "read",

@@ -1,12 +1,9 @@
 """Runs that can be merged: the same in all that their summaries and Jacobians depend on, of seeds of their own."""
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
-from pathlib import Path
 from typing import Any, NamedTuple
 
-from lenscast import trained
 from lenscast.experiment.experiment import Experiment
 from lenscast.sections.errors import Problem
 
@@ -30,24 +27,13 @@ def made_with(experiment: Experiment, code: Mapping[str, str]) -> dict[str, Any]
         Experiment of the run.
     code
         Hash of the code by what it makes.
-
-    Raises
-    ------
-    ValueError, OSError
-        if a file that the config names cannot be read.
     """
-    values = experiment.model_dump(mode="json")
-    found = dict(_dotted({name: values[name] for name in SECTIONS}))
+    found = dict(_dotted(experiment.settings(*SECTIONS)))
     found |= {f"code.{name}": value for name, value in code.items()}
     for key in ("views", "noise_realisations"):
         found[f"derivatives.{key}"] = getattr(experiment.derivatives, key)
     found["forecast.parameters"] = list(experiment.forecast.parameters)
     del found[AREA]
-    for key, value in found.items():
-        if key.endswith(".file") and value is not None:
-            found[key] = _hash(Path(value).read_bytes())
-    if "simulation.correction.weights" in found:
-        found["simulation.correction.weights"] = _hash(trained.content(found["simulation.correction.weights"]))
     return found
 
 
@@ -88,8 +74,3 @@ def _dotted(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
             yield from _dotted(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
-
-
-def _hash(content: bytes) -> str:
-    """What tells files apart, whatever their names."""
-    return f"sha1 {hashlib.sha1(content).hexdigest()}"

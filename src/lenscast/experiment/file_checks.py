@@ -23,7 +23,7 @@ def check_correction(simulation: Simulation) -> Iterator[Problem]:
         yield Problem("simulation.correction.weights", " ".join(str(error).split()))
 
 
-def remarks(simulation: Simulation) -> list[str]:
+def correction_remarks(simulation: Simulation) -> list[str]:
     """Where the weights of a correction were not trained for the simulation: it may run, but compare it first."""
     section = simulation.correction
     if not isinstance(section, TrainedCorrection) or _is_to_be_made(section.weights):

@@ -16,7 +16,7 @@ from lenscast.sections.box import Simulation
 from lenscast.sections.cosmology import FiducialCosmology, FlatCosmology
 from lenscast.sections.errors import Problem
 from lenscast.sections.forecast import FiniteDifferences
-from lenscast.sections.lightcone import Lightcone
+from lenscast.sections.lightcone import MOST_PLANES, Lightcone
 from lenscast.sections.survey import Survey
 from lenscast.sections.validation import Validation
 from lenscast.statistics import Region, Statistic
@@ -67,17 +67,18 @@ def check_planes(
     if chi[farthest] > end:
         named = "fiducial" if chi["fiducial"] > end else farthest
         where = f"chi = {chi[named]:.0f}" + ("" if named == "fiducial" else f" in the cosmology {named}")
+        needed = math.ceil(chi[farthest] / thickness)
+        advice = f"raise lightcone.planes to {needed}" if needed <= MOST_PLANES else "raise simulation.box_size"
         yield Problem(
-            "lightcone.planes",
-            f"{planes}, before the sources at z = {survey.sources.z_max:g} ({where}); "
-            f"raise lightcone.planes to {math.ceil(chi[farthest] / thickness)}",
+            "lightcone.planes", f"{planes}, before the sources at z = {survey.sources.z_max:g} ({where}); {advice}"
         )
     chi_start = comoving_distance(1.0 / simulation.a_start - 1.0, cosmology)
+    fit = int(chi_start // thickness)
     if end > chi_start:
         yield Problem(
             "lightcone.planes",
             f"{planes}, before the simulation starts at a = {simulation.a_start:g} (chi = {chi_start:.0f}); "
-            f"lower lightcone.planes to {int(chi_start // thickness)} or simulation.a_start",
+            f"lower {f'lightcone.planes to {fit}' if fit else 'simulation.box_size'} or simulation.a_start",
         )
 
 

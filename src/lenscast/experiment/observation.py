@@ -32,4 +32,4 @@ def data_length(experiment: Experiment, names: Iterable[str]) -> int:
         Names of statistics of the experiment.
     """
     nominal = Observation(region(experiment), ShapeNoise(experiment.sources * (1.0,)))
-    return sum(len(experiment.statistics[name].bins(nominal)) for name in names)
+    return sum(experiment.statistics[name].length(nominal) for name in names)

@@ -1,16 +1,18 @@
 """Reading: from YAML, on a base if the file names one, to a checked experiment or training."""
 
 import inspect
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, cast
 
 from pydantic import TypeAdapter, ValidationError
 
-from lenscast.experiment import file_checks, map_checks, sampling_checks
+from lenscast.experiment import file_checks, map_checks, memory, plane_checks, sampling_checks
 from lenscast.experiment.base import complete
 from lenscast.experiment.experiment import Experiment, share_the_box
 from lenscast.experiment.map_campaign import MapCampaign
+from lenscast.experiment.remarks import remarks
 from lenscast.experiment.schema import complete_schema
 from lenscast.experiment.strict_yaml import read_yaml
 from lenscast.sections.errors import ConfigError, Problem, problems
@@ -18,20 +20,24 @@ from lenscast.sections.training import Training
 
 CHECKS: tuple[Callable[..., Iterator[Problem]], ...] = (
     *map_checks.CHECKS,
+    *plane_checks.CHECKS,
     *file_checks.CHECKS,
     *sampling_checks.CHECKS,
 )
 
 
 def read(path: str | Path) -> Experiment:
-    """The experiment of a YAML file, checked.
+    """The experiment of a YAML file, checked; what should be known of it goes to the log of lenscast.
 
     Raises
     ------
     ConfigError
         With all that is wrong, as `load` says it, or where there is no such file or it is not YAML.
     """
-    return load(read_yaml(path), str(path), Path(path).parent)
+    experiment = load(read_yaml(path), str(path), Path(path).parent)
+    for remark in remarks(experiment):
+        logging.getLogger("lenscast").warning("%s: %s", path, remark)
+    return experiment
 
 
 def read_training(path: str | Path) -> Training:
@@ -96,13 +102,18 @@ def load(mapping: Any, source: str = "config", folder: Path = Path()) -> Experim
         sections["lengths"] = sampling_checks.data_lengths(
             sections["lightcone"], sections["survey"], sections["statistics"]
         )
-    for check in CHECKS:
-        names = inspect.signature(check).parameters
-        if names.keys() <= sections.keys():
-            found += check(**{name: sections[name] for name in names})
+    # sizes first: other checks make arrays of them
+    too_large = _problems(memory.check_memory, sections)
+    found += too_large or [problem for check in CHECKS for problem in _problems(check, sections)]
     if found:
         raise ConfigError(found, source)
     return experiment
+
+
+def _problems(check: Callable[..., Iterator[Problem]], sections: Mapping[str, Any]) -> list[Problem]:
+    """What a check finds; nothing where a section that it takes is wrong by itself."""
+    names = inspect.signature(check).parameters
+    return [*check(**{name: sections[name] for name in names})] if names.keys() <= sections.keys() else []
 
 
 def _valid_sections(mapping: Any) -> dict[str, Any]:

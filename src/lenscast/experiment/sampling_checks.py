@@ -226,7 +226,7 @@ def data_lengths(lightcone: Lightcone, survey: Survey, statistics: Mapping[str, 
     region = Region(lightcone.pixels, lightcone.field_deg, border=0)
     observation = Observation(region, ShapeNoise(survey.sources.number * (1.0,)))
     return {
-        name: len(statistic.bins(observation))
+        name: statistic.length(observation)
         for name, statistic in statistics.items()
         if not any(statistic.problems(region))
     }

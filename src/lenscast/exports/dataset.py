@@ -19,7 +19,7 @@ from lenscast.exports.sacc_file import number_density
 from lenscast.fisher.samples import Jacobians, SummarySample
 from lenscast.fisher.tables import posterior_rows
 from lenscast.io.atomic import appearing
-from lenscast.lensing import redshift_distributions
+from lenscast.sources import redshift_distributions
 
 Columns = Mapping[str, tuple[tuple[str, ...], Any, str, str]]
 """Dimensions, values, unit and meaning of each variable by name."""

@@ -13,9 +13,8 @@ from lenscast.experiment import Experiment
 from lenscast.experiment.observation import observation
 from lenscast.exports.forecast_files import ForecastFiles
 from lenscast.io.atomic import appearing
-from lenscast.lensing import redshift_distributions
-from lenscast.lensing.sources import Sources
 from lenscast.measurement import bins_of
+from lenscast.sources import Sources, redshift_distributions
 from lenscast.statistics import Statistic
 
 HALF_WIDTH = 1e-3

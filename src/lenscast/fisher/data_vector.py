@@ -12,6 +12,7 @@ from lenscast.fisher.control import Control, with_control
 from lenscast.fisher.covariance import Covariance, sample_covariance
 from lenscast.fisher.derivatives import DerivativeSample
 from lenscast.fisher.estimate import FisherEstimate, fisher_estimate
+from lenscast.fisher.gaussian_bins import LIMITS, GaussianBins, gaussian_table
 from lenscast.fisher.matrices import derived_parameters
 from lenscast.fisher.names import positions
 from lenscast.fisher.reliability import reliability_curve
@@ -55,11 +56,20 @@ class ForecastOptions:
         Boxes at coarser resolutions.
     scale_cuts
         ``resolved`` to leave out bins whose derivatives are not resolved at one of the levels, or ``none``.
+    counts
+        Statistics that count objects.
+    gaussian_bins
+        Limits of what counts as Gaussian.
+    drop_bins
+        ``auto`` to leave out bins beyond these limits, or ``none``.
     """
 
     controlled: Collection[str] = ()
     levels: Sequence[Level] = ()
     scale_cuts: Literal["none", "resolved"] = "none"
+    counts: Collection[str] = ()
+    gaussian_bins: GaussianBins = LIMITS
+    drop_bins: Literal["none", "auto"] = "none"
 
 
 class Forecast(NamedTuple):
@@ -81,6 +91,8 @@ class Forecast(NamedTuple):
         Errors against the number of boxes: `reliability_curve`.
     resolution
         Change of each bin between levels of resolution, those that scale cuts leave out first: `resolution_tables`.
+    gaussian
+        Whether the data of each bin are Gaussian enough, those that are left out among them: `gaussian_table`.
     """
 
     estimate: FisherEstimate
@@ -90,6 +102,7 @@ class Forecast(NamedTuple):
     directions: pd.DataFrame
     reliability: pd.DataFrame
     resolution: pd.DataFrame
+    gaussian: pd.DataFrame
 
 
 def data_vector_forecast(
@@ -113,7 +126,7 @@ def data_vector_forecast(
     area_ratio
         Survey area over the area of the region of a map.
     options
-        Control of the Jacobian, levels of resolution and scale cuts.
+        Control of the Jacobian, levels of resolution, scale cuts, and bins that are not Gaussian.
 
     Raises
     ------
@@ -123,6 +136,14 @@ def data_vector_forecast(
     options = options or ForecastOptions()
     bins = summaries.bins[summaries.bins["statistic"].isin(statistics)]
     controlled = [name for name in statistics if name in options.controlled]
+    gaussian = gaussian_table(summaries, bins, options.counts, options.gaussian_bins)
+    if options.drop_bins == "auto":
+        every, bins = len(bins), bins[(gaussian["verdict"] == "Gaussian").to_numpy()]
+        if len(bins) < len(space.names):
+            raise ValueError(
+                f"forecast.drop_bins: {len(bins)} of {every} bins are Gaussian, fewer than the {len(space.names)} "
+                "parameters: widen the bins, widen forecast.gaussian_bins, or set drop_bins: none"
+            )
     made = _estimate(summaries, jacobians, bins, space, area_ratio, controlled)
     bin_tables, parameter_tables, reasons = [], [], {}
     if options.levels and options.scale_cuts == "resolved":
@@ -161,6 +182,7 @@ def data_vector_forecast(
         direction_table(estimate, space.priors, reasons),
         reliability_curve(estimate, space.priors),
         resolution,
+        gaussian,
     )
 
 

@@ -126,6 +126,32 @@ def runs_table(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     return joined.reset_index()
 
 
+def vectors_table(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Errors with priors of several data vectors of one run, in one row per data vector.
+
+    From the headline estimator, with systematics marginalised.
+
+    Parameters
+    ----------
+    tables
+        Tables of `fisher_table`, by data vector.
+
+    Returns
+    -------
+    table
+        Columns ``data_vector`` and ``data``, its length; for each parameter the marginal error, the conditional one
+        and the verdict, named sigma_<parameter>, conditional_<parameter> and verdict_<parameter>.
+    """
+    rows = []
+    for vector, table in tables.items():
+        headline = headline_rows(table)
+        own: dict[str, object] = {"data_vector": vector, "data": int(table["data_length"].iloc[0])}
+        for row in headline[headline["with_priors"]].to_dict("records"):
+            own |= {f"{column}_{row['parameter']}": row[column] for column in ("sigma", "conditional", "verdict")}
+        rows.append(own)
+    return pd.DataFrame(rows)
+
+
 def short_table(table: pd.DataFrame) -> pd.DataFrame:
     """Errors of a data vector in one row per parameter: the headline with priors, systematics marginalised.
 

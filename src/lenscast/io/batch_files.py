@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -133,14 +134,14 @@ def require_made_by(
         With the first setting that differs.
     """
     if difference := disagreement(contents.provenance, settings):
-        remedy = remedy or f"remove it (rm {path})"
+        remedy = remedy or f"remove it (rm {shlex.quote(str(path))})"
         raise ValueError(f"{path}: {difference}; {remedy} and run the same command again")
 
 
 def _require_batch(path: Path, seeds: Sequence[int], settings: Mapping[str, Mapping[str, Any]]) -> None:
     """Refuse a file that was made for other seeds or with other settings, or lacks a seed."""
     contents = load(path, names=[])
-    remedy = f"remove the files of this batch (rm {path.parents[2]}/*/{path.parent.name}/{path.name})"
+    remedy = f"remove the files of this batch (rm {shlex.quote(str(path.parents[2]))}/*/{path.parent.name}/{path.name})"
     require_made_by(settings, path, contents, remedy)
     made_for = requested_seeds(contents.provenance)
     if not {*seeds} <= {*made_for}:

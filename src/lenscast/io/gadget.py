@@ -6,7 +6,7 @@ particles is left to `snapshots`.
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +16,9 @@ import numpy as np
 from jaxtyping import Float, Integer
 
 BLOCKS = ("Coordinates", "Velocities", "ParticleIDs")
+SHARED = ("Time", "Redshift", "BoxSize", "Omega0", "HubbleParam", "NumPart_Total", "NumFilesPerSnapshot", "MassTable")
+"""Attributes that all files of a snapshot share."""
+
 KPC, MPC, MASS, VELOCITY = 3.085678e21, 3.085678e24, 1.989e43, 1e5  # usual units in cm, g and cm/s
 
 
@@ -44,9 +47,10 @@ class Header:
         """
         if name not in self.attributes:
             raise ValueError(f"{self.path}: the header has no {name}, only {sorted(self.attributes)}")
-        value = np.asarray(self.attributes[name])
+        value = np.unique(self.attributes[name])  # some codes give the side of a box three times
         if value.size != 1 or not 0 < value.item() <= most:
-            raise ValueError(f"{self.path}: {name} = {value.tolist()} in the header: give one above 0, at most {most}")
+            given = np.asarray(self.attributes[name]).tolist()
+            raise ValueError(f"{self.path}: {name} = {given} in the header: give one above 0, at most {most}")
         return float(value.item())
 
     def optional(self, name: str) -> float | None:
@@ -105,6 +109,19 @@ class DarkMatter(NamedTuple):
     ids: Integer[np.ndarray, " particle"]
 
 
+def files_of(path: Path) -> list[Path]:
+    """All files of a snapshot, given any one of them.
+
+    Raises
+    ------
+    ValueError
+        For a folder, a file that is not of this format, and a snapshot that lacks a file.
+    """
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder: give the snapshot's file, or any one of its files")
+    return _parts(path, int(_header(path).number("NumFilesPerSnapshot")))
+
+
 def dark_matter(path: Path) -> DarkMatter:
     """Read a snapshot, given its file or any one of its files.
 
@@ -124,7 +141,9 @@ def dark_matter(path: Path) -> DarkMatter:
             "lattice holds one kind of particle; take the dark-matter-only run of the same initial conditions"
         )
     parts = _parts(path, int(header.number("NumFilesPerSnapshot")))
-    pieces = [_blocks(part) for part in parts if _header(part).attributes["NumPart_ThisFile"][1]]
+    headers = [_header(part) for part in parts]
+    _require_one_snapshot(header, headers)
+    pieces = [_blocks(each) for each in headers if each.attributes["NumPart_ThisFile"][1]]
     position, velocity, ids = (np.concatenate(block) for block in zip(*pieces, strict=True))
     if not position.shape == velocity.shape == (len(ids), 3) == (header.counts[1], 3):
         raise ValueError(
@@ -163,11 +182,36 @@ def _parts(path: Path, files: int) -> list[Path]:
     return parts
 
 
-def _blocks(path: Path) -> list[np.ndarray]:
+def _require_one_snapshot(header: Header, parts: Sequence[Header]) -> None:
+    """Refuse files whose headers differ in what all files of a snapshot share, or whose counts do not add up."""
+    for part in parts:
+        for name in SHARED:
+            first, second = (np.ravel(each.attributes.get(name, np.nan)) for each in (header, part))
+            if first.shape != second.shape or not np.allclose(first, second, rtol=1e-6, atol=0, equal_nan=True):
+                raise ValueError(
+                    f"{part.path} has {name} = {second.tolist()}, and {header.path} {first.tolist()}: they are files "
+                    "of two snapshots; copy them again"
+                )
+    counted = sum(int(part.attributes["NumPart_ThisFile"][1]) for part in parts)
+    if counted != header.counts[1]:
+        raise ValueError(
+            f"{header.path}: NumPart_ThisFile of its {len(parts)} files adds up to {counted}, but the header counts "
+            f"{header.counts[1]} particles: a file is of another snapshot; copy it again"
+        )
+
+
+def _blocks(header: Header) -> list[np.ndarray]:
     """Positions, velocities and IDs of the dark matter in one file."""
+    path, count = header.path, int(header.attributes["NumPart_ThisFile"][1])
     with h5py.File(path, "r", locking=False) as file:
         group = file.get("PartType1", {})
         missing = [name for name in BLOCKS if name not in group]
         if missing:
             raise ValueError(f"{path}: PartType1 has no {missing}, only {sorted(group)}; write snapshots with {BLOCKS}")
+        for name in BLOCKS:
+            if len(group[name]) != count:
+                raise ValueError(
+                    f"{path}: {name} has {len(group[name])} rows, but NumPart_ThisFile counts {count} particles: the "
+                    "file is damaged; copy it again"
+                )
         return [group[name][()] for name in BLOCKS]

@@ -20,9 +20,9 @@ from lenscast.lensing.kernels import (
 from lenscast.lensing.planes import density_planes, plane_window
 from lenscast.lensing.rays import Distortion, deflected_sky, distortion
 from lenscast.lensing.sky import look, straight_sky
-from lenscast.lensing.sources import Sources, redshift_distributions, source_planes, tabulated, tomographic
 from lenscast.lensing.systematics import Systematics
 from lenscast.lensing.views import View, VisiblePlanes, draw_view, draw_views
+from lenscast.sources import Sources, redshift_distributions, source_planes, tabulated, tomographic
 
 __all__ = [
     "AlignmentConstants",

@@ -32,10 +32,10 @@ from jaxtyping import Array, Float, Float32, Float64
 from lenscast.cosmology import Cosmology
 from lenscast.geometry import SPEED_OF_LIGHT_OVER_H0
 from lenscast.lensing.alignment import AlignmentConstants, alignment_kernel
-from lenscast.lensing.sources import Sources
 from lenscast.lensing.systematics import Systematics
 from lenscast.lensing.views import VisiblePlanes
 from lenscast.sections.lightcone import Lightcone
+from lenscast.sources import Sources
 
 NEAREST = 1e-3
 """Smallest redshift of a source: a shift moves no source closer, and no plane lies in front of it."""

@@ -6,13 +6,14 @@ nothing in it is ever run.
 
 import math
 import os
+import warnings
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 from numpy.lib import format as npy
 
-__all__ = ["is_array", "read_array"]
+__all__ = ["FITS", "is_array", "read_array", "refuse_damage"]
 
 NUMPY, FITS = b"\x93NUMPY", b"SIMPLE  ="
 OTHERS = {
@@ -60,7 +61,7 @@ def read_array(path: str, shape: tuple[int, ...] | None = None) -> np.ndarray:
     except OSError as error:
         reason = error.strerror or error
         raise ValueError(f"{path} cannot be read ({reason}); give the path of an array that numpy.save wrote") from None
-    except (ValueError, MemoryError, SyntaxError) as error:
+    except (ValueError, MemoryError, SyntaxError, UserWarning) as error:
         if str(error).startswith(path):
             raise
         raise ValueError(f"{path} is damaged ({' '.join(str(error).split())}); save it again") from None
@@ -91,13 +92,21 @@ def _fits(path: str, shape: tuple[int, ...] | None) -> np.ndarray:
         raise ValueError(
             f"{path} is FITS, which astropy reads; install it (pip install astropy), or save the array with numpy.save"
         ) from None
-    with fits.open(path, memmap=False) as units:
-        for unit in units:
-            if getattr(unit, "is_image", False) and unit.shape:
-                _require_numbers(path, unit.shape, np.dtype("f8"), shape)
-                values = np.asarray(unit.data)
-                return values.astype(values.dtype.newbyteorder("="))
+    with warnings.catch_warnings():
+        refuse_damage()
+        with fits.open(path, memmap=False) as units:
+            for unit in units:
+                if getattr(unit, "is_image", False) and unit.shape:
+                    _require_numbers(path, unit.shape, np.dtype("f8"), shape)
+                    values = np.asarray(unit.data)
+                    return values.astype(values.dtype.newbyteorder("="))
     raise ValueError(f"{path} is FITS without an image; give one that has the map in its first image")
+
+
+def refuse_damage() -> None:
+    """Make errors of what astropy warns of and reads on, in files that are cut; its other warnings are of style."""
+    warnings.simplefilter("ignore")
+    warnings.filterwarnings("error", message="(?s).*(truncated|corrupted)")
 
 
 def _require_numbers(path: str, found: tuple[int, ...], kind: np.dtype, shape: tuple[int, ...] | None) -> None:

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field
 
 from lenscast import trained
 from lenscast.sections.errors import did_you_mean
+from lenscast.sections.input_file import InputWeights
 from lenscast.sections.section import Section
 
 LARGEST_SIDE = 16384
@@ -18,8 +19,8 @@ LARGEST_SIDE = 16384
 class ParticleMesh(Section):
     """Resolution of a particle-mesh simulation."""
 
-    # as wide as the universe that is observable, about 2e4 Mpc/h; what a mesh of this size takes is another matter
-    box_size: float = Field(gt=0.0, le=1e5, description="comoving side of the box [Mpc/h]")
+    # from a halo to the universe that is observable, about 2e4 Mpc/h; what a mesh of this size takes is another matter
+    box_size: float = Field(ge=0.1, le=1e5, description="comoving side of the box [Mpc/h]")
     particles: int = Field(ge=4, le=LARGEST_SIDE, multiple_of=2, description="particles per side of the box")
     mesh_factor: int = Field(default=1, ge=1, le=64, description="force mesh points per particle spacing")
     gradient: Literal["spectral", "finite_difference"] = Field(
@@ -64,7 +65,8 @@ class StartSection(Section):
     """How a simulation starts, and its force mesh."""
 
     mesh_factor: Literal[1, 2] = Field(description="force mesh points per particle spacing")
-    a_start: float = Field(gt=0.0, lt=1.0, description="scale factor of the LPT start")
+    # before a = 0.001 radiation, which is left out, decides how structure grows
+    a_start: float = Field(ge=0.001, lt=1.0, description="scale factor of the LPT start")
     lpt_order: Literal[1, 2] = Field(description="order of the LPT start")
     gradient: Literal["spectral", "finite_difference"] = Field(description="gradient of the potential on the mesh")
 
@@ -98,7 +100,7 @@ class TrainedCorrection(Section):
     """A correction of small scales with trained weights."""
 
     kind: Literal["hpn", "pgd"] = Field(description="hpn (of the force, arXiv:2207.05509) or pgd (arXiv:1804.00671)")
-    weights: Annotated[str, AfterValidator(_shipped_or_path)] = Field(
+    weights: Annotated[InputWeights, AfterValidator(_shipped_or_path)] = Field(
         description="name of weights that come with the package, or path of a file that `train_correction` made"
     )
 

@@ -126,9 +126,10 @@ def _dotted(loc: Iterable[int | str], schema: Mapping[str, Any]) -> str:
 
 def _allowed(node: Mapping[str, Any]) -> str:
     """Type, range and meaning of a value, from its JSON schema."""
-    meaning = f" ({node['description']})" if "description" in node else ""
+    meaning = f" ({node['description'].splitlines()[0]})" if "description" in node else ""
     kinds = {"number": "a number", "integer": "an integer", "array": "a list", "object": "a mapping"}
-    kind = kinds.get(node.get("type", ""), "a name of letters, digits and _" if "pattern" in node else "a text")
+    text = "a name of at most 100 letters, digits and _" if "pattern" in node else "a text"
+    kind = kinds.get(node.get("type", ""), text)
     if "enum" in node or "const" in node or _tags(node):
         kind = f"one of {', '.join(map(str, node.get('enum') or _tags(node) or [node['const']]))}"
     elif "properties" in node:

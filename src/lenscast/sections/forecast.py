@@ -6,11 +6,22 @@ from pydantic import Field
 
 from lenscast.parameters import PARAMETERS
 
-from .section import Distinct, Name, Positive, Section, choices, known
+from .section import Distinct, Name, Section, choices, known
 
 ParameterName = Annotated[str, known("parameter", tuple(PARAMETERS)), choices(tuple(PARAMETERS))]
-PerSource = Annotated[tuple[Positive, ...], Field(min_length=1)]
+# a narrower prior is a parameter that is left out; a wider one says nothing
+Width = Annotated[float, Field(ge=1e-9, le=1e12)]
+# maps in 32 bits do not resolve smaller steps; no parameter has a range as wide as the largest one
+Step = Annotated[float, Field(ge=1e-6, le=1e3)]
+PerSource = Annotated[tuple[Width, ...], Field(min_length=1)]
 DataVector = Annotated[tuple[Name, ...], Field(min_length=1), Distinct]
+
+
+class GaussianBinsSection(Section):
+    """What counts as Gaussian among the data."""
+
+    min_count: float = Field(default=10.0, ge=0.0, le=1e6, description="least mean count of a bin on one map")
+    max_skewness: float = Field(default=0.5, gt=0.0, le=100.0, description="largest |skewness| of a bin over maps")
 
 
 class ForecastSection(Section):
@@ -19,7 +30,7 @@ class ForecastSection(Section):
     parameters: Annotated[tuple[ParameterName, ...], Distinct] = Field(
         min_length=1, description="parameters of the Fisher matrix; delta_z and m are one for each source"
     )
-    priors: dict[ParameterName, Positive | PerSource] = Field(
+    priors: dict[ParameterName, Width | PerSource] = Field(
         description="Gaussian standard deviation by parameter; of delta_z and m one for all sources or a list"
     )
     data_vectors: dict[Name, DataVector] = Field(
@@ -32,12 +43,18 @@ class ForecastSection(Section):
     samples: int = Field(
         default=0, ge=0, le=10**7, description="samples of each Gaussian posterior in export/, for GetDist; 0 is none"
     )
+    gaussian_bins: GaussianBinsSection = Field(
+        default=GaussianBinsSection(), description="limits beyond which a bin is not Gaussian enough"
+    )
+    drop_bins: Literal["none", "auto"] = Field(
+        default="none", description="none, or auto: bins beyond the limits of gaussian_bins are left out"
+    )
 
 
 class FiniteDifferences(Section):
     """Central differences of the whole forward model: the check on automatic differentiation."""
 
-    steps: dict[ParameterName, Positive] = Field(description="step by parameter; half of it is run too")
+    steps: dict[ParameterName, Step] = Field(description="step by parameter; half of it is run too")
     boxes: int = Field(ge=1, le=10**6, description="number of boxes, the first ones of the derivatives")
     noise_realisations: int = Field(ge=1, le=10**6, description="shape-noise realisations averaged per map")
 

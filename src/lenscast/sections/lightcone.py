@@ -13,6 +13,9 @@ from pydantic.json_schema import SkipJsonSchema
 
 from lenscast.sections.section import Section
 
+MOST_PLANES = 10_000
+"""Lens planes of half a Mpc/h up to redshift 5."""
+
 
 class Lightcone(Section):
     """Lens planes cut from the box, and the maps that look through them."""
@@ -22,9 +25,12 @@ class Lightcone(Section):
     )
     # slabs thinner than 0.1 Mpc/h are thinner than what a mesh resolves; a map of 2^30 pixels takes 4 GB
     slabs_per_box: int = Field(ge=1, le=1000, description="slabs that a box is cut into, each as thick as a plane")
-    planes: int = Field(ge=1, le=10_000, description="number of lens planes; the last one ends behind every source")
+    planes: int = Field(
+        ge=1, le=MOST_PLANES, description="number of lens planes; the last one ends behind every source"
+    )
     plane_mesh: int = Field(ge=8, le=65_536, description="mesh points per side of a plane")
-    field_deg: float = Field(gt=0.0, le=20.0, description="side of the square map on a flat sky [deg]")
+    # from a few arcseconds, the size of galaxies, to where a flat sky is 1 % off
+    field_deg: float = Field(ge=1e-3, le=20.0, description="side of the square map on a flat sky [deg]")
     pixels: int = Field(ge=16, le=32_768, multiple_of=2, description="pixels per side of the map")
     realisations_per_box: int = Field(
         default=1,

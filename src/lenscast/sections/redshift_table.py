@@ -1,4 +1,4 @@
-"""Tables of redshift distributions, as surveys publish them: text with any usual separator, or an array of NumPy's.
+"""Tables of redshift distributions, as surveys publish them: text with any usual separator, FITS, or NumPy's arrays.
 
 The first column has redshifts and the others n(z) of a source each. Names of columns decide where they are given:
 `z_low` (or `z_mid`) says that a row is a bin of a histogram, and where the bin is.
@@ -12,7 +12,8 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from lenscast.sections.array_file import is_array, read_array
+from lenscast.sections.array_file import FITS, is_array, read_array
+from lenscast.sections.redshift_fits import read_fits
 
 __all__ = ["Redshifts", "Table", "read_table"]
 
@@ -86,8 +87,8 @@ def _table(path: str, _changed: int, _size: int) -> Table:
         reason = getattr(error, "strerror", None) or error
         raise ValueError(f"cannot read {path} ({reason}); give a text file of numbers in columns") from None
     names: list[str] = []
-    if content.startswith(b"SIMPLE  ="):
-        raise ValueError(f"{path} is FITS; save its redshifts and n(z) as columns of text")
+    if content.startswith(FITS):
+        return _checked(path, *read_fits(path, content))
     if is_array(content[:16]):
         values = read_array(path).astype(float)
         if values.ndim != 2:

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from lenscast.sections.errors import did_you_mean
+from lenscast.sections.input_file import BY_CONTENT
 
 
 class Section(BaseModel):
@@ -23,11 +24,25 @@ class Section(BaseModel):
         """Same type and contents in the same order: the order of the statistics is that of the data vector."""
         if self is other:
             return True
-        return super().__eq__(other) and self.model_dump_json() == other.model_dump_json()  # type: ignore[attr-defined]
+        return super().__eq__(other) and self._described() == other._described()  # type: ignore[attr-defined]
 
     def __hash__(self) -> int:
-        """Hash of the contents; equal sections have equal hashes, dictionaries included."""
-        return hash((type(self), self.model_dump_json()))
+        """Hash of the contents, files included; equal sections have equal hashes, dictionaries included."""
+        return hash((type(self), self._described()))
+
+    def settings(self, *names: str) -> dict[str, Any]:
+        """Plain values of what results depend on: hashes of what files hold stand in place of their paths.
+
+        Parameters
+        ----------
+        names
+            Names of fields; all of them where none is given.
+        """
+        return self.model_dump(mode="json", include={*names} or None, context=BY_CONTENT)
+
+    def _described(self) -> str:
+        """The section as text, with the hashes of its files."""
+        return self.model_dump_json(context=BY_CONTENT)
 
 
 def _increasing(values: tuple[float, ...]) -> tuple[float, ...]:
@@ -64,8 +79,10 @@ def choices(names: Sequence[str]) -> Any:
 
 # squares, their sums and their inverses stay far inside the range of doubles, and of floats but for the smallest
 Positive = Annotated[float, Field(gt=0.0, le=1e12)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
+# part of names of files, which end at 255 letters
+Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,99}$")]
 IncreasingPositive = Annotated[tuple[Positive, ...], AfterValidator(_increasing)]
-Increasing = Annotated[tuple[float, ...], AfterValidator(_increasing)]
+# the most massive clusters are peaks of a few tens
+Heights = Annotated[tuple[Annotated[float, Field(ge=-1e3, le=1e3)], ...], AfterValidator(_increasing)]
 Distinct = AfterValidator(_distinct)
 Ascending = AfterValidator(_increasing)

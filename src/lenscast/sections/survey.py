@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from lenscast.parameters import NUISANCE, field
 
+from .input_file import InputFile
 from .redshift_table import Table, read_table
 from .section import Ascending, Section
 
@@ -14,9 +15,11 @@ LARGEST_SHIFT = 0.002
 """Half the spacing of a table that may be read without a word on what its rows are: what LSST Year 1 requires of mean
 redshifts, arXiv:1809.01669."""
 
-Redshifts = Annotated[tuple[Annotated[float, Field(gt=0.0, le=20.0)], ...], Ascending]
+# the nearest galaxies whose light matter in front of them lenses; `lenscast.lensing.kernels` shifts none closer
+NEAREST = 1e-3
+Redshifts = Annotated[tuple[Annotated[float, Field(ge=NEAREST, le=20.0)], ...], Ascending]
 # the deepest images have 1e3 galaxies per arcmin^2; galaxies of a square arcsecond cover the sky at 4e3
-Density = Annotated[float, Field(gt=0.0, le=1e4)]
+Density = Annotated[float, Field(ge=1e-3, le=1e4)]
 
 
 class PlaneSources(Section):
@@ -40,11 +43,11 @@ class SmailSources(Section):
     """Tomographic bins of equal numbers of galaxies, n(z) ~ z^2 exp[-(z / z0)^alpha]."""
 
     kind: Literal["smail"] = Field(description="smail: tomographic bins of n(z) ~ z^2 exp[-(z / z0)^alpha]")
-    z0: float = Field(gt=0.0, le=10.0, description="redshift z0 of n(z)")
+    z0: float = Field(ge=NEAREST, le=10.0, description="redshift z0 of n(z)")
     alpha: float = Field(ge=0.1, le=20.0, description="power alpha of n(z)")
     bins: int = Field(ge=1, le=20, description="tomographic bins of equal numbers of galaxies")
     sigma_z: float = Field(ge=0.0, le=1.0, description="scatter of photometric redshifts in units of 1 + z")
-    z_max: float = Field(gt=0.0, le=10.0, description="largest redshift of a galaxy")
+    z_max: float = Field(ge=0.01, le=10.0, description="largest redshift of a galaxy")
 
     @property
     def number(self) -> int:
@@ -56,8 +59,9 @@ class TabulatedSources(Section):
     """Redshift distributions in a file."""
 
     kind: Literal["table"] = Field(description="table: redshift distributions in a file")
-    file: str = Field(
-        description="text with any usual separator, or .npy; columns: increasing redshifts, and n(z) of each source"
+    file: InputFile = Field(
+        description="text with any usual separator, .npy, or FITS (SACC, or a table NZ_SOURCE as of KiDS, DES and HSC) "
+        "where astropy is installed; columns: increasing redshifts, and n(z) of each source"
     )
     interpretation: Literal["points", "histogram"] | None = Field(
         default=None,
@@ -143,7 +147,7 @@ class DepthMap(Section):
     """Number of galaxies over the field."""
 
     kind: Literal["map"] = Field(description="map: the number of galaxies varies, and is 0 where masked")
-    file: str = Field(
+    file: InputFile = Field(
         description="path of an array of pixels x pixels (.npy, or a FITS image where astropy is installed): galaxies "
         "per pixel over n_gal, with a mean near 1, and 0 where masked"
     )
@@ -158,8 +162,10 @@ class Survey(Section):
     """Sources, shape noise and sky area."""
 
     sources: SourcesSection
-    area_deg2: float = Field(gt=0.0, le=41253.0, description="survey area that is not masked [deg^2]")
-    sigma_e: float = Field(gt=0.0, le=1.0, description="shape noise per ellipticity component, which is below 1")
+    # from a field of the Hubble Space Telescope, 4 arcmin^2, to the sky
+    area_deg2: float = Field(ge=1e-3, le=41253.0, description="survey area that is not masked [deg^2]")
+    # shear measured from kinematics has the least shape noise, 0.02
+    sigma_e: float = Field(ge=1e-4, le=1.0, description="shape noise per ellipticity component, which is below 1")
     n_gal: tuple[Density, ...] = Field(min_length=1, description="galaxies per arcmin^2 of each source")
     depth: UniformDepth | DepthMap = Field(
         discriminator="kind", description="galaxies over the field: uniform, or a map, which has a file and max_masked"
@@ -197,7 +203,7 @@ class SystematicsSection(Section):
     eta: float = field("eta")
     z_pivot: float = Field(ge=0.0, le=10.0, description="redshift at which the amplitude of alignments is A_IA")
     C1_rho_crit: float = Field(
-        gt=0.0, le=1.0, description="normalisation C1 of alignments times critical density today"
+        ge=1e-6, le=1.0, description="normalisation C1 of alignments times critical density today"
     )
     baryons: NoBaryons | Feedback = Field(
         discriminator="kind", description="baryonic feedback: none, or hmcode2020, which has log10_T_AGN"

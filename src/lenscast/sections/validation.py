@@ -8,15 +8,15 @@ from lenscast.geometry import comoving_distance
 
 from .box import Integrator
 from .cosmology import FlatCosmology
-from .section import IncreasingPositive
 from .seeds import Seeds
+from .survey import Redshifts
 
 
 class Validation(Seeds):
     """Boxes whose maps are compared with those of a finer simulation of the same boxes, and with theory."""
 
     boxes: int = Field(ge=2, le=10**6, description="number of boxes, each one simulated coarse and fine")
-    z_source: IncreasingPositive = Field(
+    z_source: Redshifts = Field(
         min_length=1, description="redshifts of the sources, increasing; the planes reach behind the last one"
     )
     refinement: int = Field(ge=2, le=16, description="particles per side of the finer simulation / those of simulation")

@@ -5,6 +5,7 @@ lost. n edges in ell make n - 1 bins, low <= ell < high, in which all modes of t
 module knows edges and modes; `local_maxima` turns tails into the contents of open bins.
 """
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
@@ -12,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float64, Int
 
-__all__ = ["Interval", "Modes", "fourier_modes", "open_intervals"]
+__all__ = ["Interval", "Modes", "closed_intervals", "fourier_modes", "has_mode", "octaves", "open_intervals"]
 
 
 class Interval(NamedTuple):
@@ -61,10 +62,48 @@ def open_intervals(edges: Sequence[float]) -> list[Interval]:
     edges
         Inner edges, increasing, 2 or more.
     """
-    inner = [Interval(low, high, (low + high) / 2) for low, high in pairwise(edges)]
     below = Interval(None, edges[0], edges[0] - (edges[1] - edges[0]) / 2)
     above = Interval(edges[-1], None, edges[-1] + (edges[-1] - edges[-2]) / 2)
-    return [below, *inner, above]
+    return [below, *closed_intervals(edges), above]
+
+
+def closed_intervals(edges: Sequence[float]) -> list[Interval]:
+    """Bins of a value between neighbouring edges; values outside of all of them are in none.
+
+    Parameters
+    ----------
+    edges
+        Edges, increasing.
+    """
+    return [Interval(low, high, (low + high) / 2) for low, high in pairwise(edges)]
+
+
+def octaves(scales: Sequence[float]) -> list[Interval]:
+    """One bin for each scale of a filter, an octave wide around it.
+
+    Parameters
+    ----------
+    scales
+        Scales, each twice the one before or more.
+    """
+    return [Interval(scale / 2**0.5, scale * 2**0.5, scale) for scale in scales]
+
+
+def has_mode(pixels: int, low: float, high: float) -> bool:
+    """Whether a square map has a Fourier mode in a bin of ell, found without an array of all modes.
+
+    Parameters
+    ----------
+    pixels
+        Pixels per side.
+    low, high
+        Ends of the bin in units of the fundamental mode; a mode at the upper end is outside.
+    """
+    along_x = np.arange(min(pixels // 2, math.ceil(high)) + 1, dtype=float)
+    # the first whole number of modes along y that takes each column to the lower end
+    along_y = np.ceil(np.sqrt(np.maximum(low**2 - along_x**2, 0.0)) * (1 - 1e-12))
+    ell = np.hypot(along_x, along_y)
+    return bool(np.any((ell >= low) & (ell < high) & (along_y <= pixels // 2)))
 
 
 def fourier_modes(pixels: int, pixel_radian: float, edges: Sequence[float]) -> Modes:

@@ -4,20 +4,23 @@ Conventions: nu is the normalised starlet coefficient over the rms of the shape 
 their 8 neighbours, counted in bins of nu with open ends [peaks per region]. Masked pixels are 0 to the filter, and
 peaks near them do not count (`stencil`). On the stencil "pixel" the neighbours are the adjacent pixels. On "scale" they
 are 2^(j-1) pixels away, half the scale of level j, and counts are averaged over the 4^(j-1) grids of that spacing:
-peaks of nu as sampled at half its scale. `local_maxima` says how peaks are counted, and why the derivative of
-`Peaks.expected` is unbiased; `independent_stencils` says the same of `Peaks.estimate`.
+peaks of nu as sampled at half its scale. The cross map of two sources is the map of all their galaxies, the mean of
+both with the inverse variance of their noise as weights (Martinet et al. 2021, arXiv:2010.07376; Harnois-Deraps et al.
+2021, arXiv:2012.02777). `local_maxima` says how peaks are counted, and why the derivative of `Peaks.expected` is
+unbiased; `independent_stencils` says the same of `Peaks.estimate`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache, partial
-from itertools import product
+from itertools import combinations, product
+from math import hypot
 from typing import Any, ClassVar, Literal
 
 from jaxtyping import Float, Float64
 from pydantic import Field, model_validator
 
 from lenscast.geometry import starlet_levels, starlet_reach
-from lenscast.sections.section import Increasing
+from lenscast.sections.section import Heights
 from lenscast.statistics.binning import open_intervals
 from lenscast.statistics.region import Region
 from lenscast.statistics.starlet import ScalesArcmin, scale_problems, starlet
@@ -32,16 +35,17 @@ __all__ = ["Peaks", "stencil_spacing"]
 class Peaks(Statistic):
     """Counts of local maxima on starlet scales, in bins of signal to noise.
 
-    The data vector runs over scales, sources and bins of nu, the last fastest.
+    The data vector runs over scales, sources with their cross maps last, and bins of nu, the last fastest.
     """
 
     label: ClassVar[str] = "peaks"
     axis: ClassVar[str] = r"height $\nu$ [S/N]"
     is_count: ClassVar[bool] = True
     sacc_type: ClassVar[str] = "peak_count"
+    unit: ClassVar[str] = "peaks per region"
 
     scales_arcmin: ScalesArcmin
-    snr_edges: Increasing = Field(
+    snr_edges: Heights = Field(
         min_length=2, description="inner edges of the S/N bins; outer bins are open: n edges make n + 1 bins"
     )
     stencil: Literal["pixel", "scale"] = Field(
@@ -55,6 +59,10 @@ class Peaks(Statistic):
         gt=0.0,
         le=1.0,
         description="width of the sigmoid of soft counts [rms half second difference of the noise]",
+    )
+
+    cross_maps: Literal["none", "pairs"] = Field(
+        default="none", description="none: count in the maps of sources; pairs: in the cross maps of their pairs too"
     )
 
     @model_validator(mode="after")
@@ -79,17 +87,17 @@ class Peaks(Statistic):
         return [
             Bin(
                 statistic=self.name,
-                source_1=source,
-                source_2=None,
+                source_1=first,
+                source_2=second,
                 scale_arcmin=2**level * region.pixel_arcmin,
                 low=interval.low,
                 high=interval.high,
                 centre=interval.centre,
-                unit="peaks per region",
+                unit=self.unit,
             )
-            for level, source, interval in product(
+            for level, (first, second), interval in product(
                 starlet_levels(self.scales_arcmin, region.pixel_arcmin),
-                range(noise.sources),
+                [*((source, None) for source in range(noise.sources)), *self._pairs(noise.sources)],
                 open_intervals(self.snr_edges),
             )
         ]
@@ -166,13 +174,26 @@ class Peaks(Statistic):
         """Each starlet level with its stencil, and nu of the maps in the region and around it."""
         region, noise = observation
         levels = starlet_levels(self.scales_arcmin, region.pixel_arcmin)
-        coefficients = [starlet(noise.snr(each), levels) for each in maps]
+        coefficients = [starlet(self._with_cross_maps(noise.snr(each), noise.rms), levels) for each in maps]
         for level, *snr in zip(levels, *coefficients, strict=True):
             stencil = _stencil(level, self.stencil, observation)
             inside = [region.crop(each, margin=stencil.spacing) for each in snr]
             if stencil.local is not None:
                 inside = [each / stencil.local.rms[None] for each in inside]
             yield level, stencil, inside
+
+    def _pairs(self, sources: int) -> list[tuple[int, int]]:
+        """Pairs of sources that have a cross map."""
+        return [*combinations(range(sources), 2)] if self.cross_maps == "pairs" else []
+
+    def _with_cross_maps(self, snr: Float[Any, "source y x"], rms: Sequence[float]) -> Float[Any, "map y x"]:
+        """Maps over the rms of their noise, followed by cross maps over the rms of theirs."""
+        import jax.numpy as jnp
+
+        pairs = self._pairs(len(rms))
+        # of kappa_a / s_a^2 + kappa_b / s_b^2 the noise has the variance 1 / s_a^2 + 1 / s_b^2
+        cross = [(rms[b] * snr[a] + rms[a] * snr[b]) / hypot(rms[a], rms[b]) for a, b in pairs]
+        return jnp.concatenate([snr, jnp.stack(cross)]) if cross else snr
 
 
 def stencil_spacing(level: int, stencil: str) -> int:

@@ -17,21 +17,24 @@ import math
 from collections.abc import Iterator
 from functools import lru_cache
 from itertools import combinations_with_replacement, pairwise
-from typing import Any, ClassVar, NamedTuple
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Float64, Int
 from pydantic import Field
 
 from lenscast.geometry import starlet_levels, starlet_reach
-from lenscast.sections.section import IncreasingPositive
-from lenscast.statistics.binning import fourier_modes
+from lenscast.sections.section import Ascending
+from lenscast.statistics.binning import fourier_modes, has_mode
 from lenscast.statistics.region import Region
 from lenscast.statistics.region_window import mode_waves, pixel_pairs
 from lenscast.statistics.starlet import ScalesArcmin, scale_problems, starlet_transfer
 from lenscast.statistics.statistic import Bin, Observation, Statistic
 
 __all__ = ["PowerSpectrum", "StarletPowerSpectrum", "source_pairs"]
+
+# from the whole sky to ell = 10^6, less than an arcsecond, the size of the galaxies whose shapes are measured
+Multipole = Annotated[float, Field(ge=1.0, le=1e6)]
 
 
 class _Modes(NamedTuple):
@@ -75,7 +78,7 @@ class PowerSpectrum(Statistic):
     is_two_point: ClassVar[bool] = True
     sacc_type: ClassVar[str] = "cl"
 
-    ell_edges: IncreasingPositive = Field(
+    ell_edges: Annotated[tuple[Multipole, ...], Ascending] = Field(
         min_length=2, description="edges of the multipole bins, increasing; n edges make n - 1 bins"
     )
 
@@ -85,8 +88,8 @@ class PowerSpectrum(Statistic):
 
     def problems(self, region: Region) -> Iterator[tuple[str, str]]:
         """Bins that the pixels do not resolve or that hold no mode of the region."""
-        frequencies = 2.0 * math.pi * np.fft.fftfreq(region.side, region.pixel_radian)
-        modes, largest = np.hypot(frequencies[:, None], frequencies), math.pi / region.pixel_radian
+        spacing = 2.0 * math.pi / (region.side * region.pixel_radian)
+        largest = math.pi / region.pixel_radian
         if self.ell_edges[-1] > largest:
             yield (
                 "ell_edges",
@@ -94,12 +97,18 @@ class PowerSpectrum(Statistic):
                 f"end at ell = {math.floor(largest)} or raise lightcone.pixels",
             )
         for low, high in pairwise(self.ell_edges):
-            if low < largest and not np.any((modes >= low) & (modes < high)):
+            if low < largest and not has_mode(region.side, low / spacing, high / spacing):
                 yield (
                     "ell_edges",
                     f"no mode in {low:g} <= ell < {high:g}: modes of the {region.side} pixels inside the border are "
-                    f"{frequencies[1]:.0f} apart; widen the bin",
+                    f"{spacing:.0f} apart; widen the bin",
                 )
+
+    def length(self, observation: Observation) -> int:
+        """Number of scales, times pairs of sources, times bins of ell."""
+        levels = self.levels(observation.region.pixel_arcmin)
+        pairs = len(source_pairs(observation.noise.sources))
+        return (1 if levels is None else len(levels)) * pairs * (len(self.ell_edges) - 1)
 
     def bins(self, observation: Observation) -> list[Bin]:
         """One record for each element; the centre of a bin is the mean ell of its modes."""

@@ -8,6 +8,7 @@ Statistics are loaded by name when a config asks for them, so that reading a con
 import hashlib
 import importlib.util
 import inspect
+import os
 import sys
 from collections.abc import Mapping
 from functools import cache
@@ -19,6 +20,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from lenscast.sections.errors import WHOLE, ConfigError, Problem, did_you_mean, problems
+from lenscast.sections.input_file import NamedFile
 from lenscast.sections.section import Section
 from lenscast.statistics.statistic import Statistic
 
@@ -29,6 +31,12 @@ STATISTICS: Mapping[str, str] = MappingProxyType(
         "power_spectrum": "lenscast.statistics.power_spectrum:PowerSpectrum",
         "starlet_power_spectrum": "lenscast.statistics.power_spectrum:StarletPowerSpectrum",
         "peaks": "lenscast.statistics.peaks:Peaks",
+        "minima": "lenscast.statistics.minima:Minima",
+        "moments": "lenscast.statistics.moments:Moments",
+        "l1_norm": "lenscast.statistics.l1_norm:L1Norm",
+        "pdf": "lenscast.statistics.pdf:PixelPDF",
+        "minkowski": "lenscast.statistics.minkowski:Minkowski",
+        "scattering": "lenscast.statistics.scattering:Scattering",
     }
 )
 """Statistics of lenscast by the name of their section in a config, in the notation of entry points."""
@@ -52,8 +60,11 @@ def statistic_class(kind: str, file: str | None = None) -> type[Statistic]:
         If there is no such statistic, or the file does not hold one class of `Statistic`.
     """
     if file is not None:
-        return _of_file(str(Path(file).absolute()))
-    found = {**{each.name: each.value for each in entry_points(group=ENTRY_POINTS)}, **STATISTICS}
+        path = Path(file).absolute()
+        return _of_file(str(path), NamedFile(path).content)
+    found = STATISTICS
+    if kind not in found:  # to look through the installed packages takes longer than to check a config
+        found = {**{each.name: each.value for each in entry_points(group=ENTRY_POINTS)}, **STATISTICS}
     if kind not in found:
         raise ValueError(
             f"{kind} is not a statistic{did_you_mean(kind, found)}; a section of another name says which one it "
@@ -124,12 +135,12 @@ def statistics_from_config(sections: Any) -> dict[str, Statistic]:
 
 
 @cache
-def _of_file(path: str) -> type[Statistic]:
-    """The one statistic that a Python file defines."""
+def _of_file(path: str, _content: object) -> type[Statistic]:
+    """The one statistic that a Python file defines; it is imported again when its content has changed."""
     # files of the same name in different folders are different modules
     module_name = f"lenscast_statistic_{Path(path).stem}_{hashlib.sha1(path.encode()).hexdigest()[:12]}"
     spec = importlib.util.spec_from_file_location(module_name, path)
-    if spec is None or spec.loader is None or not Path(path).is_file():
+    if spec is None or spec.loader is None or not os.path.isfile(path):
         raise ValueError(f"file {path}: there is no such Python file; give the path of one that defines a statistic")
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module

@@ -3,7 +3,9 @@
 Conventions: c_0 is the map, c_j is c_(j-1) convolved with the B3 spline [1, 4, 6, 4, 1] / 16 along both axes, with
 taps 2^(j-1) pixels apart, and level j = 1, 2, ... of the starlet holds w_j = c_(j-1) - c_j, whose scale is 2^j pixels.
 Coefficients are normalised: divided by their rms response to white noise of unit rms, so that noise has the same rms
-per pixel on every level. Coefficients that would need a pixel outside the map are not returned.
+per pixel on every level. Coefficients that would need a pixel outside the map are not returned. The smooth maps c_j,
+normalised in the same way, are maps smoothed with a kernel of variance (4^j - 1) / 3 pixels^2 along each axis, which is
+close to a Gaussian whose rms is 0.58 of the scale.
 
 Reference: Starck, Fadili & Murtagh (2007), IEEE Transactions on Image Processing 16, 297, Sect. III.
 """
@@ -24,6 +26,9 @@ __all__ = [
     "noise_correlation",
     "noise_rms",
     "scale_problems",
+    "smooth_rms",
+    "smoothed",
+    "smoothed_kernel",
     "starlet",
     "starlet_kernel",
     "starlet_transfer",
@@ -90,10 +95,22 @@ def starlet(maps: Float[Any, "*maps y x"], levels: Sequence[int]) -> tuple[Float
     levels
         Levels j.
     """
-    smooth = [maps]
-    for j in range(max(levels)):
-        smooth.append(_spline(_spline(smooth[-1], 2**j, -1), 2**j, -2))
+    smooth = _smooth_maps(maps, max(levels))
     return tuple((_trim(smooth[j - 1], 2**j) - smooth[j]) / noise_rms(j) for j in levels)
+
+
+def smoothed(maps: Float[Any, "*maps y x"], levels: Sequence[int]) -> tuple[Float[Any, "*maps _ _"], ...]:
+    """Normalised smooth maps c_j of some levels, on the same pixels as `starlet`.
+
+    Parameters
+    ----------
+    maps
+        Maps in any unit, which the smooth maps have too.
+    levels
+        Levels j.
+    """
+    smooth = _smooth_maps(maps, max(levels))
+    return tuple(smooth[j] / smooth_rms(j) for j in levels)
 
 
 def starlet_transfer(
@@ -125,6 +142,17 @@ def starlet_kernel(level: int) -> Float64[np.ndarray, "y x"]:
     fine, coarse = _smoothing_kernel(level - 1), _smoothing_kernel(level)
     fine = np.pad(fine, (len(coarse) - len(fine)) // 2)
     return (np.outer(fine, fine) - np.outer(coarse, coarse)) / noise_rms(level)
+
+
+def smoothed_kernel(level: int) -> Float64[np.ndarray, "y x"]:
+    """Kernel of the normalised smooth map c_j, as wide as that of `starlet_kernel`; its squares add up to 1."""
+    kernel = _smoothing_kernel(level)
+    return np.outer(kernel, kernel) / smooth_rms(level)
+
+
+def smooth_rms(level: int) -> float:
+    """Rms of c_j for white noise of unit rms; normalised smooth maps are divided by it."""
+    return float(np.sum(_smoothing_kernel(level) ** 2))
 
 
 def noise_rms(level: int) -> float:
@@ -163,6 +191,14 @@ def _smoothing_kernel(level: int) -> Float64[np.ndarray, " tap"]:
         dilated[:: 2**i] = B3_SPLINE
         kernel = np.convolve(kernel, dilated)
     return kernel
+
+
+def _smooth_maps(maps: Float[Any, "*maps y x"], level: int) -> list[Float[Any, "*maps _ _"]]:
+    """Smooth maps c_0, c_1, ... up to a level."""
+    smooth = [maps]
+    for j in range(level):
+        smooth.append(_spline(_spline(smooth[-1], 2**j, -1), 2**j, -2))
+    return smooth
 
 
 def _spline(maps: Float[Any, "*maps y x"], step: int, axis: int) -> Float[Any, "*maps _ _"]:

@@ -15,6 +15,7 @@ from jaxtyping import Float, Float64
 from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
+from lenscast.sections.input_file import InputFile
 from lenscast.sections.section import Section
 from lenscast.statistics.region import Region
 from lenscast.statistics.shape_noise import ShapeNoise
@@ -80,7 +81,7 @@ class Statistic(Section, abc.ABC):
     kind: str | None = Field(
         default=None, description="name of the statistic that a section of another name measures; by default its own"
     )
-    file: str | None = Field(
+    file: InputFile | None = Field(
         default=None, description="Python file of a statistic that does not come with lenscast, one class"
     )
 
@@ -101,6 +102,10 @@ class Statistic(Section, abc.ABC):
     @abc.abstractmethod
     def bins(self, observation: Observation) -> list[Bin]:
         """One record for each element of the data vector, in its order."""
+
+    def length(self, observation: Observation) -> int:
+        """Number of bins; statistics whose bins take long to list say it without listing them."""
+        return len(self.bins(observation))
 
     @abc.abstractmethod
     def measured(

@@ -1,9 +1,8 @@
 """The noise of nu on the stencil of each pixel where depth varies.
 
 Convention: nu, t, w, c and C are those of `stencil`. The noise before the filter has the variance v = 1 / depth per
-pixel, in units of the variance at nominal depth, and 0 where masked. Two coefficients with kernels K_a and K_b then
-have the covariance sum_p K_a(p) K_b(p) v(p), a convolution of v with products of shifted kernels. This is exact, and
-computed in double precision.
+pixel, in units of the variance at nominal depth, and 0 where masked. `filtered_noise` has the covariance of
+two coefficients.
 
 Here a contrast of the noise can make a neighbour respond more than the centre does; a rise of t then makes no peak. So
 the weights w are those that give the response c of even depth up to a factor r, w = r C^-1 c with
@@ -18,15 +17,13 @@ import numpy as np
 from jaxtyping import Bool, Float64
 
 from lenscast.geometry import starlet_reach
+from lenscast.statistics.filtered_noise import counted_pixels, lagged_covariance, rms_of
 from lenscast.statistics.region import Region
 from lenscast.statistics.shape_noise import ShapeNoise
 from lenscast.statistics.starlet import starlet_kernel
 from lenscast.statistics.stencil import OFFSETS, LocalNoise, Stencil, noise_stencil
 
 __all__ = ["RowOfStencils", "uneven_rows", "uneven_stencil"]
-
-NO_SHARE = 1e-12
-"""Share of a filter that counts as 0: Fourier transforms leave 1e-16, and tails of the kernel hold less than this."""
 
 LARGEST_WEIGHT = 1e5
 """Largest weight w: single precision leaves an error of 0.02 in t there, and Fourier transforms leave 1e-6 in c."""
@@ -74,9 +71,10 @@ def uneven_stencil(level: int, spacing: int, region: Region, noise: ShapeNoise) 
     """
     stencil = noise_stencil(level, spacing)
     depth = noise.weights(region, margin=starlet_reach(level) + spacing)
-    counted = _counted(level, spacing, depth, noise.max_masked)
-    covariance = _lagged_covariance(level, spacing, depth)
-    rms = _rms(covariance)
+    kernel = starlet_kernel(level)
+    counted = counted_pixels(level, kernel, spacing, depth, noise.max_masked)
+    covariance = lagged_covariance(kernel, spacing, depth)
+    rms = rms_of(covariance[2, 2])
     weights, response = np.empty((9, *counted.shape)), np.empty(counted.shape)
     for y, row in enumerate(_rows(stencil, covariance, counted)):
         weights[:, y], response[y] = row.weights.T, row.response
@@ -105,19 +103,15 @@ def uneven_rows(level: int, stencil: Stencil, region: Region, noise: ShapeNoise)
     """
     assert stencil.local is not None, "depth is uneven"
     depth = noise.weights(region, margin=starlet_reach(level) + stencil.spacing)
-    yield from _rows(stencil, _lagged_covariance(level, stencil.spacing, depth), np.asarray(stencil.local.counted))
-
-
-def _rms(covariance: Float64[np.ndarray, "5 5 y x"]) -> Float64[np.ndarray, "y x"]:
-    """Rms of the noise of each coefficient, 1 where it has none."""
-    return np.sqrt(np.where(covariance[2, 2] > NO_SHARE, covariance[2, 2], 1.0))
+    covariance = lagged_covariance(starlet_kernel(level), stencil.spacing, depth)
+    yield from _rows(stencil, covariance, np.asarray(stencil.local.counted))
 
 
 def _rows(
     stencil: Stencil, covariance: Float64[np.ndarray, "5 5 y2 x2"], counted: Bool[np.ndarray, "y x"]
 ) -> Iterator[RowOfStencils]:
     """Noise on the stencils of each row, from the covariance by lag."""
-    rms, profile = _rms(covariance), stencil.profile
+    rms, profile = rms_of(covariance[2, 2]), stencil.profile
     lag_y, lag_x = (OFFSETS[None] - OFFSETS[:, None] + 2).transpose(2, 0, 1)[..., None]
     for row, counted_of_row in enumerate(counted):
         y = row + stencil.spacing * (1 + OFFSETS[:, :1])
@@ -129,47 +123,3 @@ def _rows(
         with np.errstate(invalid="ignore"):
             response = (solution @ profile) ** -0.5
         yield RowOfStencils(matrices, solution * response[:, None], response)
-
-
-def _counted(
-    level: int, spacing: int, depth: Float64[np.ndarray, "y x"], max_masked: float
-) -> Bool[np.ndarray, "y2 x2"]:
-    """True where masked pixels carry at most `max_masked` of the squared filter weights, neighbours included."""
-    share = _convolved((depth == 0).astype(float), starlet_kernel(level) ** 2)
-    side = len(share) - 2 * spacing
-    starts = spacing * (1 + OFFSETS)
-    highest = np.max([share[y : y + side, x : x + side] for y, x in starts], axis=0)
-    if highest.min() > max_masked + NO_SHARE:
-        raise ValueError(
-            f"masked pixels hold {highest.min():.2g} of the filter or more everywhere on starlet level {level}, above "
-            f"max_masked = {max_masked:g}: raise it, or leave out the scale"
-        )
-    return np.asarray(highest <= max_masked + NO_SHARE)
-
-
-def _lagged_covariance(level: int, spacing: int, depth: Float64[np.ndarray, "y x"]) -> Float64[np.ndarray, "5 5 y2 x2"]:
-    """Noise covariance of the coefficient at each pixel with those -2, ..., 2 spacings away along y and x.
-
-    Two pixels of a stencil are at most 2 spacings apart along each axis.
-    """
-    variance = np.where(depth > 0, 1 / np.where(depth > 0, depth, 1.0), 0.0)
-    kernel = starlet_kernel(level)
-    wide = np.pad(kernel, 2 * spacing)
-
-    def at_lag(lag_y: int, lag_x: int) -> Float64[np.ndarray, "y x"]:
-        y, x = (2 + lag_y) * spacing, (2 + lag_x) * spacing
-        return _convolved(variance, kernel * wide[y : y + len(kernel), x : x + len(kernel)])
-
-    return np.array([[at_lag(lag_y, lag_x) for lag_x in range(-2, 3)] for lag_y in range(-2, 3)])
-
-
-def _convolved(
-    values: Float64[np.ndarray, "y x"], kernel: Float64[np.ndarray, "side side"]
-) -> Float64[np.ndarray, "y2 x2"]:
-    """Convolution where the kernel fits, as `scipy.signal.fftconvolve` has it.
-
-    Importing scipy.signal takes as long as importing JAX, which reading a config must not wait for.
-    """
-    product = np.fft.rfft2(values) * np.fft.rfft2(kernel, s=values.shape)
-    first = len(kernel) - 1
-    return np.fft.irfft2(product, s=values.shape)[first:, first:]

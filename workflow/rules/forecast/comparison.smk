@@ -1,3 +1,23 @@
+localrules:
+    compare_data_vectors,
+
+
+rule compare_data_vectors:
+    input:
+        estimators=expand(f"{RESULTS}/fisher/{{data_vector}}_estimators.csv", data_vector=DATA_VECTORS),
+    output:
+        table=reported_table(f"{RESULTS}/comparison/data_vectors.csv", "data_vectors", of="all data vectors"),
+    log:
+        f"{RESULTS}/logs/compare_data_vectors.log",
+    conda:
+        "../../../environment.yml"
+    params:
+        data_vectors=DATA_VECTORS,
+        code=code("compare_data_vectors"),
+    script:
+        "../../scripts/compare_data_vectors.py"
+
+
 if OTHER_RUNS:  # snakemake compare_runs --config compare=<run>,<run>
     RUNS = [EXPERIMENT.run, *OTHER_RUNS]
     COMPARISON = f"{RESULTS}/comparison/{'_'.join(OTHER_RUNS)}"

@@ -7,7 +7,6 @@ rule forecast:
         summaries=GATHERED.output.summaries,
         jacobians=GATHERED.output.jacobians,
         levels=level_files(),
-        depth=depth_file(),
     output:
         forecast=f"{RESULTS}/fisher/{{data_vector}}.h5",
         parameters=reported_table(f"{RESULTS}/fisher/{{data_vector}}_parameters.csv", "parameters", of="{data_vector}"),
@@ -17,6 +16,7 @@ rule forecast:
             f"{RESULTS}/fisher/{{data_vector}}_reliability.csv", "reliability", of="{data_vector}"
         ),
         resolution=reported_table(f"{RESULTS}/fisher/{{data_vector}}_resolution.csv", "resolution", of="{data_vector}"),
+        bins=reported_table(f"{RESULTS}/fisher/{{data_vector}}_bins.csv", "bins", of="{data_vector}"),
     log:
         f"{RESULTS}/logs/forecast/{{data_vector}}.log",
     benchmark:
@@ -31,6 +31,8 @@ rule forecast:
         priors=EXPERIMENT.priors,
         fiducial=EXPERIMENT.fiducial,
         scale_cuts=EXPERIMENT.forecast.scale_cuts,
+        gaussian_bins=SETTINGS["forecast"]["gaussian_bins"],
+        drop_bins=EXPERIMENT.forecast.drop_bins,
         levels={
             level: {
                 "seeds": kept_seeds("resolution"),

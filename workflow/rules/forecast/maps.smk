@@ -1,7 +1,6 @@
 rule simulate:
     input:
-        weights=weights_file(EXPERIMENT.simulation.correction),
-        sources=sources_file(),
+        weights=weights_made_here(EXPERIMENT.simulation.correction),
     output:
         maps=stored(f"{RESULTS}/maps/{{cosmology}}/{{batch}}.h5"),
     log:
@@ -24,7 +23,7 @@ rule simulate:
 
 rule differentiate:
     input:
-        weights=weights_file(EXPERIMENT.simulation.correction),
+        weights=weights_made_here(EXPERIMENT.simulation.correction),
     output:
         planes=stored(f"{RESULTS}/planes/{{cosmology}}/{{batch}}.h5"),
     log:
@@ -49,7 +48,6 @@ rule differentiate:
 rule look:
     input:
         planes=rules.differentiate.output.planes,
-        sources=sources_file(),
     output:
         maps=f"{RESULTS}/tangents/{{cosmology}}/{{batch}}.h5",
     log:

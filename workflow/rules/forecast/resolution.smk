@@ -19,8 +19,6 @@ use rule differentiate as differentiate_coarser with:
 use rule measure_derivatives as measure_coarser with:
     input:
         planes=rules.differentiate_coarser.output.planes,
-        sources=sources_file(),
-        depth=depth_file(),
     output:
         summaries=f"{RESULTS}/resolution/derivatives/{{level}}/{{batch}}.h5",
     log:

@@ -5,7 +5,6 @@ localrules:
 rule measure:
     input:
         maps=rules.simulate.output.maps,
-        depth=depth_file(),
     output:
         summaries=f"{RESULTS}/summaries/{{cosmology}}/{{batch}}.h5",
     log:
@@ -34,8 +33,6 @@ rule measure:
 rule measure_derivatives:
     input:
         planes=rules.differentiate.output.planes,
-        sources=sources_file(),
-        depth=depth_file(),
     output:
         summaries=f"{RESULTS}/derivatives/{{cosmology}}/{{batch}}.h5",
     log:

@@ -7,9 +7,6 @@ MATTER_SEEDS = len(EXPERIMENT.derivatives.seeds[:4])
 
 
 rule theory:
-    input:
-        sources=sources_file(),
-        depth=depth_file(),
     output:
         table=reported_table(f"{RESULTS}/theory/c_ell.csv", "theory", "Checks"),
     log:
@@ -30,7 +27,6 @@ rule compare_theory:
     input:
         forecast=f"{RESULTS}/fisher/{{data_vector}}.h5",
         theory=rules.theory.output.table,
-        depth=depth_file(),
     output:
         parameters=reported_table(
             f"{RESULTS}/theory/{{data_vector}}_parameters.csv", "theory_parameters", "Checks", of="{data_vector}"
@@ -52,7 +48,7 @@ rule compare_theory:
 
 rule matter_power:
     input:
-        weights=weights_file(EXPERIMENT.simulation.correction),
+        weights=weights_made_here(EXPERIMENT.simulation.correction),
     output:
         table=reported_table(f"{RESULTS}/theory/matter_power.csv", "matter_power", "Checks"),
     log:
@@ -63,7 +59,7 @@ rule matter_power:
         mem_mb=growing(simulation_memory(tangents=0)),
         runtime=growing(60),
     params:
-        settings=map_settings("fiducial"),
+        settings=plane_settings(EXPERIMENT, EXPERIMENT.fiducial),
         seeds=list(EXPERIMENT.derivatives.seeds[:MATTER_SEEDS]),
         code=code("matter_power"),
     script:

@@ -1,6 +1,39 @@
+def snapshot_files(reference):
+    """Paths of the snapshots of a reference; none for one that the particle mesh makes."""
+    return list(getattr(TRAINING.simulations[reference], "files", []))
+
+
+def missing_snapshots(reference):
+    """Snapshots that are not there: an input that snakemake misses."""
+    return [path for path in snapshot_files(reference) if not Path(path).exists()]
+
+
+@cache
+def hashes_of_snapshots(reference):
+    """Hashes of all files of the snapshots of a reference: what they hold counts, and neither their dates nor paths."""
+    from lenscast.io.gadget import files_of  # h5py, which takes longer to load than the rest of this file
+
+    try:
+        return [content_hash(str(part)) for path in snapshot_files(reference) for part in files_of(Path(path))]
+    except (OSError, ValueError):
+        return snapshot_files(reference)  # what is wrong with them, the job says that reads them
+
+
 def reference_settings(wildcards):
     """What a reference depends on."""
-    return TRAINING.reference(wildcards.reference).model_dump(mode="json")
+    settings = TRAINING.reference(wildcards.reference).model_dump(mode="json")
+    if snapshot_files(wildcards.reference):
+        settings["reference"]["files"] = hashes_of_snapshots(wildcards.reference)
+    return settings
+
+
+def training_settings(wildcards):
+    """What trained weights depend on: not the simulations that they are only compared with."""
+    settings = TRAINING.model_dump(mode="json")
+    for name in TRAINING.references:
+        if snapshot_files(name):
+            settings["references"][name]["files"] = hashes_of_snapshots(name)
+    return settings | {"validation": {}}
 
 
 def reference_memory(wildcards):

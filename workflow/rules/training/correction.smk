@@ -1,6 +1,6 @@
 rule reference:
     input:
-        snapshots=lambda wildcards: list(getattr(TRAINING.simulations[wildcards.reference], "files", [])),
+        missing=lambda wildcards: missing_snapshots(wildcards.reference),
     output:
         reference=f"{TRAINED}/references/{{reference}}.h5",
     log:
@@ -14,6 +14,8 @@ rule reference:
         runtime=growing(120),
     params:
         settings=reference_settings,
+        # a function of the output, which snakemake does not record: other paths alone run nothing again
+        files=lambda wildcards, output: snapshot_files(wildcards.reference),
         code=code("reference"),
     script:
         "../../scripts/reference.py"
@@ -36,7 +38,7 @@ rule train_hpn:
         mem_mb=growing(8000),
         runtime=growing(480),
     params:
-        settings=TRAINING_SETTINGS,
+        settings=training_settings,
         code=code("train_hpn"),
     script:
         "../../scripts/train_hpn.py"
@@ -57,7 +59,7 @@ rule fit_pgd:
         mem_mb=growing(8000),
         runtime=growing(120),
     params:
-        settings=TRAINING_SETTINGS,
+        settings=training_settings,
         code=code("fit_pgd"),
     script:
         "../../scripts/fit_pgd.py"

@@ -22,7 +22,7 @@ rule compare_matter:
         mem_mb=growing(matter_memory),
         runtime=growing(60),
     params:
-        simulation=TRAINING_SETTINGS["simulation"],
+        simulation=TRAINING.simulation.model_dump(mode="json"),
         thickness=8,  # of the slab, in spacings of particles
         points=192,  # per side that the phase-space sheet is interpolated to, by a factor of 2 to 4
         config=reference_settings,

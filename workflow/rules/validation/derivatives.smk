@@ -5,7 +5,6 @@ COUNTS = [name for name in STATISTICS if EXPERIMENT.statistics[name].is_count]
 rule measure_map_derivatives:
     input:
         maps=rules.look.output.maps,
-        depth=depth_file(),
     output:
         summaries=f"{RESULTS}/check_derivatives/expected/{{cosmology}}/{{batch}}.h5",
     log:

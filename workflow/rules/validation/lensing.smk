@@ -3,7 +3,7 @@ include: "variants.smk"
 
 use rule simulate as simulate_validation with:
     input:
-        weights=lambda wildcards: weights_file(EXPERIMENT.variant(wildcards.variant).simulation.correction),
+        weights=lambda wildcards: weights_made_here(EXPERIMENT.variant(wildcards.variant).simulation.correction),
     output:
         maps=f"{RESULTS}/validation/maps/{{variant}}/{{batch}}.h5",
     log:
@@ -22,7 +22,6 @@ use rule simulate as simulate_validation with:
 use rule measure as measure_validation with:
     input:
         maps=rules.simulate_validation.output.maps,
-        depth=depth_file(),
     output:
         summaries=f"{RESULTS}/validation/summaries/{{variant}}/{{batch}}.h5",
     log:
@@ -45,7 +44,6 @@ rule compare_lensing:
                 for variant in VARIANTS
             }
         ),
-        depth=depth_file(),
     output:
         table=reported_table(f"{RESULTS}/validation/lensing.csv", "lensing", "Checks"),
     log:
@@ -82,7 +80,6 @@ rule compare_projection:
                 for name in PROJECTIONS
             }
         ),
-        depth=depth_file(),
     output:
         table=reported_table(f"{RESULTS}/validation/projection.csv", "projection", "Checks"),
     log:

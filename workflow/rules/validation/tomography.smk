@@ -1,7 +1,6 @@
 rule measure_components:
     input:
         maps=rules.look.output.maps,
-        depth=depth_file(),
     output:
         spectra=f"{RESULTS}/validation/components/{{cosmology}}/{{batch}}.h5",
     log:
@@ -30,8 +29,6 @@ rule compare_tomography:
     input:
         spectra=batches(rules.measure_components.output.spectra, "derivatives", cosmology="fiducial"),
         jacobians=GATHERED.output.jacobians,
-        sources=sources_file(),
-        depth=depth_file(),
     output:
         components=reported_table(f"{RESULTS}/validation/tomography.csv", "tomography", "Checks"),
         derivatives=reported_table(

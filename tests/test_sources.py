@@ -5,8 +5,8 @@ import pytest
 from scipy.integrate import quad
 from scipy.optimize import brentq
 
-from lenscast.lensing.sources import redshift_distributions, source_planes, tabulated, tomographic
 from lenscast.sections.survey import PlaneSources, SmailSources, TabulatedSources
+from lenscast.sources import redshift_distributions, source_planes, tabulated, tomographic
 
 
 # Means of the bins of the DESC SRD (arXiv:1809.01669) to four digits, from an independent calculation.
@@ -22,6 +22,7 @@ def test_bins_have_the_mean_redshifts_of_the_srd(z0, alpha, means):
     sources = tomographic(z0, alpha, bins=5, sigma_z=0.05, z_max=3.5)
     np.testing.assert_allclose(sources.mean, means, rtol=0, atol=5e-5)
     np.testing.assert_allclose(sources.share.sum(axis=1), 1)
+    np.testing.assert_array_less(0.05 * (1 + sources.mean), sources.width)  # at least the scatter of redshifts
     assert len(sources) == 5
 
 
@@ -40,6 +41,10 @@ def test_a_table_is_linear_between_its_rows():
     sources = tabulated(np.array([[0.2, 0.5, 0.6]]), np.array([[0.0, 4.0, 0.0], [1.0, 1.0, 1.0]]))
     # of a triangle the mean of its corners, of a uniform distribution the middle
     np.testing.assert_allclose(sources.mean, [1.3 / 3, 0.4])
+    # the variance of a triangle with these corners, (sum of squares - sum of products) / 18, and of a uniform one
+    corners = np.array([0.2, 0.5, 0.6])
+    products = corners @ np.roll(corners, 1)
+    np.testing.assert_allclose(sources.width, [((corners @ corners - products) / 18) ** 0.5, 0.4 / 12**0.5])
     # of the left part of the triangle, (z - 0.2)^2 / (0.3 x 0.4)
     np.testing.assert_allclose(sources.share[0][sources.high <= 0.5 + 1e-9].sum(), 0.75)
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Float64
-from scipy.special import ndtr
 
 from lenscast.sections.survey import PlaneSources, SmailSources, TabulatedSources
 
@@ -56,6 +55,14 @@ class Sources:
         """Mean redshift of each bin."""
         # a cell of width w with the density [1 + tilt (2 u - 1)] on 0 < u < 1 has its mean at z + tilt w / 6
         return np.sum(self.share * (self.z + self.tilt * (self.high - self.low) / 6), axis=1)
+
+    @property
+    def width(self) -> Float64[np.ndarray, " source"]:
+        """Standard deviation of the redshifts of each bin."""
+        # about the middle of a cell, the mean square of this density is w^2 / 12 whatever its tilt
+        cell, from_mean = self.high - self.low, self.z - self.mean[:, None]
+        variance = self.share * (from_mean**2 + from_mean * self.tilt * cell / 3 + cell**2 / 12)
+        return np.sqrt(np.sum(variance, axis=1))
 
 
 def redshift_distributions(section: PlaneSources | SmailSources | TabulatedSources) -> Sources:
@@ -102,6 +109,8 @@ def tomographic(z0: float, alpha: float, bins: int, sigma_z: float, z_max: float
     LSST Dark Energy Science Collaboration (2018), arXiv:1809.01669, Sect. D2, for the bins; Smail, Ellis & Fitchett
     (1994), astro-ph/9402048, for n(z).
     """
+    from scipy.special import ndtr  # here, as it takes longer to load than a config to be checked
+
     z = _cell_edges(0.0, z_max)
     number = z**2 * np.exp(-((z / z0) ** alpha))
     cumulative = np.concatenate([[0.0], np.cumsum(number[1:] + number[:-1])])

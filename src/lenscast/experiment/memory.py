@@ -1,0 +1,96 @@
+"""Memory of the largest job of a run, from its config: whether any machine has it is known before it is allocated.
+
+The numbers are estimates, to a factor of two on a CPU: what compiles and runs decides which arrays exist together.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+
+from humanfriendly import format_size
+
+from lenscast.parameters import COSMOLOGICAL, PARAMETERS
+from lenscast.sections.box import ParticleMesh
+from lenscast.sections.errors import Problem
+from lenscast.sections.forecast import ForecastSection
+from lenscast.sections.lightcone import Lightcone
+from lenscast.sections.survey import Survey
+
+FLOAT32 = 4
+PER_PARTICLE = 200
+"""Bytes of a simulation per particle and mesh point of a particle: positions, momenta, forces and their transforms."""
+
+PER_RANDOM_NUMBER = 20
+"""Bytes per point of the white noise of the initial field."""
+
+COPIES = 3
+"""Copies of planes or maps that exist together."""
+
+LARGEST_MACHINE = 2**44
+"""Bytes of memory, 16 TiB, of the largest machines that run one process."""
+
+
+def plane_bytes(lightcone: Lightcone, tangents: int) -> int:
+    """Memory of the lens planes of a box, seen along three axes, with their tangents."""
+    planes = 3 * lightcone.planes * lightcone.slabs_per_box * lightcone.plane_mesh**2
+    return COPIES * planes * FLOAT32 * (1 + tangents)
+
+
+def job_bytes(
+    simulation: ParticleMesh, lightcone: Lightcone, survey: Survey, forecast: ForecastSection
+) -> dict[str, int]:
+    """Memory of the largest job, by the keys that decide it."""
+    names = [name for name in forecast.parameters if PARAMETERS[name].enters != "map"]
+    cosmological = sum(name in COSMOLOGICAL for name in names)
+    sources, noise = survey.sources.number, getattr(simulation, "noise_size", None) or simulation.particles
+    kappa = sources * lightcone.pixels**2 * FLOAT32
+    # correlation functions of all pairs of sources have both signs of the lag along one axis, in 64 bits
+    pairs = sources * (sources + 1) // 2 if lightcone.projection == "born" else 0
+    views = COPIES * (kappa + 4 * pairs * lightcone.pixels**2 * FLOAT32) * (1 + len(names))
+    return {
+        "simulation.particles": PER_PARTICLE * simulation.mesh_factor * simulation.particles**3 * (1 + cosmological)
+        + PER_RANDOM_NUMBER * noise**3,
+        "lightcone.plane_mesh": plane_bytes(lightcone, cosmological),
+        "lightcone.pixels": views,
+        "lightcone.realisations_per_box": lightcone.realisations_per_box * kappa,
+    }
+
+
+def check_memory(
+    simulation: ParticleMesh, lightcone: Lightcone, survey: Survey, forecast: ForecastSection
+) -> Iterator[Problem]:
+    """There are machines with the memory of the largest job."""
+    sizes = job_bytes(simulation, lightcone, survey, forecast)
+    if sum(sizes.values()) > LARGEST_MACHINE:
+        most = max(sizes, key=lambda key: sizes[key])
+        yield Problem(
+            most,
+            f"a job takes about {_described(sizes)} of memory, and no machine has more than "
+            f"{format_size(LARGEST_MACHINE, binary=True)}; lower it",
+        )
+
+
+def memory_remark(sizes: Mapping[str, int]) -> str | None:
+    """What to lower where a job does not fit into this machine; None where it does, or nothing is known of it."""
+    there = memory_of_machine()
+    if there is None or sum(sizes.values()) <= there:
+        return None
+    most = max(sizes, key=lambda key: sizes[key])
+    return (
+        f"memory: a job takes about {_described(sizes)}, and this machine has {format_size(there)}; take a larger one, "
+        f"or lower {most}"
+    )
+
+
+def memory_of_machine() -> int | None:
+    """Bytes of memory of this machine; None where the system does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+def _described(sizes: Mapping[str, int]) -> str:
+    """All of it, and the parts that are more than a tenth."""
+    whole = sum(sizes.values())
+    parts = ", ".join(f"{format_size(size)} by {key}" for key, size in sizes.items() if size > whole / 10)
+    return f"{format_size(whole)} ({parts})"
