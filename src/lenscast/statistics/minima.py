@@ -22,6 +22,7 @@ class Minima(Peaks):
 
     label: ClassVar[str] = "minima"
     axis: ClassVar[str] = r"depth $-\nu$ [S/N]"
+    sacc_type: ClassVar[str] = "minimum_count"
     unit: ClassVar[str] = "minima per region"
 
     def _levels(
