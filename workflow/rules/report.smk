@@ -16,7 +16,7 @@ rule write_report:
     params:
         data_vectors=DATA_VECTORS,
         figures={name: FIGURES[name].function.partition(":")[2] for name in FORECAST_FIGURES},
-        settings=SETTINGS,
+        settings=dict(config),
         code=code("write_report"),
     script:
         "../scripts/write_report.py"

@@ -16,8 +16,6 @@ rule export:
         estimators=expand(rules.forecast.output.estimators, data_vector=DATA_VECTORS),
         summaries=GATHERED.output.summaries,
         jacobians=GATHERED.output.jacobians,
-        sources=sources_file(),
-        depth=depth_file(),
     output:
         dataset=f"{RESULTS}/export/forecast.h5",
         latex=f"{RESULTS}/export/parameters.tex",
@@ -33,7 +31,7 @@ rule export:
         data_vectors=DATA_VECTORS,
         samples=EXPERIMENT.forecast.samples,
         sacc=SACC,
-        survey=SETTINGS["survey"],
+        survey=settings_of(EXPERIMENT, "survey")["survey"],
         priors=EXPERIMENT.priors,
         region=summary_settings(),
         code=code("export", *statistics_code(STATISTICS)),
