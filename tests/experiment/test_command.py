@@ -23,7 +23,6 @@ OPTIONAL = {
     "AdaptiveSteps": {"max_steps"},
     "Simulation": {"noise_size"},
     "TabulatedSources": {"interpretation", "redshifts"},
-    "Training": {"steps"},
     "ForecastSection": {"scale_cuts", "gaussian_bins", "drop_bins"},
     "GaussianBinsSection": {"min_count", "max_skewness"},
     "Lightcone": {"realisations_per_box", "projection"},
