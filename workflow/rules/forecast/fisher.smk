@@ -28,7 +28,7 @@ rule forecast:
         priors=EXPERIMENT.priors,
         fiducial=EXPERIMENT.fiducial,
         scale_cuts=EXPERIMENT.forecast.scale_cuts,
-        gaussian_bins=SETTINGS["forecast"]["gaussian_bins"],
+        gaussian_bins=settings_of(EXPERIMENT, "forecast")["forecast"]["gaussian_bins"],
         drop_bins=EXPERIMENT.forecast.drop_bins,
         levels={
             level: {
