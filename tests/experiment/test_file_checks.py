@@ -100,3 +100,20 @@ def test_simulations_unlike_the_trained_ones_are_remarked_on(changed) -> None:
     )
     assert [*remarks(load(changed({"simulation.correction": shipped})))] == []
     assert [*remarks(load(changed({"simulation.correction": {"kind": "none"}})))] == []
+
+
+def test_few_steps_for_a_correction_are_remarked_on_with_the_number_that_it_takes(changed) -> None:
+    # as in the table of docs/corrections.md: 8 and 12 steps are harmful in cells of .78 Mpc/h, 40 are not
+    few = {"simulation.particles": 256, "simulation.correction": {"kind": "hpn", "weights": "hpn"}}
+
+    def said(steps: int) -> list[str]:
+        lines = remarks(load(changed(few | {"simulation.integrator": {"kind": "bullfrog", "steps": steps}})))
+        return [line for line in lines if line.startswith("simulation.integrator.steps")]
+
+    assert not said(40)
+    assert said(8)
+    (line,) = said(12)
+    needed = int(line.rsplit("raise to ", 1)[1].split()[0])
+    assert "12 steps are few" in line
+    assert said(needed - 1)
+    assert not said(needed)

@@ -62,6 +62,10 @@ class MatterPower(NamedTuple):
         one_halo = a_n * y ** (3 * f1) / (1 + b_n * y**f2 + (c_n * f3 * y) ** (3 - gamma)) / (1 + nu / y**2)
         return 2 * np.pi**2 * (two_halo + one_halo) / k**3
 
+    def rms(self, radius: float) -> float:
+        """Rms of the linear density today, smoothed with exp(-k^2 R^2 / 2) [R in Mpc/h]."""
+        return float(np.exp(np.interp(np.log(radius), LN_R, self.ln_variance) / 2))
+
 
 def matter_power(cosmology: FlatCosmology) -> MatterPower:
     """Tables of the power of a cosmology, normalised to its sigma8."""
