@@ -11,8 +11,6 @@
 Everything random follows from the seed (`streams`), everything else from theta and the `Experiment`.
 """
 
-from collections.abc import Sequence
-
 import diffrax
 import jax
 import jax.numpy as jnp
@@ -21,13 +19,9 @@ from jaxtyping import Array, Float32, Int
 from lenscast.corrections import Correction, corrected
 from lenscast.cosmology import Parameters, basis, cosmology
 from lenscast.expectation import box_mean_and_jacobian as measure
-from lenscast.expectation import correlations, two_point
+from lenscast.expectation import correlations
 from lenscast.experiment import Experiment
-from lenscast.experiment.observation import observation
-from lenscast.fisher.data_vector import Forecast, ForecastOptions, ParameterSpace, data_vector_forecast
-from lenscast.fisher.gaussian_bins import GaussianBins
-from lenscast.fisher.resolution import Level
-from lenscast.fisher.samples import Jacobians, SummarySample
+from lenscast.forecasting import forecast
 from lenscast.gravity import linear_field, lpt
 from lenscast.lens_tangents import cosmological_tangents, lens_tangents, map_and_tangents
 from lenscast.lensing import convergence, density_planes, draw_view, sky, with_feedback
@@ -144,33 +138,3 @@ def maps_and_tangents(given: PlanesAndTangents, seed: Seed, theta: Theta, experi
     kappa, rows = jax.lax.map(realisation, jnp.arange(experiment.lightcone.realisations_per_box))
     shifts = rows.pop("delta_z", None)
     return MapsAndTangents(kappa, jnp.stack([rows[name] for name in experiment.tangents if name in rows], 1), shifts)
-
-
-def forecast(
-    summaries: SummarySample,
-    jacobians: Jacobians,
-    experiment: Experiment,
-    names: Sequence[str] | None = None,
-    levels: Sequence[Level] = (),
-) -> dict[str, Forecast]:
-    """Step 5: Fisher forecasts of the data vectors of an experiment by name; all of them, or those of some names.
-
-    `levels` are boxes at coarser resolutions, `Experiment.coarser`.
-    """
-    space = ParameterSpace(experiment.parameters, experiment.nuisance, experiment.fiducial, experiment.priors)
-    region, noise = observation(experiment)
-    area_ratio = experiment.survey.area_deg2 / noise.area_deg2(region)
-    vectors = experiment.forecast.data_vectors
-    section = experiment.forecast
-    options = ForecastOptions(
-        [*two_point(experiment)],
-        levels,
-        section.scale_cuts,
-        [name for name, each in experiment.statistics.items() if each.is_count],
-        GaussianBins(**section.gaussian_bins.model_dump()),
-        section.drop_bins,
-    )
-    return {
-        name: data_vector_forecast(summaries, jacobians, vectors[name], space, area_ratio, options)
-        for name in names or vectors
-    }
