@@ -314,6 +314,10 @@ def errors_and_report():
     targets = {*workflow.dag_settings.targets} - {"all", "merge"}
     if "reanalyse" in targets:
         return f"Tables and figures are in {REANALYSIS}"
+    if "measure_maps" in targets:
+        return f"Data vectors and derivatives are in results/{MAP_CAMPAIGN.run}"
+    if targets & {"train_correction", "validate_matter"}:
+        return f"Weights, tables and figures are in {TRAINED}"
     if targets or not all(Path(table).exists() for table in forecast_tables()):
         return f"Figures are in {RESULTS}/figures, tables in {RESULTS}/fisher"
     import pandas  # here: every job reads this file
