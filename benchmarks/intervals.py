@@ -19,7 +19,7 @@ import pandas as pd
 import lenscast
 from lenscast.experiment import Experiment, load
 from lenscast.fisher.samples import Jacobians, SummarySample
-from lenscast.fisher.tables import headline_rows
+from lenscast.fisher.shown_tables import headline_rows
 
 ROOT = Path(__file__).parents[1]
 DERIVATIVES, COVARIANCE = 12, 40

@@ -17,7 +17,8 @@ from matplotlib.figure import Figure
 from lenscast import plotting
 from lenscast.experiment import Experiment
 from lenscast.experiment.observation import observation
-from lenscast.fisher.matrices import Omega_m, ParameterCovariance, derived_parameters
+from lenscast.fisher.derived import Omega_m, derived_parameters
+from lenscast.fisher.matrices import ParameterCovariance
 from lenscast.geometry import comoving_distance
 from lenscast.io.files import load
 from lenscast.io.products import load_forecast, load_jacobians, load_summaries

@@ -6,9 +6,9 @@ from scipy import stats
 
 from lenscast.fisher.covariance import Covariance
 from lenscast.fisher.derivatives import DerivativeSample
+from lenscast.fisher.derived import DerivedParameter
 from lenscast.fisher.estimate import FisherEstimate, fisher_estimate
 from lenscast.fisher.intervals import sigma_interval
-from lenscast.fisher.matrices import DerivedParameter
 
 BINS, BOXES, MAPS, TRIALS = 10, 24, 300, 200
 NAMES, DATA = tuple("abcd"), tuple(map(str, range(BINS)))

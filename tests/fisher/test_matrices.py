@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from lenscast.fisher.matrices import DELTA_CHI2, S8, DerivedParameter, FisherMatrix
+from lenscast.fisher.derived import S8, DerivedParameter
+from lenscast.fisher.matrices import DELTA_CHI2, FisherMatrix
 
 FIDUCIAL = {"Omega_c": 0.2589, "Omega_b": 0.0486, "sigma8": 0.8159}
 

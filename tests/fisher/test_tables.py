@@ -6,11 +6,12 @@ import pytest
 
 from lenscast.fisher.covariance import Covariance
 from lenscast.fisher.derivatives import DerivativeSample
+from lenscast.fisher.derived import S8
 from lenscast.fisher.estimate import FisherEstimate, fisher_estimate
 from lenscast.fisher.estimators import SPLITS
 from lenscast.fisher.intervals import sigma_interval
-from lenscast.fisher.matrices import S8
-from lenscast.fisher.tables import fisher_table, runs_table, screen_table, short_table, vectors_table
+from lenscast.fisher.shown_tables import runs_table, screen_table, short_table, vectors_table
+from lenscast.fisher.tables import fisher_table
 
 PARAMETERS = ("Omega_c", "sigma8")
 DATA = tuple(f"bin_{i}" for i in range(6))

@@ -23,7 +23,7 @@ from lenscast import io
 from lenscast.experiment import load
 from lenscast.experiment.disk import batch_bytes, gathered_bytes
 from lenscast.experiment.observation import observation
-from lenscast.fisher.tables import headline_rows
+from lenscast.fisher.shown_tables import headline_rows
 from lenscast.parameters import expanded
 from lenscast.pipeline import fiducial
 from lenscast.theory import Galaxies, MeasuredSpectrum, spectra_table

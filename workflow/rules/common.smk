@@ -322,7 +322,7 @@ def errors_and_report():
         return f"Figures are in {RESULTS}/figures, tables in {RESULTS}/fisher"
     import pandas  # here: every job reads this file
 
-    from lenscast.fisher.tables import screen_table
+    from lenscast.fisher.shown_tables import screen_table
 
     tables = {name: pandas.read_csv(path) for name, path in zip(DATA_VECTORS, forecast_tables())}
     page = Path(RESULTS, "report.html").absolute()

@@ -7,7 +7,7 @@ log = start(snakemake)
 import pandas as pd
 
 from lenscast import io
-from lenscast.fisher.tables import vectors_table
+from lenscast.fisher.shown_tables import vectors_table
 
 paths = zip(snakemake.params.data_vectors, snakemake.input.estimators, strict=True)
 table = vectors_table({vector: pd.read_csv(path) for vector, path in paths})

@@ -9,7 +9,7 @@ from itertools import product
 import pandas as pd
 
 from lenscast import io, plotting
-from lenscast.fisher.tables import runs_table
+from lenscast.fisher.shown_tables import runs_table
 from lenscast.parameters import stem
 
 p, pairs = snakemake.params, list(product(snakemake.params.data_vectors, snakemake.params.runs))

@@ -7,7 +7,7 @@ log = start(snakemake)
 from pathlib import Path
 
 from lenscast import io
-from lenscast.fisher.tables import short_table
+from lenscast.fisher.shown_tables import short_table
 from lenscast.pipeline import forecast
 
 p, described = snakemake.params, experiment(snakemake)

@@ -10,8 +10,8 @@ import pandas as pd
 
 from lenscast import io, plotting
 from lenscast.fisher.arrays import forecast_arrays
-from lenscast.fisher.matrices import derived_parameters
-from lenscast.fisher.tables import screen_table, short_table
+from lenscast.fisher.derived import derived_parameters
+from lenscast.fisher.shown_tables import screen_table, short_table
 
 try:
     arrays = io.load_arrays(snakemake.input.arrays, snakemake.params.area_ratio)

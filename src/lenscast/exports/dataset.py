@@ -17,7 +17,7 @@ from lenscast.experiment import Experiment
 from lenscast.exports.forecast_files import ForecastFiles
 from lenscast.exports.sacc_file import number_density
 from lenscast.fisher.samples import Jacobians, SummarySample
-from lenscast.fisher.tables import posterior_rows
+from lenscast.fisher.shown_tables import posterior_rows
 from lenscast.io.atomic import appearing
 from lenscast.sources import redshift_distributions
 

@@ -12,8 +12,8 @@ import pandas as pd
 import yaml
 
 from lenscast.exports.forecast_files import ForecastFiles
-from lenscast.fisher.matrices import derived_parameters
-from lenscast.fisher.tables import posterior_rows
+from lenscast.fisher.derived import derived_parameters
+from lenscast.fisher.shown_tables import posterior_rows
 from lenscast.io.atomic import appearing
 from lenscast.parameters import PARAMETERS, label, stem
 

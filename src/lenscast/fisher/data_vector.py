@@ -11,9 +11,9 @@ from jaxtyping import Float
 from lenscast.fisher.control import Control, with_control
 from lenscast.fisher.covariance import Covariance, sample_covariance
 from lenscast.fisher.derivatives import DerivativeSample
+from lenscast.fisher.derived import derived_parameters
 from lenscast.fisher.estimate import FisherEstimate, fisher_estimate
 from lenscast.fisher.gaussian_bins import LIMITS, GaussianBins, gaussian_table
-from lenscast.fisher.matrices import derived_parameters
 from lenscast.fisher.names import positions
 from lenscast.fisher.reliability import reliability_curve
 from lenscast.fisher.resolution import BIN_COLUMNS, Level, change, resolution_reason, resolution_tables, widened

@@ -9,9 +9,10 @@ from scipy import linalg
 
 from lenscast.fisher.along import along, covariance_scatter
 from lenscast.fisher.boxes import jackknife_error
+from lenscast.fisher.derived import DerivedParameter, derived_jacobian
 from lenscast.fisher.estimate import FisherEstimate
 from lenscast.fisher.estimators import HEADLINE, relative_eigenvalues
-from lenscast.fisher.matrices import DerivedParameter, derived_jacobian, prior_information
+from lenscast.fisher.matrices import prior_information
 from lenscast.fisher.verdicts import prior_widths
 
 

@@ -21,10 +21,11 @@ from jaxtyping import Float
 from scipy import linalg
 
 from lenscast.fisher.along import JACOBIAN, LIMITED_ABOVE, PRIOR_SIGMA_ABOVE, Along, Reasons, along
+from lenscast.fisher.derived import DerivedParameter, derived_jacobian
 from lenscast.fisher.estimate import FisherEstimate
 from lenscast.fisher.estimators import HEADLINE
 from lenscast.fisher.linalg import combination
-from lenscast.fisher.matrices import DerivedParameter, derived_jacobian, prior_information
+from lenscast.fisher.matrices import prior_information
 
 CONVERGED_BELOW = 0.05
 """Share of noise of the Jacobian below which a parameter is converged."""

@@ -17,7 +17,7 @@ from matplotlib.ticker import Locator, MaxNLocator, NullFormatter
 
 from lenscast.fisher.along import JACOBIAN
 from lenscast.fisher.matrices import DELTA_CHI2, ParameterCovariance
-from lenscast.fisher.tables import posterior_rows
+from lenscast.fisher.shown_tables import posterior_rows
 from lenscast.parameters import stem
 from lenscast.plotting.style import COLOURS, MARKERS, block_label, blocks, grid, label, note, styled, vector_label
 from lenscast.statistics.statistic import Statistic

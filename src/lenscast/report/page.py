@@ -18,7 +18,7 @@ from markupsafe import Markup
 
 from lenscast.experiment import Experiment
 from lenscast.fisher.along import COVARIANCE, JACOBIAN
-from lenscast.fisher.tables import headline_rows, posterior_rows
+from lenscast.fisher.shown_tables import headline_rows, posterior_rows
 from lenscast.parameters import label
 from lenscast.report.captions import CAPTIONS
 
