@@ -37,6 +37,8 @@ AXES = {
     "half": "last axis of a real Fourier transform, mesh / 2 + 1 wavenumbers",
     "time": "output of a simulation, earliest first",
     "snapshot": "output of a simulation whose particles are kept, earliest first",
+    "radius": "scale over which a density is smoothed",
+    "interval": "stretch between neighbouring knots, edges or rows of a table",
     "edge": "end of intervals that follow each other, one more than intervals",
     "knot": "abscissa of an interpolation table",
     "scale": "starlet scale, finest first",

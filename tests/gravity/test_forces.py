@@ -122,7 +122,7 @@ def test_acceleration_differentiates_in_both_modes(gradient):
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"box_size": 0.0}, r"box_size\n.*greater than 0"),
+        ({"box_size": 0.0}, r"box_size\n.*greater than or equal to 0.1"),
         ({"particles": 2}, r"particles\n.*greater than or equal to 4"),
         ({"particles": 15}, r"particles\n.*multiple of 2"),
         ({"mesh_factor": 0}, r"mesh_factor\n.*greater than or equal to 1"),

@@ -20,6 +20,12 @@ TINY = yaml.safe_load((ROOT / "tests/workflow/config.yaml").read_text())
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 PROGRAMS = ("snakemake", "make", "lenscast", ".venv/bin/lenscast", "python -m lenscast")
 STANDS_FOR = {"training=...": "training=configs/training.yaml"}
+# files of the reader's own, which the small experiment lacks: to be told of a missing one is to be understood
+MISSING = (
+    "finish it first",
+    "Missing input files for rule re",
+    "maps.yaml: 1 error\n  file: there is none of this name",
+)
 NOTHING_TO_PLAN = ("--unlock", "--delete-temp-output", "--touch")  # run as they are, in a folder of their own
 
 
@@ -51,7 +57,7 @@ def folder(tmp_path: Path) -> Path:
     for run in ("other", "third", "plain"):
         (tmp_path / f"results/{run}/fisher").mkdir(parents=True)
         for vector in TINY["forecast"]["data_vectors"]:
-            for end in (".h5", "_parameters.csv"):
+            for end in (".h5", "_estimators.csv"):
                 (tmp_path / f"results/{run}/fisher/{vector}{end}").touch()
     return tmp_path
 
@@ -62,8 +68,7 @@ def planned(words: list[str], folder: Path, env: dict[str, str] | None = None) -
     done = snakemake(*arguments(folder, *dry, *words), env={**os.environ, **(env or {})}, cwd=folder)
     said = done.stdout + done.stderr
     assert "Traceback" not in said
-    # runs to merge and snapshots to train on are none of the small experiment
-    assert done.returncode == 0 or "finish it first" in said or "Missing input files for rule reference" in said, said
+    assert done.returncode == 0 or any(text in said for text in MISSING), said
     return said
 
 

@@ -156,7 +156,7 @@ def test_errors_and_bins_of_all_data_vectors_are_in_tables(finished: Path) -> No
     results = finished / "results/tiny"
     together = pd.read_csv(results / "comparison/data_vectors.csv").set_index("data_vector")
     for name in TINY["forecast"]["data_vectors"]:
-        rows = headline_rows(pd.read_csv(results / f"fisher/{name}_parameters.csv")).query("with_priors")
+        rows = headline_rows(pd.read_csv(results / f"fisher/{name}_estimators.csv")).query("with_priors")
         sigma = rows.set_index("parameter")["sigma"]
         assert together["sigma_sigma8"][name] == sigma["sigma8"]
         bins = pd.read_csv(results / f"fisher/{name}_bins.csv")

@@ -82,6 +82,7 @@ Positive = Annotated[float, Field(gt=0.0, le=1e12)]
 # part of names of files, which end at 255 letters
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,99}$")]
 IncreasingPositive = Annotated[tuple[Positive, ...], AfterValidator(_increasing)]
+Increasing = Annotated[tuple[float, ...], AfterValidator(_increasing)]
 # the most massive clusters are peaks of a few tens
 Heights = Annotated[tuple[Annotated[float, Field(ge=-1e3, le=1e3)], ...], AfterValidator(_increasing)]
 Distinct = AfterValidator(_distinct)
