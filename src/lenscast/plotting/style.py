@@ -71,11 +71,10 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> None:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.tmp")
+    form = path.suffix.removeprefix(".")
     unnamed = ("Creator", "Producer", "CreationDate") if path.suffix == ".pdf" else ("Software",)
     try:
-        figure.savefig(
-            temporary, format=path.suffix.removeprefix("."), metadata=dict.fromkeys(unnamed), bbox_inches="tight"
-        )
+        figure.savefig(temporary, format=form, metadata=dict.fromkeys(unnamed), bbox_inches="tight")
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
