@@ -197,7 +197,7 @@ def late(*_: Any) -> None:
 
 
 def attempts(stride: int) -> Iterator[tuple[str, tuple[Any, ...], str, Any]]:
-    """Config, key, and every so many of the wrong values; each key of all configs once, with turns of the values."""
+    """Config, key and one in `stride` of the wrong values, which take turns; each key of all configs comes once."""
     seen = set[tuple[Any, ...]]()
     for name, config in CONFIGS.items():
         for path in [(), *keys(config)]:

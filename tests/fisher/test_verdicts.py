@@ -103,7 +103,7 @@ def test_share_of_a_parameter_is_the_relative_growth_of_its_variance_for_small_n
 
 
 def test_share_is_that_of_noise_in_the_information_of_the_posterior() -> None:
-    made = estimate(2.0)
+    made = estimate(1.2)
     total = made.fisher("cross", PRIORS).matrix + np.eye(3)
     inverse = np.linalg.inv(total)
     expected = np.diag(inverse @ made.bias @ inverse) / np.diag(inverse)
@@ -145,6 +145,11 @@ def test_a_further_reason_takes_its_place_next_to_the_others() -> None:
     found = parameter_verdicts(made, PRIORS, further={"resolution": change})
     assert found.verdict == ["limited by simulations", "limited by simulations", "set by the prior"]
     assert found.reason[:2] == ["resolution", "resolution"]
+    # noise that alone keeps a parameter from converging is named next to a larger reason
+    made = estimate(1.2)
+    found = parameter_verdicts(made, PRIORS, further={"resolution": 0.5 * made.standard.matrix})
+    assert 0.05 < found.share[1] < 0.3
+    assert found.reason[1] == "noise of the Jacobian and resolution"
 
 
 def test_priors_on_some_parameters_are_enough() -> None:

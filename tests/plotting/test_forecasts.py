@@ -38,13 +38,15 @@ def test_verdict_note_names_what_the_prior_sets_and_what_simulations_limit():
     )
     (line,) = plotting.verdict_note("C_ell", table)
     assert line == (
-        r"$C_\ell$: limited by simulations (120 boxes needed): $\sigma_8$, $\Omega_b$; set by the prior: $h$, $n_s$"
+        r"$C_\ell$: limited by simulations (noise of the Jacobian; 120 boxes needed): $\sigma_8$; "
+        r"set by the prior: $h$, $n_s$; "
+        r"limited by simulations (noise of the Jacobian and resolution; 90 boxes needed): $\Omega_b$"
     )
     assert plotting.verdict_note("C_ell", table.iloc[:1]) == []
     (line,) = plotting.verdict_note("C_ell", table.iloc[1:2].assign(reason="noise of the covariance"))
     assert line.endswith(r"limited by simulations (noise of the covariance): $\sigma_8$")
     (line,) = plotting.verdict_note("C_ell", table.iloc[1:2].assign(boxes_needed=np.inf))
-    assert line.endswith(r"limited by simulations (no information found): $\sigma_8$")
+    assert line.endswith(r"limited by simulations (noise of the Jacobian; no information found): $\sigma_8$")
 
 
 def test_reliability_shows_both_estimators_of_each_data_vector():

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from lenscast.experiment.experiment import Experiment
 from lenscast.experiment.matter import MatterPower, matter_power
 from lenscast.geometry import comoving_distances
 from lenscast.sections.cosmology import FlatCosmology
@@ -128,24 +129,29 @@ def check_plane_sum(
     forecast: ForecastSection,
 ) -> Iterator[Problem]:
     """The sum over planes is the integral along the line of sight to 20 %."""
-    line, ell = _LineOfSight.of(cosmology, survey), used_multipoles(lightcone, statistics, forecast)
-    found = line.mismatch(lightcone.thickness, ell)
-    if found.error > REFUSED:
-        yield Problem("lightcone.slabs_per_box", f"{_said(found, lightcone)}; {_advice(line, lightcone, ell)}")
+    for text in _beyond(REFUSED, _LineOfSight.of(cosmology, survey), lightcone, statistics, forecast):
+        yield Problem("lightcone.slabs_per_box", text)
 
 
-def plane_remarks(
-    cosmology: FlatCosmology,
+def plane_remarks(experiment: Experiment) -> Iterator[str]:
+    """Where the sum over planes differs from the integral by more than 2 %, and what to do."""
+    line = _LineOfSight.of(experiment.cosmology, experiment.survey)
+    for text in _beyond(WARNED, line, experiment.lightcone, experiment.statistics, experiment.forecast):
+        yield f"lightcone.slabs_per_box: {text}"
+
+
+def _beyond(
+    limit: float,
+    line: _LineOfSight,
     lightcone: Lightcone,
-    survey: Survey,
     statistics: Mapping[str, Statistic],
     forecast: ForecastSection,
 ) -> Iterator[str]:
-    """Where the sum over planes differs from the integral by more than 2 %, and what to do."""
-    line, ell = _LineOfSight.of(cosmology, survey), used_multipoles(lightcone, statistics, forecast)
+    """How far the sum over planes is from the integral, where by more than a limit, and what to do."""
+    ell = used_multipoles(lightcone, statistics, forecast)
     found = line.mismatch(lightcone.thickness, ell)
-    if found.error > WARNED:
-        yield f"lightcone.slabs_per_box: {_said(found, lightcone)}; {_advice(line, lightcone, ell)}"
+    if found.error > limit:
+        yield f"{_said(found, lightcone)}; {_advice(line, lightcone, ell)}"
 
 
 def _said(found: Mismatch, lightcone: Lightcone) -> str:

@@ -4,7 +4,7 @@ import inspect
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, TypeVar, cast
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -16,7 +16,10 @@ from lenscast.experiment.remarks import remarks
 from lenscast.experiment.schema import complete_schema
 from lenscast.experiment.strict_yaml import read_yaml
 from lenscast.sections.errors import ConfigError, Problem, problems
+from lenscast.sections.section import Section
 from lenscast.sections.training import Training
+
+S = TypeVar("S", bound=Section)
 
 CHECKS: tuple[Callable[..., Iterator[Problem]], ...] = (
     *map_checks.CHECKS,
@@ -48,10 +51,7 @@ def read_training(path: str | Path) -> Training:
     ConfigError
         With all that is wrong, as `load` says it, or where there is no such file or it is not YAML.
     """
-    try:
-        return Training.model_validate(complete(read_yaml(path), str(path), Path(path).parent))
-    except ValidationError as error:
-        raise ConfigError(problems(error, complete_schema(Training)), str(path)) from error
+    return _validated(Training, complete(read_yaml(path), str(path), Path(path).parent), path)
 
 
 def read_map_campaign(path: str | Path) -> MapCampaign:
@@ -62,10 +62,15 @@ def read_map_campaign(path: str | Path) -> MapCampaign:
     ConfigError
         With all that is wrong, as `load` says it, or where there is no such file or it is not YAML.
     """
+    return _validated(MapCampaign, read_yaml(path), path)
+
+
+def _validated(model: type[S], values: Any, path: str | Path) -> S:
+    """A section of plain values; the error lists all that is wrong with them."""
     try:
-        return MapCampaign.model_validate(read_yaml(path))
+        return model.model_validate(values)
     except ValidationError as error:
-        raise ConfigError(problems(error, complete_schema(MapCampaign)), str(path)) from error
+        raise ConfigError(problems(error, complete_schema(model)), str(path)) from error
 
 
 def load(mapping: Any, source: str = "config", folder: Path = Path()) -> Experiment:

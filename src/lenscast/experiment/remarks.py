@@ -22,9 +22,7 @@ def remarks(experiment: Experiment) -> Iterator[str]:
     """Where weights were not trained, planes are too thick for their sources, or this machine is too small."""
     yield from correction_remarks(experiment.simulation)
     yield from step_remarks(experiment.simulation, experiment.cosmology)
-    yield from plane_remarks(
-        experiment.cosmology, experiment.lightcone, experiment.survey, experiment.statistics, experiment.forecast
-    )
+    yield from plane_remarks(experiment)
     sizes = job_bytes(experiment.simulation, experiment.lightcone, experiment.survey, experiment.forecast)
     if remark := memory_remark(sizes):
         yield remark

@@ -88,7 +88,7 @@ def direction_table(
             "information_error": found.error,
             **{reason.replace(" ", "_"): share for reason, share in found.shares.items()},
             "verdict": verdicts,
-            "reason": [text if bad else "" for text, bad in zip(_reasons_in_words(found), limited, strict=True)],
+            "reason": np.where(limited, _reasons_in_words(found, LIMITED_ABOVE), ""),
             "boxes_needed": boxes_needed(found, estimate.boxes),
             "combination": [combination(row, estimate.names) for row in components],
         }
@@ -181,7 +181,7 @@ def parameter_verdicts(
         list(map(str, verdicts)),
         [
             text if each == "limited by simulations" else ""
-            for text, each in zip(_reasons_in_words(found), verdicts, strict=True)
+            for text, each in zip(_reasons_in_words(found, CONVERGED_BELOW), verdicts, strict=True)
         ],
         boxes_needed(found, estimate.boxes),
     )
@@ -207,12 +207,16 @@ def prior_widths(
     return np.sqrt(np.sum(np.where(jacobian == 0, 0, jacobian * width) ** 2, axis=1))
 
 
-def _reasons_in_words(found: Along) -> list[str]:
-    """All reasons above `LIMITED_ABOVE` along each direction, or the largest one."""
+def _reasons_in_words(found: Along, noise_above: float) -> list[str]:
+    """All reasons along each direction above `LIMITED_ABOVE`, the noise above its own limit; else the largest one."""
     table = np.array(list(found.shares.values()))
     names = list(found.shares)
     texts = []
     for shares in table.T:
-        above = [name for name, share in zip(names, shares, strict=True) if share > LIMITED_ABOVE]
+        above = [
+            name
+            for name, share in zip(names, shares, strict=True)
+            if share > (noise_above if name == JACOBIAN else LIMITED_ABOVE)
+        ]
         texts.append(" and ".join(above or [names[int(shares.argmax())]]))
     return texts

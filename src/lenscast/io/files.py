@@ -214,7 +214,7 @@ def load(
 @contextmanager
 def _opened(path: Path) -> Iterator[h5py.File]:
     """A file of this format, open for reading."""
-    again = f"remove it (rm {shlex.quote(str(path))}) and run the same command again, which makes it anew"
+    again = f"remove it (rm {shlex.quote(str(path))}) and run the same command, which makes it again"
     try:
         with h5py.File(path, "r", locking=False) as file:
             form = _text(file, "format") if "format" in file.attrs else ""

@@ -85,7 +85,7 @@ def read_snapshot(
         that put particles into the middle of cells. The whole box is moved back by it, which neither forces nor
         statistics of a periodic box notice, so that the displacement has no mean.
     subsample
-        Keep one particle in so many along each axis, from the first one on. The kept particles trace the same flow from
+        Keep every n-th particle along each axis, from the first one on. The kept particles trace the same flow from
         a coarser lattice; nothing is averaged.
 
     Raises

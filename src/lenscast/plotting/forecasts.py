@@ -5,6 +5,7 @@ Tables and verdicts are those of `lenscast.fisher`.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,8 @@ from lenscast.plotting.style import COLOURS, MARKERS, block_label, blocks, grid,
 from lenscast.statistics.statistic import Statistic
 
 DASHED_NOTE = "dashed: the data do not constrain one of the two parameters"
+NOTE_WIDTH = 120
+"""Letters of a line below the contours."""
 MANY_BLOCKS = 8
 """Number of blocks above which ticks name statistics and scales, without the sources."""
 TWO_DIMENSIONAL_LEVELS = (0.6827, 0.9545)
@@ -120,7 +123,8 @@ def triangle(
             shown = {first.names[row], first.names[column]}
             _dash(axes, [bool(shown & each) for each in dashed])
     lines = [LEVELS_NOTE, *((DASHED_NOTE,) if any(dashed) else ()), *notes]
-    figure.text(0.01, -0.01, "\n".join(lines), ha="left", va="top", fontsize=9)
+    wrapped = (fill(line, NOTE_WIDTH, subsequent_indent="    ", break_on_hyphens=False) for line in lines)
+    figure.text(0.01, -0.01, "\n".join(wrapped), ha="left", va="top", fontsize=9)
     return figure
 
 
@@ -190,19 +194,19 @@ def verdict_note(data_vector: str, table: pd.DataFrame) -> list[str]:
     rows = posterior_rows(table)
     rows = rows[rows["verdict"] != "converged"]
     texts = []
-    for verdict, group in rows.groupby("verdict", sort=False):
+    for (verdict, reason), group in rows.groupby(["verdict", rows["reason"].fillna("")], sort=False):
         symbols = ", ".join(dict.fromkeys(label(stem(name)) for name in group["parameter"]))
-        texts.append(f"{verdict}{_needed(group)}: {symbols}")
+        why = f" ({reason}{_needed(group, reason)})" if verdict == "limited by simulations" else ""
+        texts.append(f"{verdict}{why}: {symbols}")
     return [f"{vector_label(data_vector)}: {'; '.join(texts)}"] if texts else []
 
 
-def _needed(rows: pd.DataFrame) -> str:
+def _needed(rows: pd.DataFrame, reason: str) -> str:
     """How many boxes it takes, for rows that the noise of the Jacobian limits."""
-    of_jacobian = rows[rows["reason"].astype(str).str.contains(JACOBIAN)]
-    if of_jacobian.empty:
-        return "" if rows["verdict"].iloc[0] != "limited by simulations" else f" ({rows['reason'].iloc[0]})"
-    needed = of_jacobian["boxes_needed"].max()
-    return f" ({needed:.0f} boxes needed)" if np.isfinite(needed) else " (no information found)"
+    if JACOBIAN not in reason:
+        return ""
+    needed = rows["boxes_needed"].max()
+    return f"; {needed:.0f} boxes needed" if np.isfinite(needed) else "; no information found"
 
 
 @styled

@@ -71,7 +71,7 @@ class SnapshotsReference(Section):
         min_length=2, description="paths, the earliest first, which is where simulations start"
     )
     order: Literal["grid", "camels"] = Field(description="of the particle IDs, see `lenscast.io.read_snapshot`")
-    subsample: int = Field(ge=1, le=1000, description="keep one particle in so many along each axis")
+    subsample: int = Field(ge=1, le=1000, description="keep every n-th particle along each axis")
     weight: Positive = Field(description="weight of its loss")
 
 
