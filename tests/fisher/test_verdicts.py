@@ -103,7 +103,7 @@ def test_share_of_a_parameter_is_the_relative_growth_of_its_variance_for_small_n
 
 
 def test_share_is_that_of_noise_in_the_information_of_the_posterior() -> None:
-    made = estimate(1.2)
+    made = estimate(2.0)
     total = made.fisher("cross", PRIORS).matrix + np.eye(3)
     inverse = np.linalg.inv(total)
     expected = np.diag(inverse @ made.bias @ inverse) / np.diag(inverse)
