@@ -1,6 +1,6 @@
 """Memory of the largest job of a run, from its config: whether any machine has it is known before it is allocated.
 
-The numbers are estimates, to a factor of two on a CPU: what compiles and runs decides which arrays exist together.
+The numbers are estimates: what compiles and runs decides which arrays exist together.
 """
 
 import os
