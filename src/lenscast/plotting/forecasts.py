@@ -49,10 +49,12 @@ def correlation(
     for rows in parts.values():
         panel.axvline(rows[-1] + 0.5, color="black", linewidth=8 / (10 + len(parts)))
         panel.axhline(rows[-1] + 0.5, color="black", linewidth=8 / (10 + len(parts)))
+    is_numbered = len(parts) <= MANY_BLOCKS and bins["source_1"].nunique() > 1
     if len(parts) > MANY_BLOCKS:
         parts = blocks(bins.assign(source_1=0, source_2=0))
-    middles, names = [rows.mean() for rows in parts.values()], [block_label(key, statistics) for key in parts]
-    panel.set_xticks(middles, names, rotation=20, ha="right")
+    middles = [rows.mean() for rows in parts.values()]
+    names = [block_label(key, statistics, is_numbered) for key in parts]
+    panel.set_xticks(middles, names, rotation=40, ha="right", rotation_mode="anchor")
     panel.set_yticks(middles, names)
     panel.tick_params(length=0)
     panel.grid(False)

@@ -175,6 +175,8 @@ def _label_spectra(figure: Figure, panels: Sequence[tuple[Axes, ...]], axis: str
             panel.set_xlabel(axis)
     else:
         figure.supxlabel(axis, fontsize=10)
-        figure.supylabel(f"{power} (below), ratio to theory (above)" if len(panels[0]) > 1 else power, fontsize=10)
+        figure.supylabel(
+            f"{power} (lower left), ratio to theory (upper right)" if len(panels[0]) > 1 else power, fontsize=10
+        )
     handles, labels = panels[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center" if sources == 1 else "outside upper center", ncols=3)

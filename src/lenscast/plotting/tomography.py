@@ -53,7 +53,7 @@ def tomography(table: pd.DataFrame) -> Figure:
             panel.set_title(f"{int(i) + 1}-{int(j) + 1}" + (" / theory" if panel is upper else ""))
         plain_ticks(upper.xaxis)
     figure.supxlabel(r"multipole $\ell$", fontsize=10)
-    figure.supylabel(r"$\ell(\ell+1)\,|C_\ell|/2\pi$ (below), ratio to theory (above)", fontsize=10)
+    figure.supylabel(r"$\ell(\ell+1)\,|C_\ell|/2\pi$ (lower left), ratio to theory (upper right)", fontsize=10)
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=3)
     text = (
