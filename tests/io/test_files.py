@@ -171,7 +171,7 @@ def test_truncated_damaged_and_foreign_files_are_refused_with_advice(tmp_path: P
     values = np.arange(10000.0)
     io.save(path, {"a": io.Variable(values, ("map",), "1", "")}, {}, {})
     good = path.read_bytes()
-    advice = rf"remove it \(rm {path}\) and run the same command again"
+    advice = rf"remove it \(rm {path}\) and run the same command, which makes it again"
     path.write_bytes(good[: len(good) // 2])
     with pytest.raises(ValueError, match=rf"file\.h5 is truncated.*{advice}"):
         io.load(path)

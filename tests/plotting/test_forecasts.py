@@ -66,7 +66,7 @@ def test_reliability_shows_both_estimators_of_each_data_vector():
 def test_correlation_names_blocks_as_statistics_say(statistics, make_bins):
     for sources, names in (
         (1, ["$C_\\ell$", "peaks 9.4 arcmin", "peaks 18.8 arcmin"]),
-        (2, ["$C_\\ell$", "$C_\\ell$ (1-2)", "$C_\\ell$ (2-2)", "peaks 9.4 arcmin", "peaks 9.4 arcmin (2)"]),
+        (2, ["$C_\\ell$ (1-1)", "$C_\\ell$ (1-2)", "$C_\\ell$ (2-2)", "peaks 9.4 arcmin (1)", "peaks 9.4 arcmin (2)"]),
         (3, ["$C_\\ell$", "peaks 9.4 arcmin", "peaks 18.8 arcmin"]),
     ):
         bins = make_bins(sources)

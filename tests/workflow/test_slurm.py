@@ -148,8 +148,10 @@ def test_what_simulates_has_a_gpu_and_light_rules_are_no_jobs(submitted: Path, s
         (job,) = of(rule, slurm)
         assert job["Partition"] == "cpu"
         assert "TresPerJob" not in job
-    # two batches of four hours are a group, one after the other; which job is submitted first is Snakemake's choice
-    assert sorted(job["TimeLimit"] for job in of("simulate", slurm)) == ["04:00:00", "08:00:00"]
+    # two batches of four hours are a group, one after the other; if one ended before the parent was killed, one is left
+    times = [job["TimeLimit"] for job in of("simulate", slurm)]
+    assert "08:00:00" in times
+    assert {*times} <= {"04:00:00", "08:00:00"}
     rules = ["simulate", "differentiate", "look", "measure", "measure_derivatives"]
     rules += ["differentiate_coarser", "measure_coarser"]
     assert len(jobs(slurm)) == sum(len(of(rule, slurm)) for rule in rules)

@@ -196,7 +196,7 @@ def verdict_note(data_vector: str, table: pd.DataFrame) -> list[str]:
     rows = posterior_rows(table)
     rows = rows[rows["verdict"] != "converged"]
     texts = []
-    for (verdict, reason), group in rows.groupby(["verdict", rows["reason"].fillna("")], sort=False):
+    for (verdict, reason), group in rows.groupby(["verdict", rows["reason"].astype(object).fillna("")], sort=False):
         symbols = ", ".join(dict.fromkeys(label(stem(name)) for name in group["parameter"]))
         why = f" ({reason}{_needed(group, reason)})" if verdict == "limited by simulations" else ""
         texts.append(f"{verdict}{why}: {symbols}")
