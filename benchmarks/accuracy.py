@@ -24,9 +24,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from lenscast import io
+from lenscast.bins import bin_table
 from lenscast.experiment import Experiment, read
 from lenscast.gravity import AdaptiveSteps, FixedSteps
-from lenscast.measurement import bin_table
 from lenscast.pipeline import Theta, fiducial, maps, summarise
 from lenscast.plotting import style
 

@@ -17,10 +17,11 @@ import jax
 import numpy as np
 
 from lenscast import io
+from lenscast.bins import bin_table, jacobian_parameters
 from lenscast.experiment import read
 from lenscast.lens_tangents import cosmological_tangents
 from lenscast.lensing import redshift_distributions
-from lenscast.measurement import bin_table, calibrated, jacobian_parameters, mean_over_views
+from lenscast.measurement import calibrated, mean_over_views
 from lenscast.pipeline import fiducial, maps_and_correlations, measure, planes_and_tangents, summarise
 
 MAPS = ("map", "source", "y", "x")

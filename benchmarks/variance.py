@@ -28,9 +28,10 @@ import pandas as pd
 import yaml
 
 from lenscast import io, pipeline
+from lenscast.bins import bin_table, jacobian_parameters
 from lenscast.experiment import Experiment, load
 from lenscast.fisher.samples import Jacobians, SummarySample
-from lenscast.measurement import MapAndTangents, bin_table, expected_and_jacobian, jacobian_parameters, joined
+from lenscast.measurement import MapAndTangents, expected_and_jacobian, joined
 
 ROOT = Path(__file__).parents[1]
 VIEWS, DRAWS = 8, 32

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from lenscast import pipeline
+from lenscast.bins import bin_table, jacobian_parameters
 from lenscast.expectation import _over_maps, correlations, two_point
 from lenscast.experiment import Experiment, complete
 from lenscast.experiment.observation import observation
 from lenscast.lens_tangents import cosmological_tangents, lens_tangents
-from lenscast.measurement import bin_table, jacobian_parameters, mean_over_views
+from lenscast.measurement import mean_over_views
 from lenscast.model import PlanesAndTangents
 from lenscast.pipeline import fiducial
 

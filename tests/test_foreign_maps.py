@@ -8,11 +8,12 @@ import pytest
 import yaml
 
 from lenscast import experiment
+from lenscast.bins import bin_table
 from lenscast.experiment import ConfigError, read_map_campaign
 from lenscast.experiment.observation import observation
 from lenscast.fisher.arrays import central_differences
 from lenscast.foreign_maps import measure_campaign, read_maps
-from lenscast.measurement import bin_table, noise_alone, summarise
+from lenscast.measurement import noise_alone, summarise
 
 CONFIG = Path(__file__).parent / "workflow/config.yaml"
 STEP = 0.05

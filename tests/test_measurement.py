@@ -7,14 +7,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from lenscast.bins import bin_table, jacobian_parameters
 from lenscast.experiment import Experiment, complete
 from lenscast.experiment.observation import observation
 from lenscast.measurement import (
     MapAndTangents,
-    bin_table,
     calibrated,
     expected_and_jacobian,
-    jacobian_parameters,
     joined,
     noise_alone,
     noise_maps,

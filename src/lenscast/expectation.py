@@ -9,12 +9,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float64, Int
 
+from lenscast.bins import jacobian_parameters
 from lenscast.experiment import Experiment
 from lenscast.experiment.observation import observation
 from lenscast.fisher.derivatives import SummaryAndJacobian
 from lenscast.lens_tangents import LensTangents, lens_tangents, map_and_tangents
 from lenscast.lensing import Kernels, View, convergence_correlation, draw_views, plane_correlation
-from lenscast.measurement import MapAndTangents, expected_and_jacobian, jacobian_parameters, joined
+from lenscast.measurement import MapAndTangents, expected_and_jacobian, joined
 from lenscast.model import Lenses, PlanesAndTangents, Theta
 from lenscast.parameters import PARAMETERS, expanded
 from lenscast.statistics import Statistic

@@ -20,8 +20,8 @@ from lenscast.experiment.observation import observation
 from lenscast.fisher.derived import Omega_m, derived_parameters
 from lenscast.fisher.matrices import ParameterCovariance
 from lenscast.geometry import comoving_distance
-from lenscast.io.files import load
 from lenscast.io.products import load_forecast, load_jacobians, load_summaries
+from lenscast.io.reading import load
 from lenscast.lensing import redshift_distributions
 from lenscast.measurement import noise_alone, noise_maps
 from lenscast.parameters import stem

@@ -8,8 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Float32
 
+from lenscast.bins import bins_of
 from lenscast.experiment.map_campaign import MapCampaign
-from lenscast.measurement import bins_of, noise_maps
+from lenscast.measurement import noise_maps
 from lenscast.sections.array_file import read_array
 from lenscast.statistics import Observation, Region, ShapeNoise
 

@@ -5,8 +5,7 @@ where the pipeline needs it, whatever JAX is set to, and leave JAX's settings al
 """
 
 from collections.abc import Callable, Sequence
-from functools import wraps
-from typing import Any, NamedTuple, ParamSpec, TypeVar
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -14,21 +13,15 @@ from jaxtyping import Float32, Int
 
 from lenscast import pipeline
 from lenscast.batches import each_box
+from lenscast.bins import bin_table, jacobian_parameters
 from lenscast.experiment import Experiment, read
 from lenscast.fisher.arrays import Arrays, Setting, forecast_arrays
 from lenscast.fisher.boxes import box_means
 from lenscast.fisher.data_vector import Forecast
 from lenscast.fisher.samples import Jacobians, SummarySample
 from lenscast.io import correction_of, load_arrays, load_forecast
-from lenscast.measurement import (
-    MapAndTangents,
-    bin_table,
-    calibrated,
-    expected_and_jacobian,
-    jacobian_parameters,
-    joined,
-    mean_over_views,
-)
+from lenscast.measurement import MapAndTangents, calibrated, expected_and_jacobian, joined, mean_over_views
+from lenscast.numerics.precision import in_double_precision
 
 __all__ = [
     "Arrays",
@@ -46,9 +39,6 @@ __all__ = [
     "summaries",
     "tangents",
 ]
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 
 class Maps(NamedTuple):
@@ -85,17 +75,6 @@ class Tangents(NamedTuple):
     shifts: Float32[np.ndarray, "box map source y x"] | None
 
 
-def _in_double_precision(function: Callable[P, R]) -> Callable[P, R]:
-    """Let a function use 64-bit numbers, and leave JAX's setting as it was."""
-
-    @wraps(function)
-    def inner(*args: P.args, **kwargs: P.kwargs) -> R:
-        with jax.enable_x64(True):
-            return function(*args, **kwargs)
-
-    return inner
-
-
 def _boxes(step: Callable[..., Any], experiment: Experiment, seeds: Sequence[int]) -> list[Any]:
     """What a step of the pipeline makes of each seed at the fiducial parameters."""
     correction, theta = correction_of(experiment.simulation), pipeline.fiducial(experiment)
@@ -103,7 +82,7 @@ def _boxes(step: Callable[..., Any], experiment: Experiment, seeds: Sequence[int
     return [jax.device_get(each) for each in boxes]
 
 
-@_in_double_precision
+@in_double_precision
 def maps(experiment: Experiment, seeds: Sequence[int]) -> Maps:
     """Convergence maps of some boxes at the fiducial parameters: steps 1 and 2 of the pipeline.
 
@@ -117,7 +96,7 @@ def maps(experiment: Experiment, seeds: Sequence[int]) -> Maps:
     return Maps(np.stack(_boxes(pipeline.maps, experiment, seeds)), np.array(seeds))
 
 
-@_in_double_precision
+@in_double_precision
 def tangents(experiment: Experiment, seeds: Sequence[int]) -> Tangents:
     """Maps of some boxes with their derivatives with respect to the parameters of the experiment: step 3.
 
@@ -134,7 +113,7 @@ def tangents(experiment: Experiment, seeds: Sequence[int]) -> Tangents:
     return Tangents(kappa, np.array(seeds), dots, shifts)
 
 
-@_in_double_precision
+@in_double_precision
 def measure(given: Maps | Tangents, experiment: Experiment) -> SummarySample:
     """Data vectors of noisy maps, for the covariance: step 4 without tangents.
 
@@ -155,7 +134,7 @@ def measure(given: Maps | Tangents, experiment: Experiment) -> SummarySample:
     return SummarySample(np.stack(measured), np.repeat(given.seeds, given.kappa.shape[1]), bin_table(experiment))
 
 
-@_in_double_precision
+@in_double_precision
 def measure_tangents(given: Tangents, experiment: Experiment) -> Jacobians:
     """Expected data vectors of boxes and their Jacobians: step 4.
 
@@ -181,7 +160,7 @@ def measure_tangents(given: Tangents, experiment: Experiment) -> Jacobians:
     return Jacobians(jacobian.mean, expected.mean, jacobian.box, names, bin_table(experiment))
 
 
-@_in_double_precision
+@in_double_precision
 def summaries(experiment: Experiment, seeds: Sequence[int]) -> SummarySample:
     """Data vectors of noisy maps of some boxes, and their means over views and noise: steps 1, 2 and 4.
 
@@ -208,7 +187,7 @@ def summaries(experiment: Experiment, seeds: Sequence[int]) -> SummarySample:
     return SummarySample(np.stack(measured), box, bin_table(experiment), np.stack(means))
 
 
-@_in_double_precision
+@in_double_precision
 def jacobians(experiment: Experiment, seeds: Sequence[int]) -> Jacobians:
     """Mean data vectors of boxes and their Jacobians, averaged over views and shape noise: steps 1, 3 and 4.
 
@@ -232,7 +211,7 @@ def jacobians(experiment: Experiment, seeds: Sequence[int]) -> Jacobians:
     return Jacobians(jacobian, expected, np.array(seeds), jacobian_parameters(experiment), bin_table(experiment))
 
 
-@_in_double_precision
+@in_double_precision
 def forecast(
     summaries: SummarySample | np.ndarray, jacobians: Jacobians | np.ndarray, experiment: Experiment | Setting
 ) -> dict[str, Forecast]:

@@ -9,14 +9,13 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pandas as pd
 from jaxtyping import Array, Float, Float32, Float64, Int, Key
 
 from lenscast.experiment import Experiment
 from lenscast.experiment.observation import observation
 from lenscast.fisher.derivatives import SummaryAndJacobian, summary_and_jacobian
-from lenscast.parameters import PARAMETERS, expanded
-from lenscast.statistics import Observation, Statistic
+from lenscast.parameters import PARAMETERS
+from lenscast.statistics import Statistic
 from lenscast.streams import SHAPE_NOISE, stream_key
 
 
@@ -52,46 +51,6 @@ class MapAndTangents(NamedTuple):
     def own_tangents(self) -> dict[str, Float32[Array, "source y x"]]:
         """Derivative of each source's map with respect to a parameter of its own; d kappa / d m is kappa itself."""
         return {"m": self.kappa} if self.shifts is None else {"m": self.kappa, "delta_z": self.shifts}
-
-
-def bin_table(experiment: Experiment) -> pd.DataFrame:
-    """The data vector's bins in order, one row each: what selects them, and a unique ``name`` that spells it out.
-
-    Parameters
-    ----------
-    experiment
-        Its statistics, measured on its maps.
-    """
-    return bins_of(experiment.statistics.values(), observation(experiment))
-
-
-def bins_of(statistics: Iterable[Statistic], observed: Observation) -> pd.DataFrame:
-    """`bin_table` of some statistics, measured through a region and shape noise.
-
-    Parameters
-    ----------
-    statistics
-        Statistics in the order of the data vector.
-    observed
-        Region and shape noise.
-    """
-    table = pd.DataFrame([record for each in statistics for record in each.bins(observed)])
-    return table.assign(name=[_bin_name(row) for row in table.to_dict("records")])
-
-
-def _bin_name(row: Mapping[str, Any]) -> str:
-    sources = "-".join(f"{row[key]:.0f}" for key in ("source_1", "source_2") if not pd.isna(row[key]))
-    scale = "" if pd.isna(row["scale_arcmin"]) else f" {row['scale_arcmin']:.4g} arcmin"
-    low, high = ("" if pd.isna(row[end]) else f"{row[end]:g}" for end in ("low", "high"))
-    return f"{row['statistic']} {sources}{scale} {low}..{high}"
-
-
-def jacobian_parameters(experiment: Experiment) -> tuple[str, ...]:
-    """Parameters of the Jacobian in its order: those that sources share, then kind by kind those of each source."""
-    names = experiment.forecast.parameters
-    shared = [name for name in names if not PARAMETERS[name].per_source]
-    own = [each for name in names if PARAMETERS[name].per_source for each in expanded(name, experiment.sources)]
-    return (*shared, *own)
 
 
 def summarise(

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from lenscast import experiment, exports, io, pipeline
+from lenscast.bins import bin_table, jacobian_parameters
 from lenscast.exports.dataset import Samples
 from lenscast.fisher.samples import Jacobians, SummarySample
-from lenscast.measurement import bin_table, jacobian_parameters, noise_alone
+from lenscast.measurement import noise_alone
 
 CONFIG = Path(__file__).parents[1] / "workflow" / "config.yaml"
 

@@ -8,9 +8,11 @@ from scipy import linalg, stats
 
 from lenscast.fisher.covariance import Covariance, sample_covariance
 from lenscast.fisher.derivatives import DerivativeSample
-from lenscast.fisher.estimate import FisherEstimate, fisher_estimate
+from lenscast.fisher.estimate import FisherEstimate
+from lenscast.fisher.estimation import fisher_estimate
 from lenscast.fisher.estimators import ESTIMATORS, FLOOR, SPLITS, Estimator, clipped, information, whole_estimators
 from lenscast.fisher.finite_samples import finite_sample_factors
+from lenscast.fisher.halves import of_halves, splits
 from lenscast.fisher.tables import fisher_table
 
 PARAMETERS = ("a", "b", "c")
@@ -178,7 +180,7 @@ def test_estimators_of_halves_agree_with_the_code_of_their_authors() -> None:
     halves = np.arange(10).reshape(2, 1, 5)
     for name in ("compressed", "combined"):
         # ten digits are written
-        np.testing.assert_allclose(estimate.of_halves(name, *halves)[0], np.loadtxt(ORACLE / f"{name}.txt"), rtol=1e-8)
+        np.testing.assert_allclose(of_halves(estimate, name, *halves)[0], np.loadtxt(ORACLE / f"{name}.txt"), rtol=1e-8)
     np.testing.assert_allclose(estimate.standard.matrix, np.loadtxt(ORACLE / "standard.txt"), rtol=1e-8)
     np.testing.assert_allclose(estimate.bias, np.loadtxt(ORACLE / "bias.txt"), rtol=1e-8)
 
@@ -191,7 +193,7 @@ def test_combined_lies_between_compressed_and_standard() -> None:
         estimate = noisy_estimate(rng, 8, matrix, MANY)
         found["standard"].append(np.diag(estimate.standard.matrix) / exact)
         for name in ("compressed", "combined"):
-            matrices = estimate.splits(name)
+            matrices = splits(estimate, name)
             assert matrices.shape == (SPLITS, 3, 3)
             np.testing.assert_allclose(matrices, matrices.swapaxes(1, 2), rtol=1e-6, atol=1e-9 * np.abs(matrices).max())
             found[name].append(np.median(np.diagonal(matrices, axis1=1, axis2=2), axis=0) / exact)
@@ -205,9 +207,9 @@ def test_estimators_of_halves_are_told_from_those_of_all_boxes() -> None:
     with pytest.raises(ValueError, match=r"unknown estimator 'combined': choose from cross, standard$"):
         estimate.fisher("combined")
     with pytest.raises(ValueError, match="unknown estimator 'cross': choose from compressed, combined"):
-        estimate.splits("cross")
+        splits(estimate, "cross")
     with pytest.raises(ValueError, match=r"3 boxes have no halves with scatter: raise derivatives\.boxes to 4"):
-        estimate.in_boxes(slice(3)).splits("combined")
+        splits(estimate.in_boxes(slice(3)), "combined")
 
 
 def test_noise_from_other_boxes_adds_to_that_of_the_boxes_with_derivatives() -> None:

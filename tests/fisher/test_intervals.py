@@ -7,7 +7,8 @@ from scipy import stats
 from lenscast.fisher.covariance import Covariance
 from lenscast.fisher.derivatives import DerivativeSample
 from lenscast.fisher.derived import DerivedParameter
-from lenscast.fisher.estimate import FisherEstimate, fisher_estimate
+from lenscast.fisher.estimate import FisherEstimate
+from lenscast.fisher.estimation import fisher_estimate
 from lenscast.fisher.intervals import sigma_interval
 
 BINS, BOXES, MAPS, TRIALS = 10, 24, 300, 200

@@ -5,7 +5,7 @@ import pytest
 
 from lenscast.fisher.covariance import Covariance
 from lenscast.fisher.derivatives import DerivativeSample
-from lenscast.fisher.estimate import fisher_estimate
+from lenscast.fisher.estimation import fisher_estimate
 from lenscast.fisher.reliability import reliability_curve
 
 PARAMETERS = ("strong", "weak")

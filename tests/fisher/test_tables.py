@@ -7,8 +7,10 @@ import pytest
 from lenscast.fisher.covariance import Covariance
 from lenscast.fisher.derivatives import DerivativeSample
 from lenscast.fisher.derived import S8
-from lenscast.fisher.estimate import FisherEstimate, fisher_estimate
+from lenscast.fisher.estimate import FisherEstimate
+from lenscast.fisher.estimation import fisher_estimate
 from lenscast.fisher.estimators import SPLITS
+from lenscast.fisher.halves import splits
 from lenscast.fisher.intervals import sigma_interval
 from lenscast.fisher.shown_tables import runs_table, screen_table, short_table, vectors_table
 from lenscast.fisher.tables import fisher_table
@@ -71,7 +73,7 @@ def test_each_error_has_the_interval_of_its_estimator() -> None:
 
 def test_estimators_of_halves_are_medians_over_splits() -> None:
     table = rows(fisher_table(estimate(0.1), PRIORS), "combined", with_priors=True)
-    matrices = estimate(0.1).splits("combined") + np.diag([0.2**-2, 0.14**-2])
+    matrices = splits(estimate(0.1), "combined") + np.diag([0.2**-2, 0.14**-2])
     expected = np.median(np.sqrt(np.diagonal(np.linalg.inv(matrices), axis1=1, axis2=2)), axis=0)
     np.testing.assert_allclose(table["sigma"], expected, rtol=1e-9)
     assert set(table["splits"]) == {SPLITS}

@@ -7,7 +7,8 @@ from lenscast.fisher.along import along, reasons
 from lenscast.fisher.covariance import Covariance
 from lenscast.fisher.derivatives import DerivativeSample
 from lenscast.fisher.derived import DerivedParameter
-from lenscast.fisher.estimate import FisherEstimate, fisher_estimate
+from lenscast.fisher.estimate import FisherEstimate
+from lenscast.fisher.estimation import fisher_estimate
 from lenscast.fisher.verdicts import boxes_needed, direction_table, parameter_verdicts
 
 PARAMETERS = ("strong", "weak", "none")

@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 from lenscast import experiment, figures
+from lenscast.bins import bin_table
 from lenscast.io import Variable, save
-from lenscast.measurement import bin_table, noise_alone
+from lenscast.measurement import noise_alone
 
 CONFIG = Path(__file__).parents[1] / "workflow" / "config.yaml"
 PARAMETERS = ["Omega_c", "sigma8", "A_IA", "m_1"]

@@ -1,7 +1,8 @@
 """Calls of snakemake for the tests: in forks of one process that has it imported, and in processes of their own.
 
 To start Python, import snakemake and hash the code of all scripts takes 3 s of CPU time, as much as a job. A fork of
-a process that has done it once takes 1 s, and calls the same function with the same arguments.
+a process that has done it once takes 1 s, and calls the same function with the same arguments. Its jobs are forks too
+(`_jobs`); a snakemake in a process of its own starts them as a user's does.
 """
 
 import fcntl
@@ -75,8 +76,12 @@ def _server() -> subprocess.Popen[str]:
 
 
 def _serve() -> None:
+    import _jobs
+
     del sys.path[0]  # the folder of this file
     gc.set_threshold(100_000, 50, 100)
+    folder = tempfile.TemporaryDirectory()
+    interpreter = _jobs.start(Path(folder.name))
     import snakemake.cli  # noqa: F401
 
     from lenscast.code_hash import code_hash
@@ -87,11 +92,11 @@ def _serve() -> None:
     gc.freeze()  # forks share what is there
     for line in sys.stdin:
         if (child := os.fork()) == 0:
-            _run(json.loads(line))
+            _run(json.loads(line), interpreter)
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 
 
-def _run(request: dict[str, Any]) -> NoReturn:
+def _run(request: dict[str, Any], interpreter: str) -> NoReturn:
     from snakemake.cli import main
 
     code: Any = 1
@@ -104,6 +109,7 @@ def _run(request: dict[str, Any]) -> NoReturn:
         os.environ.clear()
         os.environ.update(request["environment"])
         sys.argv = ["snakemake", *request["words"]]
+        sys.executable = interpreter
         main()
     except SystemExit as end:
         code = end.code

@@ -46,7 +46,7 @@ def meet(fault):
     if fault == "out of memory":
         sys.modules["jax"].numpy.ones((10**6, 10**6))
     if isinstance(fault, int):
-        writer = sys.modules["lenscast.io.files"].Writer
+        writer = sys.modules["lenscast.io.writing"].Writer
         append = writer.append
         def spoilt(self, variables, coordinates):
             if coordinates["map"]["seed"][0] == fault:

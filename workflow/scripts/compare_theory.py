@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 
 from lenscast import io
+from lenscast.bins import bin_table
 from lenscast.fisher.estimators import HEADLINE
 from lenscast.fisher.matrices import FisherMatrix
 from lenscast.fisher.names import positions
 from lenscast.fisher.theory_comparison import compare_with_theory, theory_jacobian
-from lenscast.measurement import bin_table, noise_alone
+from lenscast.measurement import noise_alone
 
 described = experiment(snakemake)
 forecast = io.load(snakemake.input.forecast, [HEADLINE, "covariance", "mean", "scale"])

@@ -8,7 +8,8 @@ import jax
 import numpy as np
 
 from lenscast import io
-from lenscast.measurement import bin_table, calibrated, mean_over_views
+from lenscast.bins import bin_table
+from lenscast.measurement import calibrated, mean_over_views
 from lenscast.pipeline import fiducial, summarise
 
 described, draws = experiment(snakemake).measuring(*snakemake.params.statistics), snakemake.params.draws

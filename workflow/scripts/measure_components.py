@@ -8,8 +8,8 @@ import jax
 import numpy as np
 
 from lenscast import io
+from lenscast.bins import bin_table
 from lenscast.experiment.observation import observation
-from lenscast.measurement import bin_table
 from lenscast.theory import MeasuredSpectrum
 from lenscast.validation.tomography import COMPONENTS, measured_components
 

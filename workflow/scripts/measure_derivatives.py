@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from lenscast import io
-from lenscast.measurement import bin_table, jacobian_parameters
+from lenscast.bins import bin_table, jacobian_parameters
 from lenscast.pipeline import fiducial, measure
 
 described = experiment(snakemake)

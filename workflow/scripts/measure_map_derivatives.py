@@ -8,7 +8,8 @@ import jax
 import numpy as np
 
 from lenscast import io
-from lenscast.measurement import MapAndTangents, bin_table, expected_and_jacobian, jacobian_parameters, joined
+from lenscast.bins import bin_table, jacobian_parameters
+from lenscast.measurement import MapAndTangents, expected_and_jacobian, joined
 
 p = snakemake.params
 described = experiment(snakemake).measuring(*p.statistics)

@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from lenscast.fisher.estimators import HEADLINE
 from lenscast.fisher.matrices import FisherMatrix, ParameterCovariance
-from lenscast.io.files import load
+from lenscast.io.reading import load
 
 
 class ForecastFiles(NamedTuple):

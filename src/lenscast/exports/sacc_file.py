@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 
+from lenscast.bins import bins_of
 from lenscast.experiment import Experiment
 from lenscast.experiment.observation import observation
 from lenscast.exports.forecast_files import ForecastFiles
 from lenscast.io.atomic import appearing
-from lenscast.measurement import bins_of
 from lenscast.sources import Sources, redshift_distributions
 from lenscast.statistics import Statistic
 

@@ -12,7 +12,8 @@ from lenscast.fisher.control import Control, with_control
 from lenscast.fisher.covariance import Covariance, sample_covariance
 from lenscast.fisher.derivatives import DerivativeSample
 from lenscast.fisher.derived import derived_parameters
-from lenscast.fisher.estimate import FisherEstimate, fisher_estimate
+from lenscast.fisher.estimate import FisherEstimate
+from lenscast.fisher.estimation import fisher_estimate
 from lenscast.fisher.gaussian_bins import LIMITS, GaussianBins, gaussian_table
 from lenscast.fisher.names import positions
 from lenscast.fisher.reliability import reliability_curve

@@ -9,15 +9,10 @@ from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy import linalg
 
 from lenscast.fisher.boxes import leave_one_out_means
-from lenscast.fisher.covariance import Covariance
-from lenscast.fisher.derivatives import DerivativeSample
 from lenscast.fisher.estimators import (
-    ESTIMATORS,
     HEADLINE,
-    SPLITS,
     Moments,
     find_estimator,
     information,
@@ -26,7 +21,6 @@ from lenscast.fisher.estimators import (
     whole_estimators,
 )
 from lenscast.fisher.finite_samples import FiniteSampleFactors, finite_sample_factors
-from lenscast.fisher.linalg import cholesky_factor
 from lenscast.fisher.matrices import FisherMatrix, prior_information
 from lenscast.fisher.names import positions
 
@@ -183,54 +177,6 @@ class FisherEstimate:
             return self.whole.leave_one_out(name, self.whole_priors)[:, free[:, None], free]
         return function(self.moments_without_each, prior_information(self.names, priors or {}))
 
-    def splits(self, name: str) -> Float[np.ndarray, "split param param"]:
-        """Fisher matrices of an estimator that needs halves, one for each of `SPLITS` random splits of the boxes.
-
-        Parameters
-        ----------
-        name
-            ``compressed`` or ``combined``.
-
-        Raises
-        ------
-        ValueError
-            As `of_halves`, or if there are fewer than 4 boxes.
-        """
-        if self.boxes < 4:
-            raise ValueError(f"{self.boxes} boxes have no halves with scatter: raise derivatives.boxes to 4 or more")
-        # the same splits in every run
-        order = np.random.default_rng(0).permuted(np.tile(np.arange(self.boxes), (SPLITS, 1)), axis=1)
-        return self.of_halves(name, order[:, : self.boxes // 2], order[:, self.boxes // 2 :])
-
-    def of_halves(
-        self, name: str, first: Int[np.ndarray, "split first"], second: Int[np.ndarray, "split second"]
-    ) -> Float[np.ndarray, "split param param"]:
-        """Fisher matrices of an estimator that compresses with one half of the boxes and differentiates with the other.
-
-        Parameters
-        ----------
-        name
-            ``compressed`` or ``combined``.
-        first, second
-            Positions of the boxes whose Jacobian compresses, and of those whose compressed Jacobian is the information.
-
-        Raises
-        ------
-        ValueError
-            If the estimator does not use halves, or the mean Jacobian of a half is singular.
-        """
-        function = find_estimator(name, [each for each, entry in ESTIMATORS.items() if entry.from_halves]).matrix
-        compressing, informing = (
-            np.array([self.whitened[rows].mean(axis=0) for rows in half]) for half in (first, second)
-        )
-        moments = Moments(informing, np.zeros((len(first), *self.bias.shape)), self.scale, compressing)
-        try:
-            return function(moments, np.zeros_like(self.bias))
-        except np.linalg.LinAlgError as error:
-            raise ValueError(
-                "the mean Jacobian of half of the boxes is singular: add data or boxes of derivatives"
-            ) from error
-
     @cached_property
     def moments(self) -> Moments:
         """Moments over all boxes."""
@@ -262,57 +208,3 @@ class FisherEstimate:
         outside = np.einsum("rib,rjb->ij", self.outside, self.outside)
         # N - 1 of the sample covariance, and N because the mean Jacobian has 1/N of the noise of a box
         return Moments(mean, scatter / (boxes * (boxes - 1)) + outside, self.scale)
-
-
-def fisher_estimate(
-    derivatives: DerivativeSample, covariance: Covariance, fiducial: Mapping[str, float], area_ratio: float
-) -> FisherEstimate:
-    """Estimate the Fisher matrix of a survey, without super-sample covariance.
-
-    Parameters
-    ----------
-    derivatives
-        Jacobians of independent boxes.
-    covariance
-        Covariance of one map, for the same data.
-    fiducial
-        Fiducial value of each parameter, possibly of others too.
-    area_ratio
-        Area of the survey over the area of a map that the statistics use; information scales with it.
-
-    Raises
-    ------
-    ValueError
-        If the data differ, there are fewer than 2 boxes, the area ratio is not positive, the covariance is singular
-        (names the combination of data), or the factors for finite n_s do not exist.
-    """
-    if derivatives.data != covariance.data:
-        raise ValueError(
-            f"Jacobian of {len(derivatives.data)} and covariance of {len(covariance.data)} data elements are "
-            "not of the same data in the same order: select both by the same names"
-        )
-    if len(derivatives.box) < 2 or not area_ratio > 0:
-        raise ValueError(
-            f"{len(derivatives.box)} boxes of derivatives and area ratio {area_ratio}: at least 2 boxes "
-            "(derivatives.boxes) and a positive ratio are needed"
-        )
-    factors = finite_sample_factors(covariance.n_effective, len(covariance.data), len(derivatives.parameters))
-    remedy = "leave out or merge these data, or raise covariance.boxes"
-    factor = cholesky_factor(covariance.matrix, covariance.data, "the data covariance", remedy)
-
-    def whiten(rows: Float[np.ndarray, "row param bin"]) -> Float[np.ndarray, "row param bin"]:
-        # one triangular solve for all rows and parameters
-        flat = rows.reshape(-1, rows.shape[-1])
-        return linalg.solve_triangular(factor, flat.T, lower=True).T.reshape(rows.shape)
-
-    indices = positions(derivatives.parameters, tuple(fiducial), "parameter with a fiducial value")
-    values = np.array([float(value) for value in fiducial.values()])[indices]
-    return FisherEstimate(
-        derivatives.parameters,
-        values,
-        whiten(derivatives.jacobian),
-        whiten(derivatives.outside),
-        factors,
-        covariance.n_effective,
-        float(area_ratio),
-    )

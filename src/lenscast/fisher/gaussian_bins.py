@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from lenscast.fisher.samples import SummarySample
 
@@ -57,6 +56,8 @@ def gaussian_table(
     One row per bin: mean, standard deviation and skewness over maps, and ``verdict``: Gaussian, few (counts) or skewed.
     A bin that is the same on all maps has the skewness 0.
     """
+    from scipy import stats  # here: it takes a fifth of the time in which a job imports what it needs
+
     values = summaries.measured[:, summaries.bins["name"].isin(bins["name"]).to_numpy()]
     mean, deviation = values.mean(axis=0), values.std(axis=0, ddof=1)
     varies = np.ptp(values, axis=0) > 0

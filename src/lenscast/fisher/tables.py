@@ -13,6 +13,7 @@ from lenscast.fisher.along import Reasons
 from lenscast.fisher.derived import DerivedParameter
 from lenscast.fisher.estimate import FisherEstimate
 from lenscast.fisher.estimators import ESTIMATORS, HEADLINE, SPLITS
+from lenscast.fisher.halves import splits
 from lenscast.fisher.intervals import sigma_interval
 from lenscast.fisher.matrices import FisherMatrix
 from lenscast.fisher.verdicts import ParameterVerdicts, parameter_verdicts, prior_widths
@@ -106,7 +107,7 @@ def _unconstrained(estimate: FisherEstimate, derived: Sequence[DerivedParameter]
 def _of_splits(estimate: FisherEstimate, name: str) -> Float[np.ndarray, "split param param"]:
     """Matrices of an estimator that needs halves of the boxes; none where a half has no scatter or no inverse."""
     try:
-        return estimate.splits(name)
+        return splits(estimate, name)
     except ValueError:
         return np.empty((0, *estimate.bias.shape))
 

@@ -11,7 +11,6 @@ from lenscast.io.arrays import load_arrays
 from lenscast.io.atomic import save_table
 from lenscast.io.batch_files import batch_writer, gathered, requested_seeds, require_made_by
 from lenscast.io.corrections import correction_of, load_correction, save_correction, warn_of_mismatch
-from lenscast.io.files import load, save, writer
 from lenscast.io.origin import disagreement, provenance
 from lenscast.io.plane_files import load_planes, plane_variables
 from lenscast.io.products import (
@@ -23,8 +22,10 @@ from lenscast.io.products import (
     save_jacobians,
     save_summaries,
 )
+from lenscast.io.reading import load
 from lenscast.io.snapshots import read_snapshot
 from lenscast.io.variables import NotFiniteError, Variable
+from lenscast.io.writing import save, writer
 
 __all__ = [
     "NotFiniteError",

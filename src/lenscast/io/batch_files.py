@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from lenscast.io.coordinates import Columns, miscounted
-from lenscast.io.files import Writer, load, writer
 from lenscast.io.origin import disagreement
+from lenscast.io.reading import load
 from lenscast.io.variables import Contents, NotFiniteError, Variable
+from lenscast.io.writing import Writer, writer
 
 LOG = logging.getLogger("lenscast")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import jax.numpy as jnp
 import numpy as np
 
-from lenscast.io.files import load
+from lenscast.io.reading import load
 from lenscast.io.variables import Variable
 from lenscast.model import PlanesAndTangents
 

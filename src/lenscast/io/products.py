@@ -13,8 +13,9 @@ from lenscast.fisher.matrices import FisherMatrix, ParameterCovariance, prior_in
 from lenscast.fisher.resolution import Level
 from lenscast.fisher.samples import Jacobians, SummarySample
 from lenscast.io.coordinates import miscounted
-from lenscast.io.files import load, save
+from lenscast.io.reading import load
 from lenscast.io.variables import Contents, Variable
+from lenscast.io.writing import save
 
 
 def save_summaries(

@@ -138,7 +138,7 @@ def measured_sums(
     """
     nu, *derivatives = fields
     if functional == "V0":
-        return pixel_sums(lambda nu: (nu[None] > _middles(edges, nu.dtype)).astype(nu.dtype), counted, nu)
+        return pixel_sums(lambda nu: (nu[None] > sum(_ends(edges, nu.dtype)) / 2).astype(nu.dtype), counted, nu)
 
     def inside(nu: Array, factor: Array) -> Array:
         low, high = _ends(edges, nu.dtype)
@@ -167,7 +167,7 @@ def mean_sums(
     """
     nu, *derivatives = signal
     if functional == "V0":
-        return pixel_sums(lambda nu: ndtr(nu[None] - _middles(edges, nu.dtype)), counted, nu)
+        return pixel_sums(lambda nu: ndtr(nu[None] - sum(_ends(edges, nu.dtype)) / 2), counted, nu)
 
     def mean(nu: Array, factor: Array) -> Array:
         low, high = _ends(edges, nu.dtype)
@@ -235,12 +235,6 @@ def _ends(edges: Sequence[float], dtype: Any) -> tuple[Array, Array]:
     """Lower and upper ends of the bins, with axes of pixels."""
     low, high = (jnp.array(each, dtype)[:, None, None, None] for each in (edges[:-1], edges[1:]))
     return low, high
-
-
-def _middles(edges: Sequence[float], dtype: Any) -> Array:
-    """Middles of the bins, with axes of pixels."""
-    low, high = _ends(edges, dtype)
-    return (low + high) / 2
 
 
 def _direction(y: Pixels) -> Pixels:
