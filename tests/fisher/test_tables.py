@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lenscast.fisher import tables
 from lenscast.fisher.covariance import Covariance
 from lenscast.fisher.derivatives import DerivativeSample
 from lenscast.fisher.derived import S8
@@ -83,7 +84,7 @@ def test_estimators_of_halves_are_medians_over_splits() -> None:
 def test_splits_that_fail_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     matrices = np.tile(np.diag([1e4, 4e4]), (SPLITS, 1, 1))
     matrices[:10, 1, 1] = -1.0
-    monkeypatch.setattr(FisherEstimate, "splits", lambda self, name: matrices)
+    monkeypatch.setattr(tables, "splits", lambda of, name: matrices)
     table = fisher_table(estimate(0.1), {"sigma8": 10.0})
     for with_priors in (True, False):
         part = rows(table, "compressed", with_priors)
