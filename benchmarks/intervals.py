@@ -84,7 +84,8 @@ def main(repetitions: int) -> None:
         names=["repetition"],
     )
     by_error = found.groupby(["data_vector", "parameter"], sort=False)
-    holds = (found["sigma_low"] < true) & (true < found["sigma_high"])
+    of_each = true.reindex(found.index.droplevel("repetition")).to_numpy()
+    holds = (found["sigma_low"] < of_each) & (of_each < found["sigma_high"])
     table = pd.DataFrame(
         {
             "true": true,
