@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from lenscast.fisher.control import FEWEST_BOXES, Control, with_control
+from lenscast.fisher.control import FEWEST_BOXES, Control, left_out_residuals, with_control
 from lenscast.fisher.derivatives import DerivativeSample
 
 CONTROLLED, OTHERS, PARAMETERS = 5, 2, 3
@@ -111,6 +111,22 @@ def test_rows_of_noise_are_as_many_as_the_data_that_control() -> None:
     assert controlled.outside.shape == (CONTROLLED, PARAMETERS, BINS)
     assert with_control(sample.select(["b"]), control).outside.shape[1:] == (1, BINS)
     np.testing.assert_array_equal(controlled.select(data=DATA[::-1]).outside, controlled.outside[:, :, ::-1])
+
+
+def test_residuals_of_boxes_left_out_are_those_of_regressions_without_them() -> None:
+    rng, penalty = np.random.default_rng(3), 2.5
+    data, values = rng.normal(size=(9, 3)), rng.normal(size=(9, 2))
+
+    def regression(rows: np.ndarray) -> np.ndarray:
+        """Prediction for all boxes: a mean without a penalty, and coefficients with one."""
+        predictors = np.column_stack([np.ones(9), data])
+        normal = predictors[rows].T @ predictors[rows] + np.diag([0, penalty, penalty, penalty])
+        return predictors @ np.linalg.solve(normal, predictors[rows].T @ values[rows])
+
+    refitted = [values[box] - regression(np.arange(9) != box)[box] for box in range(9)]
+    left, singular, _ = np.linalg.svd(data - data.mean(axis=0), full_matrices=False)
+    found = left_out_residuals(left, singular**2 / (singular**2 + penalty), values - values.mean(axis=0))
+    np.testing.assert_allclose(found, refitted, rtol=1e-10)
 
 
 def test_data_that_do_not_fit_are_refused() -> None:

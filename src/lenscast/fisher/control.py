@@ -139,14 +139,30 @@ def _ridge(
     errors = []
     for penalty in PENALTIES:
         kept = singular**2 / (singular**2 + penalty * boxes)
-        # closed form of the leave-one-out residual of a linear smoother, with 1/n for the mean (Allen 1974)
-        leverage = 1 / boxes + (left**2) @ kept
-        residual = combinations - left @ (kept[:, None] * (left.T @ combinations))
-        errors.append(((residual / np.maximum(1 - leverage, 1e-9)[:, None]) ** 2).sum())
+        errors.append((left_out_residuals(left, kept, combinations) ** 2).sum())
     kept = singular**2 / (singular**2 + PENALTIES[int(np.argmin(errors))] * boxes)
     inverse = np.divide(kept, singular, out=np.zeros_like(singular), where=singular > 1e-12 * singular.max())
     projected = np.einsum("rk,rpb->kpb", left, centred)
     return np.einsum("kx,k,kpb->xpb", right, inverse, projected) / scale[:, None, None]
+
+
+def left_out_residuals(
+    left: Float[np.ndarray, "box k"], kept: Float[np.ndarray, " k"], centred: Float[np.ndarray, "box y"]
+) -> Float[np.ndarray, "box y"]:
+    """Residual of each box from the ridge regression of all other boxes, in closed form (Allen 1974).
+
+    Parameters
+    ----------
+    left
+        Left singular vectors of the centred predictors.
+    kept
+        Share of each that the penalty p leaves, s^2 / (s^2 + p) for the singular value s.
+    centred
+        What is predicted, less its mean over boxes.
+    """
+    leverage = 1 / len(left) + (left**2) @ kept  # the mean is fitted too
+    residual = centred - left @ (kept[:, None] * (left.T @ centred))
+    return residual / np.maximum(1 - leverage, 1e-9)[:, None]
 
 
 def _whitened(rows: Float[np.ndarray, "box param"]) -> Float[np.ndarray, "box param"]:
