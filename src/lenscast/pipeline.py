@@ -22,7 +22,7 @@ from lenscast.expectation import box_mean_and_jacobian as measure
 from lenscast.expectation import correlations
 from lenscast.experiment import Experiment
 from lenscast.forecasting import forecast
-from lenscast.gravity import linear_field, lpt
+from lenscast.gravity import domain, linear_field, lpt
 from lenscast.lens_tangents import cosmological_tangents, lens_tangents, map_and_tangents
 from lenscast.lensing import convergence, density_planes, draw_view, sky, with_feedback
 from lenscast.measurement import summarise
@@ -61,9 +61,10 @@ def planes(
     solve (`nbody`), forward mode by default. Baryons come later.
     """
     cosmos, simulation = cosmology(parameters), experiment.simulation
-    field = linear_field(box_key(seed, INITIAL_FIELD), cosmos.power, simulation, simulation.noise_size)
-    start = lpt(field, simulation.a_start, cosmos, simulation, simulation.lpt_order)
-    method = corrected(correction, simulation, simulation.integrator, cosmos)
+    where = domain(experiment.distribution)
+    field = linear_field(box_key(seed, INITIAL_FIELD), cosmos.power, simulation, simulation.noise_size, where)
+    start = lpt(field, simulation.a_start, cosmos, simulation, simulation.lpt_order, where)
+    method = corrected(correction, simulation, simulation.integrator, cosmos, where)
     return density_planes(start, simulation.a_start, cosmos, method, experiment.lightcone, adjoint)
 
 

@@ -3,6 +3,7 @@
 from lenscast.corrections.network import ForceCorrection
 from lenscast.corrections.pgd import PGD
 from lenscast.cosmology import Cosmology
+from lenscast.gravity.domain import SINGLE, Domain
 from lenscast.gravity.nbody import Method
 from lenscast.sections.box import Integrator, ParticleMesh
 
@@ -10,7 +11,11 @@ Correction = ForceCorrection | PGD
 
 
 def corrected(
-    correction: Correction | None, mesh: ParticleMesh, integrator: Integrator, cosmology: Cosmology
+    correction: Correction | None,
+    mesh: ParticleMesh,
+    integrator: Integrator,
+    cosmology: Cosmology,
+    domain: Domain = SINGLE,
 ) -> Method:
     """Method of a simulation with a correction.
 
@@ -24,5 +29,9 @@ def corrected(
         Time integration.
     cosmology
         Growth and linear power: a correction depends on how nonlinear the density is.
+    domain
+        Where the box is.
     """
-    return Method(mesh, integrator) if correction is None else correction.method(mesh, integrator, cosmology)
+    if correction is None:
+        return Method(mesh, integrator, domain=domain)
+    return correction.method(mesh, integrator, cosmology, domain)

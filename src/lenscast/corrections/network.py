@@ -14,8 +14,8 @@ import numpy as np
 from jaxtyping import Array, Float32, Key
 
 from lenscast.cosmology import Cosmology
+from lenscast.gravity.domain import SINGLE, Domain
 from lenscast.gravity.nbody import Method
-from lenscast.numerics.fourier import wavenumbers
 from lenscast.numerics.interpolation import UniformHermiteTable
 from lenscast.sections.box import FixedSteps, Integrator, ParticleMesh
 
@@ -72,14 +72,18 @@ class ForceCorrection(eqx.Module):
             Width of a time step relative to the age of the structures: D1(1) / (steps D1(a)); 0 for adaptive steps.
         """
 
-    def filter(self, cosmology: Cosmology, mesh: ParticleMesh, integrator: Integrator) -> "Filter":
+    def filter(
+        self, cosmology: Cosmology, mesh: ParticleMesh, integrator: Integrator, domain: Domain = SINGLE
+    ) -> "Filter":
         """The filter in a simulation of one cosmology on one mesh with some time steps."""
         width = 1 / integrator.steps if isinstance(integrator, FixedSteps) else 0.0
-        return Filter(self, nonlinearity(cosmology, mesh), mesh, width)
+        return Filter(self, nonlinearity(cosmology, mesh), mesh, width, domain)
 
-    def method(self, mesh: ParticleMesh, integrator: Integrator, cosmology: Cosmology) -> Method:
+    def method(
+        self, mesh: ParticleMesh, integrator: Integrator, cosmology: Cosmology, domain: Domain = SINGLE
+    ) -> Method:
         """Method of a simulation whose force is corrected at every step."""
-        return Method(mesh, integrator, gain=self.filter(cosmology, mesh, integrator))
+        return Method(mesh, integrator, gain=self.filter(cosmology, mesh, integrator, domain), domain=domain)
 
 
 class Filter(eqx.Module):
@@ -95,27 +99,27 @@ class Filter(eqx.Module):
         Box and force mesh.
     width
         Width of a time step in D1 / D1(1), without the start: 1 / steps, 0 for adaptive steps.
+    domain
+        Where the box is.
     """
 
     correction: ForceCorrection
     ln_sigma: UniformHermiteTable
     mesh: ParticleMesh = eqx.field(static=True)
     width: float = eqx.field(static=True)
+    domain: Domain = eqx.field(static=True, default=SINGLE)
 
     def __call__(self, a: Float32[Array, ""]) -> Float32[Array, "x y half"]:
         """Factor 1 + f of each mode of the potential, linear between knots of the wavenumber."""
-        # The network runs at 256 knots instead of at every mode. Distances to the knots are NumPy constants of the
-        # program: the same for all scale factors and without tangents.
+        # The network runs at 256 knots instead of at every mode.
         spacing = CORNER / (KNOTS - 1)
         knots = jnp.arange(KNOTS, dtype=jnp.float32) * spacing
         ln_sigma = self.ln_sigma(jnp.log(a))
         # sigma grows as D1, and the last knot is today
         step = self.width * jnp.exp(self.ln_sigma.values[-1] - ln_sigma)
         f = self.correction.response(knots, a, ln_sigma, step)
-        with jax.ensure_compile_time_eval():
-            components = [np.asarray(k) for k in wavenumbers((self.mesh.mesh_size,) * 3, spacing)]
-        steps = np.sqrt(sum(k**2 for k in components))  # |k| cell_size / spacing
-        left = np.minimum(steps.astype(np.int32), KNOTS - 2)
+        steps = self.domain.distances(self.mesh.mesh_size, spacing)  # |k| cell_size / spacing
+        left = steps.astype(np.int32).clip(max=KNOTS - 2)
         return 1 + f[left] + (steps - left).astype(np.float32) * (f[left + 1] - f[left])
 
 

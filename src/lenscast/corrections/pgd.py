@@ -15,9 +15,9 @@ from jaxtyping import Array, Float, Float32
 
 from lenscast.corrections.network import nonlinearity
 from lenscast.cosmology import Cosmology
+from lenscast.gravity.domain import SINGLE, Domain
 from lenscast.gravity.forces import acceleration
 from lenscast.gravity.nbody import Method
-from lenscast.numerics.fourier import wavenumbers
 from lenscast.sections.box import Integrator, ParticleMesh
 
 
@@ -69,9 +69,11 @@ class PGD(eqx.Module):
         )
         return Band(-alpha, large, small)
 
-    def method(self, mesh: ParticleMesh, integrator: Integrator, cosmology: Cosmology) -> Method:
+    def method(
+        self, mesh: ParticleMesh, integrator: Integrator, cosmology: Cosmology, domain: Domain = SINGLE
+    ) -> Method:
         """Method of a simulation whose outputs are displaced."""
-        return Method(mesh, integrator, displacement=_Displacement(self, cosmology, mesh))
+        return Method(mesh, integrator, displacement=_Displacement(self, cosmology, mesh, domain), domain=domain)
 
 
 class _Displacement(eqx.Module):
@@ -80,19 +82,20 @@ class _Displacement(eqx.Module):
     pgd: PGD
     cosmology: Cosmology
     mesh: ParticleMesh = eqx.field(static=True)
+    domain: Domain = eqx.field(static=True)
 
     def __call__(self, position: Float32[Array, "3 particle"], a: Float32[Array, ""]) -> Float32[Array, "3 particle"]:
         band = self.pgd.band(nonlinearity(self.cosmology, self.mesh)(jnp.log(a)))
-        return pgd_displacement(position, band, self.mesh)
+        return pgd_displacement(position, band, self.mesh, self.domain)
 
 
 def pgd_displacement(
-    position: Float32[Array, "3 particle"], band: Band, mesh: ParticleMesh
+    position: Float32[Array, "3 particle"], band: Band, mesh: ParticleMesh, domain: Domain = SINGLE
 ) -> Float32[Array, "3 particle"]:
     """Displacement of particles by one band [Mpc/h]."""
-    k2 = sum(k**2 for k in wavenumbers((mesh.mesh_size,) * 3, 1.0))  # spacing 1: wavenumbers times the cell
+    k2 = sum(k**2 for k in domain.wavenumbers(mesh.mesh_size, 1.0))  # spacing 1: wavenumbers times the cell
     positive = jnp.where(k2 > 0, k2, 1)  # the mode k = 0 has no force, and 1 / 0 would make its derivative NaN
     large, small = (jnp.asarray(k, jnp.float32) for k in (band.large, band.small))
     gain = jnp.where(k2 > 0, jnp.exp(-(large**2) / positive - (positive / small**2) ** 2), 0)
     # `acceleration` is -grad phi_F, hence the sign
-    return -jnp.asarray(band.alpha, jnp.float32) * acceleration(position, mesh, gain)
+    return -jnp.asarray(band.alpha, jnp.float32) * acceleration(position, mesh, gain, domain)

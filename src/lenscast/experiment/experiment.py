@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
 from lenscast.parameters import NUISANCE, PARAMETERS, PER_SOURCE, expanded
 from lenscast.sections.box import FixedSteps, NoCorrection, Simulation
 from lenscast.sections.cosmology import FiducialCosmology
+from lenscast.sections.distribution import Distribution
 from lenscast.sections.forecast import FiniteDifferences, ForecastSection, Resolution
 from lenscast.sections.lightcone import Lightcone
 from lenscast.sections.section import Name, Section
@@ -50,6 +51,7 @@ class Experiment(Section):
     resolution: Resolution
     finite_differences: FiniteDifferences
     validation: Validation
+    distribution: Distribution = Distribution()
 
     @model_validator(mode="before")
     @classmethod

@@ -11,6 +11,7 @@ method = Method(mesh, FixedSteps(kind="bullfrog", steps=10))
 density = paint(position, mesh.box_size, mesh.particles)
 """
 
+from lenscast.gravity.domain import SINGLE, Domain, domain
 from lenscast.gravity.forces import acceleration
 from lenscast.gravity.initial import linear_field
 from lenscast.gravity.lpt import lpt
@@ -20,13 +21,16 @@ from lenscast.gravity.painting import paint, paint_slabs, read
 from lenscast.sections.box import AdaptiveSteps, FixedSteps, Integrator, ParticleMesh
 
 __all__ = [
+    "SINGLE",
     "AdaptiveSteps",
+    "Domain",
     "FixedSteps",
     "Integrator",
     "Method",
     "ParticleMesh",
     "Particles",
     "acceleration",
+    "domain",
     "lattice",
     "linear_field",
     "lpt",

@@ -46,7 +46,7 @@ def cloud(position: Float[Array, " particle"], size: int) -> Cloud:
 
 
 def corners(
-    position: Float[Array, "3 particle"], size: int, slopes: tuple[int, ...] = ()
+    position: Float[Array, "3 particle"], shape: tuple[int, int, int], slopes: tuple[int, ...] = ()
 ) -> Iterator[tuple[Int[Array, " particle"], Float[Array, " particle"]]]:
     """Flat index of each of the eight cells that a cloud overlaps, and its share there.
 
@@ -54,16 +54,16 @@ def corners(
     ----------
     position
         Positions [cells].
-    size
-        Cells per side.
+    shape
+        Cells along each axis.
     slopes
         Axes along which the share is differentiated, once along each [1/cell].
     """
-    x, y, z = (cloud(component, size) for component in position)
+    x, y, z = (cloud(component, size) for component, size in zip(position, shape, strict=True))
     for corner in product((0, 1), repeat=3):
         i, j, k = corner
         factors = [x.share[i], y.share[j], z.share[k]]
         for axis in slopes:
             # d(1 - s)/ds = -1 in the home cell, ds/ds = +1 in the cell that follows it
             factors[axis] = jnp.full_like(factors[axis], 2 * corner[axis] - 1)
-        yield (x.cell[i] * size + y.cell[j]) * size + z.cell[k], factors[0] * factors[1] * factors[2]
+        yield (x.cell[i] * shape[1] + y.cell[j]) * shape[2] + z.cell[k], factors[0] * factors[1] * factors[2]

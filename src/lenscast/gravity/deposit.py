@@ -42,7 +42,7 @@ def deposit(
 
 
 def fetch(
-    position: Float[Array, "3 particle"], mesh: Float[Array, "cell channel"], size: int
+    position: Float[Array, "3 particle"], mesh: Float[Array, "cell channel"], shape: tuple[int, int, int]
 ) -> Float[Array, "particle channel"]:
     """Sum of a flat mesh over the eight cells of each particle's cloud, weighted by their shares.
 
@@ -51,11 +51,11 @@ def fetch(
     position
         Positions, periodic [cells].
     mesh
-        Flat cubic mesh with one or more channels a cell.
-    size
-        Cells per side.
+        Flat mesh with one or more channels a cell.
+    shape
+        Cells along each axis.
     """
-    return _fetch_p.bind(position, mesh, size=size, slopes=())
+    return _fetch_p.bind(position, mesh, shape=shape, slopes=())
 
 
 def _deposit(*operands: Any, size: int) -> Any:
@@ -80,9 +80,9 @@ def _windows(cell: Any, mesh: Any, window: int) -> Any:
     return lax.gather(mesh, cell[:, None], numbers, shape, mode="promise_in_bounds")
 
 
-def _fetch(position: Any, mesh: Any, *, size: int, slopes: tuple[int, ...]) -> Any:
+def _fetch(position: Any, mesh: Any, *, shape: tuple[int, int, int], slopes: tuple[int, ...]) -> Any:
     """Sum the rows (particle, channel) of a (cell, channel) mesh over the corners of clouds."""
-    clouds = corners(position, size, slopes)
+    clouds = corners(position, shape, slopes)
     return sum(mesh.at[cell].get(mode="promise_in_bounds") * weight[:, None] for cell, weight in clouds)
 
 
@@ -112,7 +112,7 @@ def _primitive(name: str, function: Callable[..., Any], fixed: Callable[[int], i
         Number of first operands in which it is not linear, such as cells and positions, from the number of all.
     """
     primitive = Primitive(name)
-    primitive.def_impl(jax.jit(primitive.bind, static_argnames=("size", "slopes")))
+    primitive.def_impl(jax.jit(primitive.bind, static_argnames=("size", "shape", "slopes")))
 
     def abstract(*operands: Any, **static: Any) -> Any:
         shapes = (jax.ShapeDtypeStruct(x.shape, x.dtype) for x in operands)
@@ -163,29 +163,31 @@ def _transpose_deposit(cotangent: Any, *operands: Any, size: int) -> list[Any]:
     return [None] * count + windows
 
 
-def _push_fetch(primals: Any, tangents: Any, *, size: int, slopes: tuple[int, ...]) -> Any:
+def _push_fetch(primals: Any, tangents: Any, *, shape: tuple[int, int, int], slopes: tuple[int, ...]) -> Any:
     """Forward rule: the fetched tangent of the mesh, plus the gradient of the interpolated mesh times that of position.
 
     One gradient per particle serves all tangents of its position.
     """
     (position, mesh), (position_dot, mesh_dot) = primals, tangents
-    out = _fetch_p.bind(position, mesh, size=size, slopes=slopes)
+    out = _fetch_p.bind(position, mesh, shape=shape, slopes=slopes)
     dots = []
     if _is_nonzero(mesh_dot):
-        dots.append(_fetch_p.bind(position, mesh_dot, size=size, slopes=slopes))
+        dots.append(_fetch_p.bind(position, mesh_dot, shape=shape, slopes=slopes))
     if _is_nonzero(position_dot):
         # a share is linear in each coordinate: its second derivative along one axis vanishes
         axes = [axis for axis in range(3) if axis not in slopes]
-        slope = {axis: _fetch_p.bind(position, mesh, size=size, slopes=(*slopes, axis)) for axis in axes}
+        slope = {axis: _fetch_p.bind(position, mesh, shape=shape, slopes=(*slopes, axis)) for axis in axes}
         dots.extend(slope[axis] * position_dot[axis][:, None] for axis in axes)
     return out, sum(dots) if dots else jnp.zeros_like(out)
 
 
-def _transpose_fetch(cotangent: Any, position: Any, mesh: Any, *, size: int, slopes: tuple[int, ...]) -> list[Any]:
+def _transpose_fetch(
+    cotangent: Any, position: Any, mesh: Any, *, shape: tuple[int, int, int], slopes: tuple[int, ...]
+) -> list[Any]:
     """Transpose in the mesh: the deposit of the cotangent onto the cells of the clouds, weighted by the same shares."""
     if not _is_nonzero(cotangent):
         return [None, ad.Zero(mesh.aval)]
-    cells, weights = zip(*corners(position, size, slopes), strict=True)
+    cells, weights = zip(*corners(position, shape, slopes), strict=True)
     values = [(cotangent.T * weight[None])[None] for weight in weights]
     return [None, _deposit_p.bind(*cells, *values, size=mesh.aval.shape[0])]
 

@@ -23,10 +23,10 @@ def plain_deposit(
 
 
 def plain_fetch(
-    position: Float[Array, "3 particle"], mesh: Float[Array, "cell channel"], size: int
+    position: Float[Array, "3 particle"], mesh: Float[Array, "cell channel"], shape: tuple[int, int, int]
 ) -> Float[Array, "particle channel"]:
     """Sum of a flat mesh over the eight cells of each particle's cloud; arguments as in `fetch`."""
     fetched = jnp.zeros((position.shape[1], mesh.shape[1]), mesh.dtype)
-    for cell, share in corners(position, size):
+    for cell, share in corners(position, shape):
         fetched += share[:, None] * mesh[cell]
     return fetched

@@ -13,6 +13,7 @@ from jaxtyping import Array, Complex64, Float, Float32
 
 from lenscast.cosmology import Cosmology
 from lenscast.cosmology.background import expansion
+from lenscast.gravity.domain import SINGLE, Domain
 from lenscast.gravity.forces import gradient_wavenumbers, inverse_laplacian, spectral_gradient
 from lenscast.gravity.mesh import Particles
 from lenscast.sections.box import ParticleMesh
@@ -24,6 +25,7 @@ def lpt(
     cosmology: Cosmology,
     mesh: ParticleMesh,
     order: int = 2,
+    domain: Domain = SINGLE,
 ) -> Particles:
     """Particles displaced from the lattice by first- or second-order Lagrangian perturbation theory.
 
@@ -39,6 +41,8 @@ def lpt(
         Box and number of particles.
     order
         1 (Zel'dovich approximation) or 2.
+    domain
+        Where the box is.
 
     Raises
     ------
@@ -63,36 +67,39 @@ def lpt(
     # p = a^2 dx/dt = a^3 E dx/da in units of H0: this factor turns dD/da into the growth of momentum
     velocity = a**3 * expansion(a, cosmology.parameters)
     growth = cosmology.growth
-    potential = inverse_laplacian(jnp.fft.rfftn(field), mesh)
-    first = -_displacement(potential, mesh)
+    potential = inverse_laplacian(domain.modes(field), mesh, domain)
+    first = -_displacement(potential, mesh, domain)
     # growth in double precision, as it is tabulated; arrays of particles in single
     displacement = growth.D1(a).astype(jnp.float32) * first
     momentum = (velocity * growth.dD1_da(a)).astype(jnp.float32) * first
     if order == 2:
         # D2 is negative, about -(3/7) D1^2; its sign is in D2 and not in front of grad phi2
-        source = jnp.fft.rfftn(_second_order_source(potential, mesh))
-        second = _displacement(inverse_laplacian(source, mesh), mesh)
+        source = domain.modes(_second_order_source(potential, mesh, domain))
+        second = _displacement(inverse_laplacian(source, mesh, domain), mesh, domain)
         displacement += growth.D2(a).astype(jnp.float32) * second
         momentum += (velocity * growth.dD2_da(a)).astype(jnp.float32) * second
     return Particles(displacement, momentum)
 
 
-def _displacement(potential: Complex64[Array, "x y half"], mesh: ParticleMesh) -> Float32[Array, "3 particle"]:
+def _displacement(
+    potential: Complex64[Array, "x y half"], mesh: ParticleMesh, domain: Domain
+) -> Float32[Array, "3 particle"]:
     """Gradient of a potential on the lattice, in Lagrangian order."""
-    return spectral_gradient(potential, mesh).reshape(-1, 3).T
+    return domain.at_lattice(spectral_gradient(potential, mesh, domain))
 
 
-def _second_order_source(potential: Complex64[Array, "x y half"], mesh: ParticleMesh) -> Float32[Array, "x y z"]:
+def _second_order_source(
+    potential: Complex64[Array, "x y half"], mesh: ParticleMesh, domain: Domain
+) -> Float32[Array, "x y z"]:
     """Sum over i < j of phi,ii phi,jj - phi,ij^2.
 
     Sums of two wavenumbers beyond Nyquist fold back in the products (aliasing). No mode is removed against it.
     """
-    shape = (mesh.particles,) * 3
     # the wavenumbers of `spectral_gradient`, so that source and displacement are derivatives of one field
-    k = gradient_wavenumbers(mesh.particles, mesh.box_size / mesh.particles)
+    k = gradient_wavenumbers(mesh.particles, mesh.box_size / mesh.particles, domain)
 
     def second(i: int, j: int) -> Float32[Array, "x y z"]:
-        return jnp.fft.irfftn(-k[i] * k[j] * potential, s=shape)
+        return domain.field(-k[i] * k[j] * potential)
 
     diagonal = [second(i, i) for i in range(3)]
     return reduce(add, (diagonal[i] * diagonal[j] - second(i, j) ** 2 for i, j in combinations(range(3), 2)))

@@ -20,9 +20,10 @@ from jaxtyping import Array, Float, Float32, PyTree
 
 from lenscast.cosmology import Cosmology, Parameters
 from lenscast.cosmology.background import expansion
+from lenscast.gravity.domain import SINGLE, Domain
 from lenscast.gravity.forces import acceleration
 from lenscast.gravity.integrators import BullFrog, DriftKick, FastPM, State
-from lenscast.gravity.mesh import Particles, lattice
+from lenscast.gravity.mesh import Particles
 from lenscast.sections.box import AdaptiveSteps, FixedSteps, Integrator, ParticleMesh
 
 
@@ -42,6 +43,8 @@ class Method(eqx.Module):
     displacement
         Displacement [Mpc/h] to add to the comoving positions [Mpc/h] of an output at the scale factor a; None for 0.
         The steps go on from the particles without it.
+    domain
+        Where the box is.
     """
 
     mesh: ParticleMesh = eqx.field(static=True)
@@ -50,6 +53,11 @@ class Method(eqx.Module):
     displacement: Callable[[Float32[Array, "3 particle"], Float32[Array, ""]], Float32[Array, "3 particle"]] | None = (
         None
     )
+    domain: Domain = eqx.field(static=True, default=SINGLE)
+
+    def position(self, particles: Particles) -> Float32[Array, "3 particle"]:
+        """Comoving positions, not wrapped [Mpc/h]."""
+        return self.domain.lattice(self.mesh) + particles.displacement
 
 
 def nbody(
@@ -112,12 +120,12 @@ def nbody(
     def output(t: Array, state: State) -> PyTree[Array]:
         particles = Particles(*state)
         if method.displacement is not None:
-            shift = method.displacement(particles.position(method.mesh), t)
+            shift = method.displacement(method.position(particles), t)
             particles = Particles(particles.displacement + shift, particles.momentum)
         return particles if save is None else save(particles)
 
     times = a.astype(jnp.float32)
-    forces = _Forces(method.mesh, method.gain)
+    forces = _Forces(method)
     solve = _SOLVES[type(method.integrator)](method.integrator, times, cosmology, forces)
     single_output, whole_states = times.size == 2, save is None and method.displacement is None
     if single_output:  # XLA makes straight code of a loop that saves once, and would compute `output` at every step
@@ -159,13 +167,14 @@ def _refuse_what_cannot_be_solved_backwards(method: Method, save: Callable | Non
 class _Forces(eqx.Module):
     """Vector field of the growth-matched solvers: momentum and acceleration, which they multiply by growth."""
 
-    mesh: ParticleMesh = eqx.field(static=True)
-    gain: Callable[[Float32[Array, ""]], Float32[Array, "x y half"]] | None
+    method: Method
 
     def __call__(self, t: Any, y: State, args: Any) -> DriftKick:
         displacement, momentum = y
-        gain = None if self.gain is None else self.gain(t)
-        return momentum, acceleration(lattice(self.mesh) + displacement, self.mesh, gain)
+        method = self.method
+        gain = None if method.gain is None else method.gain(t)
+        position = method.domain.lattice(method.mesh) + displacement
+        return momentum, acceleration(position, method.mesh, gain, method.domain)
 
 
 class _Motion(eqx.Module):

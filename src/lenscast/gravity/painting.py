@@ -8,6 +8,7 @@ References
 Hockney & Eastwood (1988), Sect. 5-3-4.
 """
 
+from collections.abc import Iterable
 from itertools import product
 
 import jax.numpy as jnp
@@ -30,16 +31,31 @@ def paint(position: Float32[Array, "3 particle"], box_size: float, mesh_size: in
     mesh_size
         Mesh points per side.
     """
-    x, y, z = (cloud(component * (mesh_size / box_size), mesh_size) for component in position)
+    return paint_cells((component * (mesh_size / box_size) for component in position), (mesh_size,) * 3)
+
+
+def paint_cells(
+    position: Iterable[Float32[Array, " particle"]], shape: tuple[int, int, int]
+) -> Float32[Array, "x y z"]:
+    """Number of particles per mesh cell, of a mesh whose sides may differ.
+
+    Parameters
+    ----------
+    position
+        Positions, wrapped periodically [cells].
+    shape
+        Mesh points along each axis.
+    """
+    x, y, z = (cloud(component, size) for component, size in zip(position, shape, strict=True))
     # Rows have one more cell, a copy of the first: the cloud's two cells along z are then neighbours in memory even at
     # the border, and four windows of two cells replace eight single cells. The copy is added to the first cell below.
-    row = mesh_size + 1
+    row = shape[2] + 1
     cells, values = [], []
     for i, j in product((0, 1), (0, 1)):
-        cells.append((x.cell[i] * mesh_size + y.cell[j]) * row + z.cell[0])
+        cells.append((x.cell[i] * shape[1] + y.cell[j]) * row + z.cell[0])
         column = x.share[i] * y.share[j]
         values.append(jnp.stack([column * z.share[0], column * z.share[1]]))
-    mesh = deposit(cells, values, mesh_size**2 * row).reshape(mesh_size, mesh_size, row)
+    mesh = deposit(cells, values, shape[0] * shape[1] * row).reshape(*shape[:2], row)
     return mesh[:, :, :-1].at[:, :, 0].add(mesh[:, :, -1])
 
 
@@ -58,7 +74,7 @@ def read(
         Side of the box [Mpc/h].
     """
     size = mesh.shape[0]
-    return fetch(position * (size / box_size), mesh.reshape(size**3, -1), size).T
+    return fetch(position * (size / box_size), mesh.reshape(size**3, -1), (size,) * 3).T
 
 
 def paint_slabs(
@@ -92,17 +108,24 @@ def paint_slabs(
     -----
     A hard assignment of particles to slabs has a derivative of zero, see Sect. 1 of docs/design.md.
     """
+    number = number_in_slabs(position, box_size, mesh_size, slabs, edge)
+    return number / (position.shape[1] / (mesh_size**2 * slabs)) - 1
+
+
+def number_in_slabs(
+    position: Float32[Array, "3 particle"], box_size: float, mesh_size: int, slabs: int, edge: float
+) -> Float32[Array, "3 slab x y"]:
+    """Number of particles per cell of each plane; arguments and errors as in `paint_slabs`."""
     if slabs < 1:
         raise ValueError(f"slabs = {slabs}: cut the box into at least 1 slab")
     if not 0 < edge <= box_size / slabs:
         raise ValueError(
             f"edge = {edge} Mpc/h: give a positive width, at most that of a slab, {box_size / slabs} Mpc/h"
         )
-    mean = position.shape[1] / (mesh_size**2 * slabs)
     position = computed_once(position)  # a dozen kernels use it, and XLA would repeat its sums in each of them
     x, y, z = position
     planes = [_project(turned, box_size, mesh_size, slabs, edge) for turned in ((x, y, z), (y, z, x), (z, x, y))]
-    return jnp.stack(planes) / mean - 1
+    return jnp.stack(planes)
 
 
 def _project(

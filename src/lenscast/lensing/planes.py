@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Array, Float, Float32
 
 from lenscast.cosmology import Cosmology
-from lenscast.gravity import Method, Particles, nbody, paint_slabs
+from lenscast.gravity import Method, Particles, nbody
 from lenscast.sections.lightcone import Lightcone
 
 
@@ -65,10 +65,12 @@ def density_planes(
     a_planes = cosmology.distances.scale_factor(jnp.asarray(lightcone.chi))
 
     def project(particles: Particles) -> Float32[Array, "3 slab mesh mesh"]:
-        position = particles.position(mesh)
+        position = method.position(particles)
         # The clouds have the width of a force cell along the line of sight: a particle then passes smoothly from slab
         # to slab. With a sharp edge the derivative of a plane would miss particles that cross it.
-        return paint_slabs(position, mesh.box_size, lightcone.plane_mesh, lightcone.slabs_per_box, mesh.cell_size)
+        return method.domain.paint_slabs(
+            position, mesh.box_size, lightcone.plane_mesh, lightcone.slabs_per_box, mesh.cell_size
+        )
 
     # Time runs forward in the solver and light comes from the past: the farthest plane is painted first.
     times = jnp.concatenate([jnp.array([a_start]), a_planes[::-1]])

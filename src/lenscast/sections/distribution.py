@@ -1,0 +1,31 @@
+"""Section of how one box is split over devices: a setting of speed and memory, which no result depends on."""
+
+import math
+from typing import Literal
+
+from pydantic import Field
+
+from lenscast.sections.section import Section
+
+
+class Distribution(Section):
+    """How one box is split over devices."""
+
+    devices: int = Field(default=1, ge=1, le=65536, description="devices that one box is split over")
+    layout: Literal["slabs", "pencils"] = Field(
+        default="slabs", description="parts of the box: slabs, cut along x, or pencils, cut along x and y"
+    )
+    halo_mpc: float = Field(
+        default=40.0,
+        gt=0.0,
+        le=1000.0,
+        description="farthest that particles may move along an axis that is cut [Mpc/h]; their mesh is that much wider",
+    )
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Parts along x and y; pencils are as square as the number of devices allows."""
+        columns = 1
+        if self.layout == "pencils":
+            columns = next(n for n in range(math.isqrt(self.devices), 0, -1) if self.devices % n == 0)
+        return self.devices // columns, columns
