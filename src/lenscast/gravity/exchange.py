@@ -31,7 +31,7 @@ def stored_modes(points: int, grid: Grid) -> int:
     return -(-(points // 2 + 1) // grid.columns) * grid.columns
 
 
-def forward(block: Float32[Array, "x y z"], grid: Grid, points: int) -> Complex64[Array, "x y half"]:
+def forward(block: Float32[Array, "x_block column_block z"], grid: Grid, points: int) -> Complex64[Array, "kept y_block half"]:
     """Block of the ``rfftn`` of a mesh, for the modes that a mesh of ``points`` per side has too.
 
     Parameters
@@ -53,7 +53,7 @@ def forward(block: Float32[Array, "x y z"], grid: Grid, points: int) -> Complex6
     return _kept(jnp.fft.fft(modes, axis=0), 0, points)
 
 
-def backward(modes: Complex64[Array, "x y half"], grid: Grid) -> Float32[Array, "x y z"]:
+def backward(modes: Complex64[Array, "x y_block half"], grid: Grid) -> Float32[Array, "x_block column_block x"]:
     """Block of the ``irfftn`` of modes on a cubic mesh; the inverse of `forward`."""
     points = modes.shape[0]
     field = _transposed(jnp.fft.ifft(modes, axis=0), ROWS, grid.rows, split=0, joined=1)

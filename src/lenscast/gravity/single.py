@@ -24,7 +24,7 @@ class Single:
         """White noise of variance 1 on a mesh; the same numbers on any number of devices."""
         return jax.random.normal(key, (points,) * 3, jnp.float32)
 
-    def modes(self, field: Float32[Array, "x y z"], points: int | None = None) -> Complex64[Array, "x y half"]:
+    def modes(self, field: Float32[Array, "x y z"], points: int | None = None) -> Complex64[Array, "kept kept half"]:
         """``rfftn`` of a field on a cubic mesh.
 
         Parameters

@@ -53,7 +53,7 @@ class Split:
         noise = jax.random.normal(key, (points,) * 3, jnp.float32)
         return lax.with_sharding_constraint(noise, NamedSharding(self.devices, FIELD))
 
-    def modes(self, field: Float32[Array, "x y z"], points: int | None = None) -> Complex64[Array, "x y half"]:
+    def modes(self, field: Float32[Array, "x y z"], points: int | None = None) -> Complex64[Array, "kept kept half"]:
         """``rfftn``, see `Single.modes`; zeros fill its last axis up to a multiple of the columns."""
         kept = points or field.shape[0]
         return self._local(lambda block: forward(block, self._grid, kept), FIELD, MODES)(field)

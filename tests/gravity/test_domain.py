@@ -1,0 +1,86 @@
+"""A box split over devices gives what it gives on one device, with all derivatives; its programs send what they should."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from lenscast.gravity import domain
+from lenscast.sections.distribution import Distribution
+
+SPLIT = ["two slabs", "four slabs", "pencils"]
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    """What `on_four_devices` computes, in a process of its own."""
+    path, script = tmp_path_factory.mktemp("domain") / "results.npz", Path(__file__).with_name("on_four_devices.py")
+    environment = os.environ | {"JAX_NUM_CPU_DEVICES": "4", "JAX_PLATFORMS": "cpu"}
+    done = subprocess.run([sys.executable, script, path], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return np.load(path)
+
+
+def distance(results, what, name):
+    """Rms of the difference from a single device, over the rms there."""
+    found, expected = (results[f"{each} {what}"].astype(float) for each in (name, "single"))
+    return np.sqrt(np.mean((found - expected) ** 2) / np.mean(expected**2))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SPLIT)
+def test_noise_has_the_same_bits_on_any_number_of_devices(results, name):
+    np.testing.assert_array_equal(results[f"{name} noise"], results["single noise"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SPLIT)
+def test_planes_and_tangents_are_those_of_one_device(results, name):
+    # sums in another order: rounding of float32, 6e-8 a term
+    assert results["single planes"].std() > 0.3
+    assert distance(results, "planes", name) < 1e-5
+    for number in range(3):
+        pair = {f"{each} tangent": results[f"{each} tangents"][number] for each in (name, "single")}
+        assert distance(pair, "tangent", name) < 1e-4, number
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", ["gradient of cosmology", "gradient of field"])
+def test_gradients_are_those_of_one_device(results, what):
+    np.testing.assert_array_less(distance(results, what, "pencils"), 1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["spectral", "finite difference"])
+@pytest.mark.parametrize("name", SPLIT)
+def test_force_is_no_less_accurate_at_borders_between_devices(results, name, kind):
+    found, expected = (results[f"{each} {kind} force"] for each in (name, "single"))
+    error = np.sqrt(((found - expected) ** 2).sum(axis=0).reshape(16, 16, 16).mean(axis=(1, 2)))
+    scale = np.sqrt((expected**2).sum(axis=0).mean())
+    borders = np.arange(16) % (16 // (2 if name == "two slabs" else 4)) == 0
+    assert error.max() < 2e-6 * scale
+    assert error[borders].max() < 1.5 * error[~borders].max()
+
+
+@pytest.mark.slow
+def test_particles_beyond_the_halo_make_everything_nan(results):
+    assert np.isfinite(results["inside the halo"]).all()
+    assert np.isnan(results["beyond the halo"]).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SPLIT)
+def test_no_program_gathers_anything(results, name):
+    for what in ("program", "spectral program", "finite difference program"):
+        assert "all-gather" not in str(results[f"{name} {what}"])
+
+
+def test_more_devices_than_there_are_is_an_error():
+    here = len(jax.devices())
+    with pytest.raises(ValueError, match=f"distribution.devices = {here + 1}: JAX finds {here}"):
+        domain(Distribution(devices=here + 1))
