@@ -15,7 +15,7 @@ SHARE = 0.8
 
 
 def each_box(
-    program: Callable[..., Any], seeds: Sequence[int], *arguments: Any, memory: int | None = None
+    program: Callable[..., Any], seeds: Sequence[int], *arguments: Any, memory: int | None = None, devices: int = 1
 ) -> Iterator[Any]:
     """Yield the result of a program for each seed, in the order of the seeds.
 
@@ -32,9 +32,11 @@ def each_box(
         Further arguments of the program, the same for all boxes.
     memory
         Memory for boxes side by side [bytes]; by default the memory of the accelerator that JAX runs on.
+    devices
+        Devices that one box is split over; boxes on more than one run one after another.
     """
     memory = _accelerator() if memory is None else memory
-    if memory is None:
+    if memory is None or devices > 1:
         alone = jax.jit(program)
         yield from (alone(seed, *arguments) for seed in seeds)
         return

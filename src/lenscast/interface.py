@@ -78,8 +78,16 @@ class Tangents(NamedTuple):
 def _boxes(step: Callable[..., Any], experiment: Experiment, seeds: Sequence[int]) -> list[Any]:
     """What a step of the pipeline makes of each seed at the fiducial parameters."""
     correction, theta = correction_of(experiment.simulation), pipeline.fiducial(experiment)
-    boxes = each_box(lambda seed, theta: step(seed, theta, experiment, correction), [*map(int, seeds)], theta)
-    return [jax.device_get(each) for each in boxes]
+    devices = experiment.distribution.devices
+    boxes = each_box(
+        lambda seed, theta: step(seed, theta, experiment, correction), [*map(int, seeds)], theta, devices=devices
+    )
+    made = []
+    for seed, box in zip(seeds, boxes, strict=True):
+        made.append(jax.device_get(box))
+        if devices > 1 and not all(np.isfinite(array).all() for array in jax.tree.leaves(made[-1])):
+            raise ValueError(f"seed {seed}: {pipeline.beyond_halo(int(seed), theta.cosmology, experiment)}")
+    return made
 
 
 @in_double_precision

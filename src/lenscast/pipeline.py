@@ -11,6 +11,8 @@
 Everything random follows from the seed (`streams`), everything else from theta and the `Experiment`.
 """
 
+import math
+
 import diffrax
 import jax
 import jax.numpy as jnp
@@ -31,8 +33,10 @@ from lenscast.streams import INITIAL_FIELD, VIEW, box_key, stream_key
 
 __all__ = [
     "Theta",
+    "beyond_halo",
     "fiducial",
     "forecast",
+    "largest_displacement",
     "lenses",
     "look",
     "maps",
@@ -66,6 +70,29 @@ def planes(
     start = lpt(field, simulation.a_start, cosmos, simulation, simulation.lpt_order, where)
     method = corrected(correction, simulation, simulation.integrator, cosmos, where)
     return density_planes(start, simulation.a_start, cosmos, method, experiment.lightcone, adjoint)
+
+
+def largest_displacement(seed: Seed, parameters: Parameters, experiment: Experiment) -> Float32[Array, ""]:
+    """Farthest that perturbation theory moves a particle of a box along x or y until today [Mpc/h].
+
+    Particles of the simulation move nearly as far.
+    """
+    cosmos, simulation, where = cosmology(parameters), experiment.simulation, domain(experiment.distribution)
+    field = linear_field(box_key(seed, INITIAL_FIELD), cosmos.power, simulation, simulation.noise_size, where)
+    moved = lpt(field, 1.0, cosmos, simulation, simulation.lpt_order, where).displacement
+    return jnp.abs(moved[:2]).max()
+
+
+def beyond_halo(seed: Seed, parameters: Parameters, experiment: Experiment) -> str:
+    """Why planes of a box on several devices are not finite; empty where its particles stay within the halo."""
+    halo = experiment.distribution.halo_mpc
+    if experiment.distribution.devices == 1:
+        return ""
+    moved = float(jax.jit(lambda p: largest_displacement(seed, p, experiment))(parameters))
+    needed = math.ceil(1.1 * moved)  # halos add some Mpc/h to what perturbation theory says
+    if needed <= halo:
+        return ""
+    return f"particles moved {moved:.1f} Mpc/h, the halo is {halo:g}: set distribution.halo_mpc to at least {needed}"
 
 
 def planes_and_tangents(

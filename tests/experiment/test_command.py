@@ -22,6 +22,8 @@ OPTIONAL = {
     "AdaptiveSteps": {"max_steps"},
     "Simulation": {"noise_size"},
     "TabulatedSources": {"interpretation", "redshifts"},
+    "Distribution": {"devices", "layout", "halo_mpc"},
+    "Experiment": {"distribution"},
     "Training": {"steps"},
     "ForecastSection": {"samples", "scale_cuts", "gaussian_bins", "drop_bins"},
     "GaussianBinsSection": {"min_count", "max_skewness"},

@@ -4,6 +4,7 @@ python on_four_devices.py results.npz
 """
 
 import sys
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -13,11 +14,11 @@ from jaxtyping import install_import_hook
 
 install_import_hook("lenscast", "beartype.beartype")
 
-import diffrax  # noqa: E402
+import diffrax
 
 from lenscast.corrections import corrected
 from lenscast.cosmology import Parameters, basis, cosmology
-from lenscast.gravity import FixedSteps, ParticleMesh, acceleration, domain, linear_field, lpt
+from lenscast.gravity import FixedSteps, Method, ParticleMesh, acceleration, domain, linear_field, lpt
 from lenscast.io.corrections import load_correction
 from lenscast.lensing import density_planes
 from lenscast.sections.distribution import Distribution
@@ -32,49 +33,43 @@ DOMAINS = {
 # four slabs of four cells: particles cross their borders, and the halo of five cells reaches beyond the neighbour
 BOX, A_START = 160.0, 0.2
 LIGHTCONE = Lightcone(
-    box_size=BOX, slabs_per_box=2, planes=3, plane_mesh=24, field_deg=1.0, pixels=16, realisations_per_box=1,
+    box_size=BOX, slabs_per_box=2, planes=1, plane_mesh=24, field_deg=1.0, pixels=16, realisations_per_box=1,
     projection="born",
 )  # fmt: skip
 MESH = ParticleMesh(box_size=BOX, particles=16)
 # what MESH leaves out
 OTHER = ParticleMesh(box_size=BOX, particles=16, mesh_factor=2, gradient="finite_difference")
-CORRECTIONS = {name: load_correction(name).correction for name in ("hpn", "pgd")}
+CORRECTIONS = [load_correction(name).correction for name in ("hpn", "pgd")]
+STEPS = FixedSteps(kind="bullfrog", steps=3)
 PARAMETERS = Parameters(Omega_c=0.2589, Omega_b=0.0486, h=0.6774, n_s=0.9667, sigma8=0.8159, w0=-0.9, wa=0.2)
 KEY = jax.random.key(1)
-WEIGHTS = jax.random.normal(jax.random.key(2), (3, 3, 2, 24, 24), jnp.float32)
+WEIGHTS = jax.random.normal(jax.random.key(2), (1, 3, 2, 24, 24), jnp.float32)
 
 
-def planes(where, method, cosmos, extra):
-    """Lens planes of a box whose linear field has something added to it."""
-    mesh = method.mesh
-    field = linear_field(KEY, cosmos.power, mesh, 32, where) + extra
-    start = lpt(field, A_START, cosmos, mesh, 2, where)
-    return density_planes(start, A_START, cosmos, method, LIGHTCONE, ADJOINTS[mesh])
-
-
-ADJOINTS = {MESH: diffrax.ForwardMode(), OTHER: diffrax.RecursiveCheckpointAdjoint()}
+def planes(where, cosmos, extra):
+    """Lens planes of a box with both corrections, whose linear field has something added to it."""
+    field = linear_field(KEY, cosmos.power, MESH, 32, where) + extra
+    start = lpt(field, A_START, cosmos, MESH, 2, where)
+    hpn, pgd = (corrected(each, MESH, STEPS, cosmos, where) for each in CORRECTIONS)
+    method = Method(MESH, STEPS, hpn.gain, pgd.displacement, where)
+    return partial(density_planes, start, A_START, cosmos, method, LIGHTCONE)
 
 
 def forward(where, cosmos, cosmos_dots, extra_dots):
-    """Planes and their tangents with HPN and BullFrog."""
-
-    def made(cosmos, extra):
-        steps = FixedSteps(kind="bullfrog", steps=3)
-        return planes(where, corrected(CORRECTIONS["hpn"], MESH, steps, cosmos, where), cosmos, extra)
+    """Planes and their tangents."""
+    still = jnp.zeros_like(extra_dots[0])
 
     def along(*dots):
-        return jax.jvp(made, (cosmos, jnp.zeros_like(extra_dots[0])), dots)
+        return jax.jvp(lambda *x: planes(where, *x)(), (cosmos, still), dots)
 
     return jax.vmap(along, out_axes=(None, 0))(cosmos_dots, extra_dots)
 
 
 def reverse(where, cosmos, extra):
-    """Gradients of a weighted sum of planes with PGD, FastPM, a finer mesh and a gradient in real space."""
+    """Gradients of a weighted sum of planes."""
 
-    def total(cosmos, extra):
-        steps = FixedSteps(kind="fastpm", steps=3)
-        made = planes(where, corrected(CORRECTIONS["pgd"], OTHER, steps, cosmos, where), cosmos, extra)
-        return jnp.vdot(WEIGHTS, made)
+    def total(*x):
+        return jnp.vdot(WEIGHTS, planes(where, *x)(diffrax.RecursiveCheckpointAdjoint()))
 
     return jax.grad(total, argnums=(0, 1))(cosmos, extra)
 
@@ -100,12 +95,10 @@ def main(path):
         (made, tangents), text = compiled(lambda *x, where=where: forward(where, *x), cosmos, dots, extra_dots)
         results |= {f"{name} planes": made, f"{name} tangents": tangents, f"{name} program": text}
         results[f"{name} noise"] = jax.jit(lambda where=where: where.noise(KEY, 8))()
-    for name in ("single", "pencils"):
-        of_cosmos, of_field = jax.jit(lambda *x, name=name: reverse(DOMAINS[name], *x))(cosmos, 0 * noise)
-        # through the cosmology: sums of the gradient of its tables times their tangents
-        pairs = zip(jax.tree.leaves(of_cosmos), jax.tree.leaves(cosmos_dots), strict=True)
-        results[f"{name} gradient of cosmology"] = sum(np.tensordot(dot, grad, grad.ndim) for grad, dot in pairs)
-        results[f"{name} gradient of field"] = of_field
+    gradients = jax.jit(lambda *x: reverse(DOMAINS["pencils"], *x))(cosmos, 0 * noise)
+    pairs = zip(jax.tree.leaves(gradients), jax.tree.leaves((dots, extra_dots)), strict=True)
+    results["pencils gradient"] = sum(np.tensordot(dot, gradient, gradient.ndim) for gradient, dot in pairs)
+    results["weights"] = WEIGHTS
     moves = jax.random.uniform(jax.random.key(4), (3, 16**3), jnp.float32, -39, 39)
     for name, where in DOMAINS.items():
         for kind, mesh in (("spectral", MESH), ("finite difference", OTHER)):

@@ -37,6 +37,8 @@ def start(job: Any) -> logging.Logger:
         OMP_NUM_THREADS=str(job.threads),
         MPLBACKEND="Agg",
     )
+    if not gpus:  # parts of the machine that one box is split over, each with its share of the threads
+        os.environ["JAX_NUM_CPU_DEVICES"] = str(job.config.get("distribution", {}).get("devices", 1))
     gc.set_threshold(100_000, 50, 100)  # JAX traces millions of objects: a tenth of a job was a search for cycles
     name = " ".join([job.rule, *map(str, job.wildcards)])
     handlers = [logging.StreamHandler(sys.stderr), logging.FileHandler(job.log[0], mode="w")]

@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeVar, cast
 
 from pydantic import TypeAdapter, ValidationError
 
-from lenscast.experiment import file_checks, map_checks, memory, plane_checks, sampling_checks
+from lenscast.experiment import distribution_checks, file_checks, map_checks, memory, plane_checks, sampling_checks
 from lenscast.experiment.base import complete
 from lenscast.experiment.experiment import Experiment, share_the_box
 from lenscast.experiment.map_campaign import MapCampaign
@@ -23,6 +23,7 @@ S = TypeVar("S", bound=Section)
 
 CHECKS: tuple[Callable[..., Iterator[Problem]], ...] = (
     *map_checks.CHECKS,
+    *distribution_checks.CHECKS,
     *plane_checks.CHECKS,
     *file_checks.CHECKS,
     *sampling_checks.CHECKS,

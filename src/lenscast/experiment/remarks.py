@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 
+from lenscast.experiment.distribution_checks import halo_remark
 from lenscast.experiment.experiment import Experiment
 from lenscast.experiment.file_checks import correction_remarks
 from lenscast.experiment.matter import matter_power
@@ -23,6 +24,7 @@ def remarks(experiment: Experiment) -> Iterator[str]:
     yield from correction_remarks(experiment.simulation)
     yield from step_remarks(experiment.simulation, experiment.cosmology)
     yield from plane_remarks(experiment)
+    yield from halo_remark(experiment.simulation, experiment.cosmology, experiment.distribution)
     sizes = job_bytes(experiment.simulation, experiment.lightcone, experiment.survey, experiment.forecast)
     if remark := memory_remark(sizes):
         yield remark

@@ -36,8 +36,8 @@ def domain(distribution: Distribution) -> Domain:
     devices = jax.devices()
     if len(devices) < distribution.devices:
         raise ValueError(
-            f"distribution.devices = {distribution.devices}: JAX finds {len(devices)} ({devices[0].platform}); lower it, "
-            "take a machine with more, or, for CPU cores, set JAX_NUM_CPU_DEVICES before JAX is imported"
+            f"distribution.devices = {distribution.devices}: JAX finds {len(devices)} ({devices[0].platform}); "
+            "lower it, take a machine with more, or, for CPU cores, set JAX_NUM_CPU_DEVICES before JAX starts"
         )
     grid = np.asarray(devices[: distribution.devices]).reshape(distribution.grid)
-    return Split(Mesh(grid, (ROWS, COLUMNS)), distribution.halo_mpc)
+    return Split(Mesh(grid, (ROWS, COLUMNS)), distribution)

@@ -1,7 +1,7 @@
 """Exchange between devices that hold blocks of one mesh: Fourier transforms by transposes, and halos.
 
 Convention: these functions run on each device, inside `jax.shard_map`, on the block of that device. Devices form a grid
-of ``rows`` by ``columns`` with the axes `ROWS` and `COLUMNS`. In real space rows split x and columns split y. In Fourier
+of rows and columns, with the axes `ROWS` and `COLUMNS`. In real space rows split x and columns split y. In Fourier
 space rows split y and columns split z, because a transform along an axis needs all of it.
 
 References
@@ -31,7 +31,9 @@ def stored_modes(points: int, grid: Grid) -> int:
     return -(-(points // 2 + 1) // grid.columns) * grid.columns
 
 
-def forward(block: Float32[Array, "x_block column_block z"], grid: Grid, points: int) -> Complex64[Array, "kept y_block half"]:
+def forward(
+    block: Float32[Array, "x_block column_block z"], grid: Grid, points: int
+) -> Complex64[Array, "kept y_block half"]:
     """Block of the ``rfftn`` of a mesh, for the modes that a mesh of ``points`` per side has too.
 
     Parameters

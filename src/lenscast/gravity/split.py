@@ -1,11 +1,10 @@
-"""A box on several devices: the methods of `lenscast.gravity.single` on blocks of meshes, and the exchange between them.
+"""A box on several devices: the methods of `lenscast.gravity.single` on blocks of meshes that exchange their borders.
 
 Convention: meshes have their global indices. A device holds a block of each mesh and the particles that start in this
 block, wherever they move. They reach the mesh beyond it through a halo of cells, so that arrays keep their size and
 particles their device.
 """
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +22,7 @@ from lenscast.gravity.exchange import COLUMNS, ROWS, Grid, backward, extended, f
 from lenscast.gravity.single import SINGLE
 from lenscast.numerics.fourier import wavenumbers
 from lenscast.sections.box import ParticleMesh
+from lenscast.sections.distribution import Distribution
 
 FIELD = P(ROWS, COLUMNS)
 MODES = P(None, ROWS, COLUMNS)
@@ -41,12 +41,12 @@ class Split:
     ----------
     devices
         Grid of devices with the axes `ROWS` and `COLUMNS`.
-    halo
-        Farthest that particles may move along x or y [Mpc/h].
+    distribution
+        How they split the box.
     """
 
     devices: Mesh
-    halo: float
+    distribution: Distribution
 
     def noise(self, key: Key[Array, ""], points: int) -> Float32[Array, "x y z"]:
         """White noise, see `Single.noise`."""
@@ -103,7 +103,7 @@ class Split:
 
     def paint(self, position: Float32[Array, "3 particle"], box_size: float, mesh_size: int) -> Float32[Array, "x y z"]:
         """Number of particles per cell, see `Single.paint`; NaN where particles are beyond the halo."""
-        halo = self._halo(box_size / mesh_size)
+        halo = self.distribution.halo(box_size / mesh_size)
 
         def local(position: Array) -> Array:
             cells, shape, inside = self._in_cells(position, box_size, mesh_size)
@@ -116,7 +116,7 @@ class Split:
     ) -> Float32[Array, "channel particle"]:
         """Mesh values at particles, see `Single.read`: the transpose of `paint`."""
         mesh_size = mesh.shape[0]
-        halo = self._halo(box_size / mesh_size)
+        halo = self.distribution.halo(box_size / mesh_size)
 
         def local(block: Array, position: Array) -> Array:
             cells, shape, _ = self._in_cells(position, box_size, mesh_size)
@@ -128,7 +128,7 @@ class Split:
     def paint_slabs(
         self, position: Float32[Array, "3 particle"], box_size: float, mesh_size: int, slabs: int, edge: float
     ) -> Float32[Array, "3 slab x y"]:
-        """Overdensity of slabs, see `Single.paint_slabs`: each device paints its particles and keeps a part of the sum."""
+        """Overdensity of slabs, see `Single.paint_slabs`: each device paints its particles."""
 
         def local(position: Array) -> Array:
             planes = painting.number_in_slabs(position, box_size, mesh_size, slabs, edge)
@@ -140,7 +140,7 @@ class Split:
     @property
     def _grid(self) -> Grid:
         """Numbers of devices."""
-        return Grid(*self.devices.devices.shape)
+        return Grid(*self.distribution.grid)
 
     def _local(self, function: Callable[..., Array], inputs: Any, outputs: P) -> Callable[..., Array]:
         """Function of arrays from one of their blocks."""
@@ -156,16 +156,15 @@ class Split:
         rows, columns, _ = self._block(points)
         return lax.axis_index(ROWS) * rows, lax.axis_index(COLUMNS) * columns, 0
 
-    def _halo(self, cell: float) -> tuple[int, int]:
-        """Cells of the halo along x and y: those that a cloud overlaps at the farthest; 0 on an axis that is not split."""
-        width = math.ceil(self.halo / cell) + 1
-        return tuple(width if count > 1 else 0 for count in self._grid)
-
     def _in_cells(
         self, position: Float32[Array, "3 particle"], box_size: float, mesh_size: int
     ) -> tuple[Float32[Array, "3 particle"], tuple[int, int, int], Bool[Array, ""]]:
-        """Positions in cells of the block with its halo, points of it along each axis, and whether it holds all clouds."""
-        halo, block, first = (*self._halo(box_size / mesh_size), 0), self._block(mesh_size), self._first(mesh_size)
+        """Positions in cells of the block with its halo, shape of that mesh, and whether all clouds are inside."""
+        halo, block, first = (
+            (*self.distribution.halo(box_size / mesh_size), 0),
+            self._block(mesh_size),
+            self._first(mesh_size),
+        )
         shape = tuple(side + 2 * width for side, width in zip(block, halo, strict=True))
         origin = jnp.stack([jnp.asarray(start - width, jnp.float32) for start, width in zip(first, halo, strict=True)])
         cells = position * (mesh_size / box_size) - origin[:, None]

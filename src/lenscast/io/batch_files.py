@@ -3,7 +3,7 @@
 import json
 import logging
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -26,10 +26,19 @@ class BatchWriter:
     def __init__(self, file: Writer) -> None:
         self._file, self.boxes = file, 0
 
-    def append(self, seed: int, variables: Mapping[str, Variable]) -> None:
+    def append(self, seed: int, variables: Mapping[str, Variable], cause: Callable[[], str] | None = None) -> None:
         """Add a box, variables of which grow along ``map`` or ``box``.
 
         A box that is not finite is left out, and the log says why.
+
+        Parameters
+        ----------
+        seed
+            Seed of the box.
+        variables
+            What the file has of it.
+        cause
+            Says why a box is not finite and what to do; empty where it finds no cause.
         """
         lengths = {each.axes[0]: len(each.values) for each in variables.values()}
         coordinates: dict[str, Columns] = {"box": {"seed": [seed]}} if "box" in lengths else {}
@@ -39,7 +48,8 @@ class BatchWriter:
             self._file.append(variables, coordinates)
             self.boxes += 1
         except NotFiniteError as error:
-            LOG.error("seed %d is left out of the file: %s", seed, error)
+            found = cause() if cause else ""
+            LOG.error("seed %d is left out of the file: %s%s", seed, error, f"; {found}" if found else "")
 
 
 @contextmanager

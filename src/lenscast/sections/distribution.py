@@ -29,3 +29,15 @@ class Distribution(Section):
         if self.layout == "pencils":
             columns = next(n for n in range(math.isqrt(self.devices), 0, -1) if self.devices % n == 0)
         return self.devices // columns, columns
+
+    def halo(self, cell_size: float) -> tuple[int, int]:
+        """Cells of the halo on each side of a block, along x and y; 0 on an axis that is not cut.
+
+        Parameters
+        ----------
+        cell_size
+            Spacing of the force mesh [Mpc/h].
+        """
+        # a particle at the farthest lies in a cell that the halo has to reach, and its cloud in the following one too
+        width = math.ceil(self.halo_mpc / cell_size) + 1
+        return (width if self.grid[0] > 1 else 0), (width if self.grid[1] > 1 else 0)
