@@ -9,6 +9,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.experimental.multihost_utils import process_allgather
 
 SHARE = 0.8
 """Share of the accelerator's memory for the boxes of a group and the results of the previous group."""
@@ -38,7 +39,9 @@ def each_box(
     memory = _accelerator() if memory is None else memory
     if memory is None or devices > 1:
         alone = jax.jit(program)
-        yield from (alone(seed, *arguments) for seed in seeds)
+        boxes = (alone(seed, *arguments) for seed in seeds)
+        # every process gets the whole of results that are spread over the devices of several
+        yield from (process_allgather(box, tiled=True) for box in boxes) if devices > 1 else boxes
         return
     size = _group_size(program, len(seeds), arguments, memory)
     together = _side_by_side(program, arguments)

@@ -46,7 +46,7 @@ def test_memory_follows_the_arrays_of_a_job(changed) -> None:
     def sizes(**changes):
         experiment = load(changed({key.replace("__", "."): value for key, value in changes.items()}))
         sections = (experiment.simulation, experiment.lightcone, experiment.survey, experiment.forecast)
-        return memory.job_bytes(*sections)
+        return memory.job_bytes(*sections, experiment.distribution)
 
     one, lightcone = sizes(), load(changed({})).lightcone
     # three axes of the box, three copies, float32, planes and three tangents

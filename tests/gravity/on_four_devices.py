@@ -18,11 +18,14 @@ import diffrax
 
 from lenscast.corrections import corrected
 from lenscast.cosmology import Parameters, basis, cosmology
+from lenscast.experiment import read
 from lenscast.gravity import FixedSteps, Method, ParticleMesh, acceleration, domain, linear_field, lpt
 from lenscast.io.corrections import load_correction
 from lenscast.lensing import density_planes
+from lenscast.pipeline import beyond_halo
 from lenscast.sections.distribution import Distribution
 from lenscast.sections.lightcone import Lightcone
+from lenscast.streams import INITIAL_FIELD, box_key
 
 DOMAINS = {
     "single": domain(Distribution()),
@@ -74,6 +77,13 @@ def reverse(where, cosmos, extra):
     return jax.grad(total, argnums=(0, 1))(cosmos, extra)
 
 
+def moved_on_one_device(seed, parameters, simulation):
+    """Largest displacement along x or y today in second-order perturbation theory."""
+    cosmos = cosmology(parameters)
+    field = linear_field(box_key(seed, INITIAL_FIELD), cosmos.power, simulation)
+    return jnp.abs(lpt(field, 1.0, cosmos, simulation).displacement[:2]).max()
+
+
 def compiled(function, *arguments):
     """Results of a function and the text of its program."""
     program = jax.jit(function).lower(*arguments).compile()
@@ -101,7 +111,7 @@ def main(path):
     results["weights"] = WEIGHTS
     moves = jax.random.uniform(jax.random.key(4), (3, 16**3), jnp.float32, -39, 39)
     for name, where in DOMAINS.items():
-        for kind, mesh in (("spectral", MESH), ("finite difference", OTHER)):
+        for kind, mesh in (("spectral", MESH), ("finite_difference", OTHER)):
 
             def force(moves, where=where, mesh=mesh):
                 return acceleration(where.lattice(mesh) + moves, mesh, None, where)
@@ -114,6 +124,11 @@ def main(path):
     slabs = DOMAINS["four slabs"]
     at = jax.jit(lambda x: acceleration(slabs.lattice(MESH) + moves.at[0, 0].set(x), MESH, None, slabs))
     results |= {"inside the halo": at(-40.0), "beyond the halo": at(-50.1)}
+    box = read(Path(__file__).parents[1] / "workflow/config.yaml")
+    for name, halo in (("beyond", 4.0), ("within", 40.0)):
+        split = box.model_copy(update={"distribution": Distribution(devices=2, halo_mpc=halo)})
+        results[f"{name} the halo of a box"] = beyond_halo(3, PARAMETERS, split)
+    results["moved"] = jax.jit(lambda p: moved_on_one_device(3, p, box.simulation))(PARAMETERS)
     np.savez(path, **results)
 
 

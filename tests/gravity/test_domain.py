@@ -1,6 +1,8 @@
 """A box split over devices gives what it gives on one device, with all derivatives."""
 
+import math
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +11,8 @@ import jax
 import numpy as np
 import pytest
 
-from lenscast.gravity import domain
+from lenscast.experiment.device_costs import sent_in_a_force
+from lenscast.gravity import ParticleMesh, domain
 from lenscast.sections.distribution import Distribution
 
 SPLIT = ["two slabs", "four slabs", "pencils"]
@@ -56,7 +59,7 @@ def test_gradients_are_the_tangents_of_one_device_in_reverse(results):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["spectral", "finite difference"])
+@pytest.mark.parametrize("kind", ["spectral", "finite_difference"])
 @pytest.mark.parametrize("name", SPLIT)
 def test_force_is_no_less_accurate_at_borders_between_devices(results, name, kind):
     found, expected = (results[f"{each} {kind} force"] for each in (name, "single"))
@@ -76,11 +79,44 @@ def test_particles_beyond_the_halo_make_everything_nan(results):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SPLIT)
 def test_no_program_gathers_anything(results, name):
-    for what in ("program", "spectral program", "finite difference program"):
+    for what in ("program", "spectral program", "finite_difference program"):
         assert "all-gather" not in str(results[f"{name} {what}"])
+
+
+def sent_bytes(program):
+    """Bytes that a device sends in a program without loops."""
+    total = 0
+    for result, kind in re.findall(r"= (.+) (all-to-all|collective-permute)\(", program):
+        pieces = [
+            {"f32": 4, "c64": 8}[dtype] * math.prod(map(int, shape.split(",")))
+            for dtype, shape in re.findall(r"(f32|c64)\[([\d,]+)\]", result)
+        ]
+        total += sum(pieces[1:] if kind == "all-to-all" else pieces)  # a device keeps one piece itself
+    return total
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["spectral", "finite_difference"])
+@pytest.mark.parametrize("name", SPLIT)
+def test_programs_send_the_bytes_of_the_formula(results, name, kind):
+    layout = "pencils" if name == "pencils" else "slabs"
+    distribution = Distribution(devices=2 if name == "two slabs" else 4, layout=layout)
+    factor = 2 if kind == "finite_difference" else 1
+    mesh = ParticleMesh(box_size=160.0, particles=16, mesh_factor=factor, gradient=kind)
+    program = str(results[f"{name} {kind} program"])
+    assert sent_bytes(program) == sum(sent_in_a_force(mesh, distribution))
 
 
 def test_more_devices_than_there_are_is_an_error():
     here = len(jax.devices())
     with pytest.raises(ValueError, match=f"distribution.devices = {here + 1}: JAX finds {here}"):
         domain(Distribution(devices=here + 1))
+
+
+@pytest.mark.slow
+def test_a_halo_too_narrow_is_said_with_both_numbers(results):
+    moved, said = float(results["moved"]), str(results["beyond the halo of a box"])
+    assert 5 < moved < 30
+    needed = math.ceil(1.1 * moved)
+    assert said == (f"particles moved {moved:.1f} Mpc/h, the halo is 4: set distribution.halo_mpc to at least {needed}")
+    assert str(results["within the halo of a box"]) == ""

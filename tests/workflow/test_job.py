@@ -10,27 +10,34 @@ START = """
 from types import SimpleNamespace
 from _job import start
 
-start(SimpleNamespace(rule="simulate", wildcards=[], threads=1, log=["log"], resources={resources}))
+start(SimpleNamespace(rule="simulate", wildcards=[], threads=1, log=["log"], resources={resources}, config={config}))
 import jax
 
-print(jax.config.jax_platforms, jax.default_backend())
+print(jax.config.jax_platforms, jax.default_backend(), jax.device_count())
 """
 
 
-def started(directory: Path, resources: dict[str, int], **environment: str) -> subprocess.CompletedProcess[str]:
+def started(
+    directory: Path, resources: dict[str, int], config: str = "{}", **environment: str
+) -> subprocess.CompletedProcess[str]:
     """A job that says where JAX may run and where it does, on a machine that shows no GPU."""
     env = {name: value for name, value in os.environ.items() if name != "JAX_PLATFORMS"}
     env |= {"PYTHONPATH": f"{ROOT / 'workflow/scripts'}:{ROOT / 'src'}", "CUDA_VISIBLE_DEVICES": ""} | environment
-    words = [sys.executable, "-c", START.format(resources=resources)]
+    words = [sys.executable, "-c", START.format(resources=resources, config=config)]
     return subprocess.run(words, cwd=directory, capture_output=True, text=True, check=False, env=env)
 
 
 def test_a_job_without_a_gpu_stays_on_the_cpu(tmp_path: Path) -> None:
-    assert started(tmp_path, {}).stdout.split() == ["cpu", "cpu"]
+    assert started(tmp_path, {}).stdout.split() == ["cpu", "cpu", "1"]
 
 
 def test_a_job_with_a_gpu_stops_where_there_is_none(tmp_path: Path) -> None:
     done = started(tmp_path, {"gpu": 1})
     assert done.returncode == 1
     assert "the profile gives rule simulate a GPU (resources: gpu) but JAX finds none" in done.stderr
-    assert started(tmp_path, {"gpu": 1}, JAX_PLATFORMS="cpu").stdout.split() == ["cpu", "cpu"]
+    assert started(tmp_path, {"gpu": 1}, JAX_PLATFORMS="cpu").stdout.split() == ["cpu", "cpu", "1"]
+
+
+def test_a_box_on_several_devices_gets_parts_of_the_cores(tmp_path: Path) -> None:
+    done = started(tmp_path, {}, "{'distribution': {'devices': 3}}")
+    assert done.stdout.split() == ["cpu", "cpu", "3"], done.stderr

@@ -61,6 +61,8 @@ except experiment.ConfigError as error:
     raise WorkflowError(str(error)) from None
 if workflow.is_main_process:
     logger.info(experiment.described_sources(EXPERIMENT))
+    if on_devices := experiment.described_devices(EXPERIMENT):
+        logger.info(on_devices)
     for remark in experiment.remarks(EXPERIMENT):
         logger.warning(remark)
 # jobs and provenance have the complete config, whatever base it was given on

@@ -13,6 +13,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from _processes import join
+
 MAPS = "lightcone.realisations_per_box or lightcone.pixels"
 LARGE = {  # keys of the config that decide how much memory a job takes
     "simulate": f"lightcone.plane_mesh, simulation.particles, {MAPS}",
@@ -37,12 +39,17 @@ def start(job: Any) -> logging.Logger:
         OMP_NUM_THREADS=str(job.threads),
         MPLBACKEND="Agg",
     )
-    if not gpus:  # parts of the machine that one box is split over, each with its share of the threads
-        os.environ["JAX_NUM_CPU_DEVICES"] = str(job.config.get("distribution", {}).get("devices", 1))
+    processes = job.resources.get("tasks", 1)
+    devices = job.config.get("distribution", {}).get("devices", 1)
+    if devices > 1 and not gpus:  # parts of the cores that this process has
+        os.environ["JAX_NUM_CPU_DEVICES"] = str(devices // processes)
     gc.set_threshold(100_000, 50, 100)  # JAX traces millions of objects: a tenth of a job was a search for cycles
     name = " ".join([job.rule, *map(str, job.wildcards)])
-    handlers = [logging.StreamHandler(sys.stderr), logging.FileHandler(job.log[0], mode="w")]
-    handlers[0].setLevel(logging.INFO)  # long tables are in the log alone
+    number = join(processes, job.resources.get("mpi")) if processes > 1 else 0
+    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
+    handlers[0].setLevel(logging.WARNING if number else logging.INFO)  # long tables are in the log alone
+    if not number:
+        handlers.append(logging.FileHandler(job.log[0], mode="w"))
     logging.getLogger("lenscast").setLevel(logging.DEBUG)
     logging.getLogger("jax._src.xla_bridge").setLevel(logging.WARNING)  # which accelerators are not there
     logging.basicConfig(level=logging.INFO, format=f"{name}: %(message)s", handlers=handlers, force=True)

@@ -2,13 +2,15 @@
 
 `experiment` composes the sections, `map_checks` and `sampling_checks` hold the rules between them, `plane_checks`
 compare the sum over lens planes with the integral, for which `matter` has the power, `file_checks` open the files
-that a config names, and `memory` estimates jobs; `remarks` say what is valid and should be known. `strict_yaml` reads
+that a config names, `memory` estimates jobs, and `distribution_checks` and `device_costs` are about a box on several
+devices; `remarks` say what is valid and should be known. `strict_yaml` reads
 all YAML, `base` completes a config on its base, `reading` goes from YAML to a checked experiment, `schema` is for
 editors, `campaigns` and `disk` say which runs can be merged and what they take on disk. Nothing here imports JAX: the
 workflow reads configs while it parses, in a process that must not claim an accelerator.
 """
 
 from lenscast.experiment.base import complete, shipped
+from lenscast.experiment.device_costs import described_devices
 from lenscast.experiment.experiment import Experiment
 from lenscast.experiment.reading import load, read, read_map_campaign, read_training
 from lenscast.experiment.remarks import described_sources, remarks
@@ -22,6 +24,7 @@ __all__ = [
     "Experiment",
     "Training",
     "complete",
+    "described_devices",
     "described_sources",
     "json_schema",
     "load",

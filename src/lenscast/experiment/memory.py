@@ -10,6 +10,7 @@ from humanfriendly import format_size
 
 from lenscast.parameters import COSMOLOGICAL, PARAMETERS
 from lenscast.sections.box import ParticleMesh
+from lenscast.sections.distribution import Distribution
 from lenscast.sections.errors import Problem
 from lenscast.sections.forecast import ForecastSection
 from lenscast.sections.lightcone import Lightcone
@@ -18,6 +19,9 @@ from lenscast.sections.survey import Survey
 FLOAT32 = 4
 PER_PARTICLE = 200
 """Bytes of a simulation per particle and mesh point of a particle: positions, momenta, forces and their transforms."""
+
+PER_HALO_CELL = 64
+"""Bytes of a simulation per cell of the halo of a device: density and force, and what passes between devices."""
 
 PER_RANDOM_NUMBER = 20
 """Bytes per point of the white noise of the initial field."""
@@ -35,20 +39,37 @@ def plane_bytes(lightcone: Lightcone, tangents: int) -> int:
     return COPIES * planes * FLOAT32 * (1 + tangents)
 
 
+def simulation_bytes(simulation: ParticleMesh, lightcone: Lightcone, distribution: Distribution, tangents: int) -> int:
+    """Memory of a simulation and its tangents on each of its devices."""
+    devices, (rows, columns) = distribution.devices, distribution.grid
+    noise = getattr(simulation, "noise_size", None) or simulation.particles
+    particles = PER_PARTICLE * simulation.mesh_factor * simulation.particles**3 // devices
+    size, (wide_x, wide_y) = simulation.mesh_size, distribution.halo(simulation.cell_size)
+    block, wide = size**3 // devices, (size // rows + 2 * wide_x) * (size // columns + 2 * wide_y) * size
+    # each device paints its particles on the whole of the planes of one time
+    planes = 2 * FLOAT32 * 3 * lightcone.slabs_per_box * lightcone.plane_mesh**2 if devices > 1 else 0
+    return (particles + PER_HALO_CELL * (wide - block) + planes) * (
+        1 + tangents
+    ) + PER_RANDOM_NUMBER * noise**3 // devices
+
+
 def job_bytes(
-    simulation: ParticleMesh, lightcone: Lightcone, survey: Survey, forecast: ForecastSection
+    simulation: ParticleMesh,
+    lightcone: Lightcone,
+    survey: Survey,
+    forecast: ForecastSection,
+    distribution: Distribution,
 ) -> dict[str, int]:
-    """Memory of the largest job, by the keys that decide it."""
+    """Memory of the largest job on each of its devices, by the keys that decide it."""
     names = [name for name in forecast.parameters if PARAMETERS[name].enters != "map"]
     cosmological = sum(name in COSMOLOGICAL for name in names)
-    sources, noise = survey.sources.number, getattr(simulation, "noise_size", None) or simulation.particles
+    sources = survey.sources.number
     kappa = sources * lightcone.pixels**2 * FLOAT32
     # correlation functions of all pairs of sources have both signs of the lag along one axis, in 64 bits
     pairs = sources * (sources + 1) // 2 if lightcone.projection == "born" else 0
     views = COPIES * (kappa + 4 * pairs * lightcone.pixels**2 * FLOAT32) * (1 + len(names))
     return {
-        "simulation.particles": PER_PARTICLE * simulation.mesh_factor * simulation.particles**3 * (1 + cosmological)
-        + PER_RANDOM_NUMBER * noise**3,
+        "simulation.particles": simulation_bytes(simulation, lightcone, distribution, cosmological),
         "lightcone.plane_mesh": plane_bytes(lightcone, cosmological),
         "lightcone.pixels": views,
         "lightcone.realisations_per_box": lightcone.realisations_per_box * kappa,
@@ -56,10 +77,14 @@ def job_bytes(
 
 
 def check_memory(
-    simulation: ParticleMesh, lightcone: Lightcone, survey: Survey, forecast: ForecastSection
+    simulation: ParticleMesh,
+    lightcone: Lightcone,
+    survey: Survey,
+    forecast: ForecastSection,
+    distribution: Distribution,
 ) -> Iterator[Problem]:
     """There are machines with the memory of the largest job."""
-    sizes = job_bytes(simulation, lightcone, survey, forecast)
+    sizes = job_bytes(simulation, lightcone, survey, forecast, distribution)
     if sum(sizes.values()) > LARGEST_MACHINE:
         most = max(sizes, key=lambda key: sizes[key])
         yield Problem(

@@ -129,7 +129,8 @@ def _valid_sections(mapping: Any) -> dict[str, Any]:
     for name, field in Experiment.model_fields.items():
         try:
             adapter: TypeAdapter[Any] = TypeAdapter(cast("Any", Annotated[field.annotation, *field.metadata, field]))
-            sections[name] = adapter.validate_python(shared[name])
+            given = shared[name] if name in shared or field.is_required() else field.default
+            sections[name] = adapter.validate_python(given)
         except (ValidationError, KeyError, TypeError):
             continue
     return sections

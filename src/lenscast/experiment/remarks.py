@@ -25,7 +25,8 @@ def remarks(experiment: Experiment) -> Iterator[str]:
     yield from step_remarks(experiment.simulation, experiment.cosmology)
     yield from plane_remarks(experiment)
     yield from halo_remark(experiment.simulation, experiment.cosmology, experiment.distribution)
-    sizes = job_bytes(experiment.simulation, experiment.lightcone, experiment.survey, experiment.forecast)
+    described = (experiment.simulation, experiment.lightcone, experiment.survey, experiment.forecast)
+    sizes = job_bytes(*described, experiment.distribution)
     if remark := memory_remark(sizes):
         yield remark
 

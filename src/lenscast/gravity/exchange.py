@@ -16,6 +16,8 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Complex64, Float32
 
+from lenscast.sections.distribution import stored_modes
+
 ROWS, COLUMNS = "rows", "columns"
 
 
@@ -24,11 +26,6 @@ class Grid(NamedTuple):
 
     rows: int
     columns: int
-
-
-def stored_modes(points: int, grid: Grid) -> int:
-    """Modes along z that are stored: those of a real transform, and zeros up to a multiple of the columns."""
-    return -(-(points // 2 + 1) // grid.columns) * grid.columns
 
 
 def forward(
@@ -48,7 +45,7 @@ def forward(
     modes = jnp.fft.rfft(block, axis=2)
     if block.shape[2] != points:  # the Nyquist mode of the coarser mesh stands for two modes of the finer one
         modes = modes[:, :, : points // 2 + 1].at[:, :, points // 2].set(0)
-    modes = jnp.pad(modes, ((0, 0), (0, 0), (0, stored_modes(points, grid) - modes.shape[2])))
+    modes = jnp.pad(modes, ((0, 0), (0, 0), (0, stored_modes(points, grid.columns) - modes.shape[2])))
     modes = _transposed(modes, COLUMNS, grid.columns, split=2, joined=1)
     modes = _kept(jnp.fft.fft(modes, axis=1), 1, points)
     modes = _transposed(modes, ROWS, grid.rows, split=1, joined=0)

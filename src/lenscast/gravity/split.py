@@ -18,11 +18,11 @@ from jaxtyping import Array, Bool, Complex64, Float32, Key
 
 from lenscast.gravity import painting
 from lenscast.gravity.deposit import fetch
-from lenscast.gravity.exchange import COLUMNS, ROWS, Grid, backward, extended, folded, forward, stored_modes
+from lenscast.gravity.exchange import COLUMNS, ROWS, Grid, backward, extended, folded, forward
 from lenscast.gravity.single import SINGLE
 from lenscast.numerics.fourier import wavenumbers
 from lenscast.sections.box import ParticleMesh
-from lenscast.sections.distribution import Distribution
+from lenscast.sections.distribution import Distribution, stored_modes
 
 FIELD = P(ROWS, COLUMNS)
 MODES = P(None, ROWS, COLUMNS)
@@ -65,7 +65,7 @@ class Split:
     def wavenumbers(self, points: int, spacing: float) -> tuple[Float32[Array, "..."], ...]:
         """Wavenumbers, see `Single.wavenumbers`."""
         kx, ky, kz = wavenumbers((points,) * 3, spacing)
-        return kx, ky, jnp.pad(kz, ((0, 0), (0, 0), (0, stored_modes(points, self._grid) - kz.shape[2])))
+        return kx, ky, jnp.pad(kz, ((0, 0), (0, 0), (0, stored_modes(points, self._grid.columns) - kz.shape[2])))
 
     def distances(self, points: int, spacing: float) -> Float32[Array, "x y half"]:
         """Absolute wavenumbers, see `Single.distances`; each device computes those of its modes."""

@@ -4,11 +4,12 @@ import json
 import logging
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 
 from lenscast.io.coordinates import Columns, miscounted
@@ -20,10 +21,18 @@ from lenscast.io.writing import Writer, writer
 LOG = logging.getLogger("lenscast")
 
 
+class _Nowhere:
+    """Takes the boxes of a process that writes no file, and refuses the same ones."""
+
+    def append(self, variables: Mapping[str, Variable], coordinates: Mapping[str, Columns] | None = None) -> None:
+        for name, variable in variables.items():
+            variable.require_finite(name)
+
+
 class BatchWriter:
     """Appends boxes to a file that `batch_writer` opened."""
 
-    def __init__(self, file: Writer) -> None:
+    def __init__(self, file: Writer | _Nowhere) -> None:
         self._file, self.boxes = file, 0
 
     def append(self, seed: int, variables: Mapping[str, Variable], cause: Callable[[], str] | None = None) -> None:
@@ -56,7 +65,7 @@ class BatchWriter:
 def batch_writer(
     path: str | Path, coordinates: Mapping[str, Columns], provenance: Mapping[str, str]
 ) -> Iterator[BatchWriter]:
-    """Write the file of a batch box by box.
+    """Write the file of a batch box by box; of several processes with the same boxes only the first one writes.
 
     Parameters
     ----------
@@ -72,7 +81,7 @@ def batch_writer(
     ValueError
         If none of the boxes is finite.
     """
-    with writer(path, coordinates, provenance) as file:
+    with writer(path, coordinates, provenance) if jax.process_index() == 0 else nullcontext(_Nowhere()) as file:
         boxes = BatchWriter(file)
         yield boxes
         if not boxes.boxes:

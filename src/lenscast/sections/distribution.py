@@ -8,6 +8,11 @@ from pydantic import Field
 from lenscast.sections.section import Section
 
 
+def stored_modes(points: int, columns: int) -> int:
+    """Modes along z of a real transform that columns of devices store: zeros fill them up to equal parts."""
+    return -(-(points // 2 + 1) // columns) * columns
+
+
 class Distribution(Section):
     """How one box is split over devices."""
 
