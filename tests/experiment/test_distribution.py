@@ -13,8 +13,7 @@ from lenscast.experiment.device_costs import sent_in_a_force
 from lenscast.experiment.distribution_checks import rms_displacement
 from lenscast.sections.box import ParticleMesh
 from lenscast.sections.distribution import Distribution
-
-K = np.geomspace(1e-4, 50.0, 2000)
+from lenscast.sections.lightcone import Lightcone
 
 
 @pytest.mark.parametrize(
@@ -29,7 +28,7 @@ K = np.geomspace(1e-4, 50.0, 2000)
         (
             {"distribution": {"devices": 256, "layout": "pencils"}, "lightcone.plane_mesh": 300},
             "distribution.devices",
-            "256 pencils cut lightcone.plane_mesh = 150 at half the particles (resolution.levels) into 256 unequal parts",
+            "256 pencils cut lightcone.plane_mesh = 150 at half the particles (resolution.levels) into 256 unequal",
         ),
         (
             {"simulation.particles": 1400},
@@ -67,10 +66,10 @@ def test_a_narrow_halo_is_remarked_on(changed) -> None:
 
 
 def test_displacement_is_that_of_linear_theory(experiment) -> None:
-    values = experiment.cosmology.model_dump()
-    power = jax.jit(lambda p: cosmology(p).power.root(jnp.asarray(K, jnp.float32)) ** 2)(Parameters(**values))
-    fitting = np.where(K > 2 * np.pi / 205.0, power, 0)
-    expected = np.sqrt(np.trapezoid(fitting, K) / (6 * np.pi**2))
+    k, values = np.geomspace(1e-4, 50.0, 2000), experiment.cosmology.model_dump()
+    power = jax.jit(lambda p: cosmology(p).power.root(jnp.asarray(k, jnp.float32)) ** 2)(Parameters(**values))
+    fitting = np.where(k > 2 * np.pi / 205.0, power, 0)
+    expected = np.sqrt(np.trapezoid(fitting, k) / (6 * np.pi**2))
     # a spectrum without wiggles here, one with wiggles there
     np.testing.assert_allclose(rms_displacement(experiment.cosmology, 205.0), expected, rtol=0.03)
 
@@ -107,3 +106,18 @@ def test_halos_and_transposes_scale_as_surfaces_and_volumes() -> None:
     # slabs send as much to their neighbours however many they are; pencils send less
     assert sent(512, devices=64).halos == finer.halos
     assert sent(512, devices=64, layout="pencils").halos < finer.halos / 2
+
+
+def test_the_table_of_the_manual_follows_from_the_formulas(repository) -> None:
+    rows = re.findall(r"^\| (\d+)\^3 \| (\d+) \| (\d+) \| (.+) \|$", (repository / "docs/cluster.md").read_text(), re.M)
+    assert ("2048", "1024", "256") in {row[:3] for row in rows}
+    lightcone = {"slabs_per_box": 2, "planes": 8, "plane_mesh": 2048, "field_deg": 5.0, "pixels": 1024}
+    for particles, box_size, devices, numbers in rows:
+        mesh = ParticleMesh(box_size=float(box_size), particles=int(particles))
+        pencils = Distribution(devices=int(devices), layout="pencils")
+        sent = sum(sent_in_a_force(mesh, pencils)) / 1e9
+        held = [
+            memory.simulation_bytes(mesh, Lightcone(box_size=mesh.box_size, **lightcone), pencils, tangents) / 1e9
+            for tangents in (0, 6)
+        ]
+        assert numbers == f"{held[0]:.1f} | {held[1]:.1f} | {sent:.2f} | {7 * sent:.1f}"
