@@ -41,3 +41,9 @@ def test_a_job_with_a_gpu_stops_where_there_is_none(tmp_path: Path) -> None:
 def test_a_box_on_several_devices_gets_parts_of_the_cores(tmp_path: Path) -> None:
     done = started(tmp_path, {}, "{'distribution': {'devices': 3}}")
     assert done.stdout.split() == ["cpu", "cpu", "3"], done.stderr
+
+
+def test_processes_without_equal_numbers_of_devices_are_refused(tmp_path: Path) -> None:
+    done = started(tmp_path, {"tasks": 2}, "{'distribution': {'devices': 3}}")
+    assert "tasks = 2 and distribution.devices = 3" in done.stderr
+    assert "tasks = 2 and distribution.devices = 1" in started(tmp_path, {"tasks": 2}).stderr

@@ -1,5 +1,6 @@
 """A small campaign through profiles/slurm, on a Slurm of its own, beside the same campaign without Slurm."""
 
+import json
 import os
 import re
 import shutil
@@ -12,10 +13,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 
 from _workflow import arguments, command, snakemake
+from lenscast import io
 
 pytestmark = pytest.mark.slow
 
@@ -97,6 +100,17 @@ def wait_for(condition: Callable[[], Any], process: subprocess.Popen[str], log: 
 
 
 @pytest.fixture(scope="module")
+def two_tasks(request: pytest.FixtureRequest) -> tuple[list[str], dict[str, str] | None]:
+    """Words and environment of a snakemake whose boxes run in two processes: by Slurm, or on a machine without it."""
+    try:
+        slurm = request.getfixturevalue("slurm")
+    except pytest.skip.Exception:
+        return ["--set-resources", "simulate:tasks=2"], None
+    resources = [f"simulate:{each}" for each in ("tasks=2", "mpi=srun", "gpu=0", "slurm_partition=cpu")]
+    return [*PROFILE, "--set-resources", *resources, "--set-threads", "simulate=1"], slurm
+
+
+@pytest.fixture(scope="module")
 def local(shared_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The campaign without Slurm, which has its maps already."""
     directory = campaign(Path(shutil.copytree(shared_run, tmp_path_factory.mktemp("local") / "run")))
@@ -168,3 +182,30 @@ def test_profiles_give_a_gpu_to_the_same_rules_and_to_nothing_else(tmp_path: Pat
     with_gpu = {rule for rule, text in jobs if "gpu=1" in text}
     assert with_gpu == {rule for rule, _ in jobs} & given.keys() > {"simulate", "differentiate"}
     assert set(given) | set(slurm["set-threads"]) <= set(run(tmp_path, "--list-rules").split())
+
+
+def test_a_box_in_two_tasks_gives_the_file_of_one_process(
+    shared_run: Path, two_tasks: tuple[list[str], dict[str, str] | None], tmp_path: Path
+) -> None:
+    directory = Path(shutil.copytree(shared_run, tmp_path / "run"))
+    config = yaml.safe_load((directory / "config.yaml").read_text())
+    (directory / "config.yaml").write_text(yaml.safe_dump(config | {"distribution": {"devices": 2}}))
+    maps = next((directory / "results/tiny/maps/fiducial").glob("*.h5"))
+    target = str(maps.relative_to(directory))
+    assert "Nothing to be done" in run(directory, target, "--dry-run")
+    expected = io.load(maps)
+    maps.unlink()
+
+    words, env = two_tasks
+    run(directory, target, *words, env=env)
+    found = io.load(maps)
+    assert found.variables.keys() == expected.variables.keys()
+    for axis, rows in expected.coordinates.items():
+        assert found.coordinates[axis].equals(rows)
+    for name, variable in expected.variables.items():
+        # float32 rounds sums in another order
+        assert np.std(found.variables[name].values - variable.values) < 1e-5 * np.std(variable.values)
+    assert json.loads(found.provenance["config"])["distribution"]["devices"] == 2
+    assert found.provenance["settings"] == expected.provenance["settings"]
+    (log,) = (directory / "results/tiny/logs/simulate/fiducial").glob(f"{maps.stem}.log")
+    assert log.read_text().count("box 1 of ") == 1  # of the first process alone

@@ -31,18 +31,24 @@ def start(job: Any) -> logging.Logger:
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(".cache/jax", machine()).absolute()))
     gpus = job.resources.get("gpu", 0)
     platforms = os.environ.setdefault("JAX_PLATFORMS", "" if gpus else "cpu")
+    processes = job.resources.get("tasks", 1)
+    split = job.config.get("distribution", {}).get("devices", 1)
+    if split % processes:
+        raise ValueError(
+            f"resources: tasks = {processes} and distribution.devices = {split}: processes have equal numbers of devices, "
+            "give a number of tasks that divides it"
+        )
+    devices = split // processes
     os.environ.update(
         JAX_ENABLE_X64="1",
         JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS="0",
         EQX_ON_ERROR="nan",  # a failed solve gives NaN, which io refuses; calls back to the host are never cached
-        NPROC=str(job.threads),  # the size of XLA's thread pool on a CPU
+        NPROC=str(max(job.threads, devices)),  # the size of XLA's thread pool on a CPU; devices wait for each other
         OMP_NUM_THREADS=str(job.threads),
         MPLBACKEND="Agg",
     )
-    processes = job.resources.get("tasks", 1)
-    devices = job.config.get("distribution", {}).get("devices", 1)
-    if devices > 1 and not gpus:  # parts of the cores that this process has
-        os.environ["JAX_NUM_CPU_DEVICES"] = str(devices // processes)
+    if devices > 1 and not gpus:
+        os.environ["JAX_NUM_CPU_DEVICES"] = str(devices)
     gc.set_threshold(100_000, 50, 100)  # JAX traces millions of objects: a tenth of a job was a search for cycles
     name = " ".join([job.rule, *map(str, job.wildcards)])
     number = join(processes, job.resources.get("mpi")) if processes > 1 else 0

@@ -73,12 +73,13 @@ class Split:
 
     def difference(self, field: Float32[Array, "x y z"], axis: int, steps: int) -> Float32[Array, "x y z"]:
         """Difference of two points, see `Single.difference`."""
-        halo = tuple(steps if axis == each and count > 1 else 0 for each, count in enumerate(self._grid))
+        grid = self._grid
+        halo = (steps if axis == 0 and grid.rows > 1 else 0), (steps if axis == 1 and grid.columns > 1 else 0)
 
         def local(block: Array) -> Array:
             if not any(halo):
                 return SINGLE.difference(block, axis, steps)
-            wide, size = extended(block, self._grid, halo), block.shape[axis]
+            wide, size = extended(block, grid, halo), block.shape[axis]
             ahead, behind = (lax.slice_in_dim(wide, start, start + size, axis=axis) for start in (2 * steps, 0))
             return ahead - behind
 
@@ -160,13 +161,11 @@ class Split:
         self, position: Float32[Array, "3 particle"], box_size: float, mesh_size: int
     ) -> tuple[Float32[Array, "3 particle"], tuple[int, int, int], Bool[Array, ""]]:
         """Positions in cells of the block with its halo, shape of that mesh, and whether all clouds are inside."""
-        halo, block, first = (
-            (*self.distribution.halo(box_size / mesh_size), 0),
-            self._block(mesh_size),
-            self._first(mesh_size),
-        )
-        shape = tuple(side + 2 * width for side, width in zip(block, halo, strict=True))
-        origin = jnp.stack([jnp.asarray(start - width, jnp.float32) for start, width in zip(first, halo, strict=True)])
+        wide_x, wide_y = self.distribution.halo(box_size / mesh_size)
+        x, y, _ = self._block(mesh_size)
+        shape = x + 2 * wide_x, y + 2 * wide_y, mesh_size
+        first_x, first_y, _ = self._first(mesh_size)
+        origin = jnp.stack([jnp.asarray(each, jnp.float32) for each in (first_x - wide_x, first_y - wide_y, 0)])
         cells = position * (mesh_size / box_size) - origin[:, None]
         inside = [
             jnp.all((cells[axis] >= 0) & (cells[axis] < shape[axis] - 1))

@@ -9,7 +9,7 @@ rule simulate:
         f"{RESULTS}/benchmarks/simulate/{{cosmology}}/{{batch}}.tsv"
     conda:
         "../../../environment.yml"
-    threads: 1
+    threads: EXPERIMENT.distribution.devices  # of which a process without a GPU makes devices
     resources:
         mem_mb=growing(simulation_memory(tangents=0)),
         runtime=growing(240),
@@ -32,7 +32,7 @@ rule differentiate:
         f"{RESULTS}/benchmarks/differentiate/{{cosmology}}/{{batch}}.tsv"
     conda:
         "../../../environment.yml"
-    threads: 1
+    threads: EXPERIMENT.distribution.devices  # of which a process without a GPU makes devices
     resources:
         mem_mb=growing(simulation_memory(tangents=len(PLANE_TANGENTS))),
         runtime=growing(480),
