@@ -7,10 +7,10 @@ import sys
 from functools import partial
 from pathlib import Path
 
+import diffrax
 import jax
 import jax.numpy as jnp
 import numpy as np
-import diffrax
 
 from lenscast.corrections import corrected
 from lenscast.cosmology import Parameters, basis, cosmology

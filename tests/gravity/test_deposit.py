@@ -1,5 +1,6 @@
 """The linear maps between meshes and particles, and their rules under every transformation."""
 
+import math
 from functools import partial
 
 import jax
@@ -11,13 +12,13 @@ from jax.test_util import check_grads
 from lenscast.gravity.deposit import deposit, fetch
 from lenscast.gravity.deposit_plain import plain_deposit, plain_fetch
 
-SIZE, PARTICLES, WINDOW = 5, 12, 2
-CELLS_IN_ALL = SIZE**3
+SHAPE, PARTICLES, WINDOW = (5, 4, 6), 12, 2
+SIDES, CELLS_IN_ALL = np.array(SHAPE)[:, None], math.prod(SHAPE)
 RNG = np.random.default_rng(0)
 CELLS = [jnp.asarray(RNG.integers(0, CELLS_IN_ALL - WINDOW + 1, PARTICLES)) for _ in range(2)]
 VALUES = [jnp.asarray(RNG.normal(size=(WINDOW, PARTICLES))) for _ in range(2)]
 # well inside of cells, where a small move meets no kink; beyond the mesh on both sides
-POSITION = jnp.asarray(RNG.integers(-SIZE, 2 * SIZE, (3, PARTICLES)) + RNG.uniform(0.2, 0.8, (3, PARTICLES)))
+POSITION = jnp.asarray(RNG.integers(-SIDES, 2 * SIDES, (3, PARTICLES)) + RNG.uniform(0.2, 0.8, (3, PARTICLES)))
 MESH = jnp.asarray(RNG.normal(size=(CELLS_IN_ALL, 3)))
 
 
@@ -31,11 +32,11 @@ def deposited(cells, values):
 
 def fetched(position, mesh):
     floor = np.floor(position).astype(int)
-    cube, out = np.asarray(mesh).reshape(SIZE, SIZE, SIZE, -1), 0
+    cube, out = np.asarray(mesh).reshape(*SHAPE, -1), 0
     for corner in np.ndindex(2, 2, 2):
         side = np.array(corner)[:, None]
         weight = np.where(side == 1, position - floor, 1 - (position - floor)).prod(axis=0)
-        out = out + weight[:, None] * cube[tuple((floor + side) % SIZE)]
+        out = out + weight[:, None] * cube[tuple((floor + side) % SIDES)]
     return out
 
 
@@ -46,24 +47,26 @@ def onto_mesh(v):
 @pytest.mark.parametrize("transform", [lambda f: f, jax.jit], ids=["eager", "jit"])
 def test_deposit_and_fetch_agree_with_numpy(transform):
     np.testing.assert_allclose(transform(onto_mesh)(VALUES), deposited(CELLS, VALUES), atol=1e-14)
-    np.testing.assert_allclose(transform(lambda x: fetch(x, MESH, SIZE))(POSITION), fetched(POSITION, MESH), atol=1e-13)
+    np.testing.assert_allclose(
+        transform(lambda x: fetch(x, MESH, SHAPE))(POSITION), fetched(POSITION, MESH), atol=1e-13
+    )
 
 
 def test_deposit_and_fetch_keep_single_precision():
     assert onto_mesh([v.astype(jnp.float32) for v in VALUES]).dtype == jnp.float32
-    assert fetch(POSITION.astype(jnp.float32), MESH.astype(jnp.float32), SIZE).dtype == jnp.float32
+    assert fetch(POSITION.astype(jnp.float32), MESH.astype(jnp.float32), SHAPE).dtype == jnp.float32
 
 
 @pytest.mark.parametrize("particles", [3 * 4096, 4096 + 256, 5000])
 def test_fetch_in_blocks_agrees_with_numpy(particles):
     # whole blocks, small ones, and a number that no block divides
-    position = jnp.asarray(RNG.uniform(-SIZE, 2 * SIZE, (3, particles)))
-    np.testing.assert_allclose(fetch(position, MESH, SIZE), fetched(position, MESH), atol=1e-13)
+    position = jnp.asarray(RNG.uniform(-SIDES, 2 * SIDES, (3, particles)))
+    np.testing.assert_allclose(fetch(position, MESH, SHAPE), fetched(position, MESH), atol=1e-13)
 
 
 def test_fetch_transposes_to_a_deposit():
     cotangent = jnp.asarray(RNG.normal(size=(PARTICLES, 3)))
-    back = jax.linear_transpose(lambda mesh: fetch(POSITION, mesh, SIZE), MESH)(cotangent)[0]
+    back = jax.linear_transpose(lambda mesh: fetch(POSITION, mesh, SHAPE), MESH)(cotangent)[0]
     np.testing.assert_allclose(jnp.vdot(back, MESH), jnp.vdot(cotangent, fetched(POSITION, MESH)), rtol=1e-13)
 
 
@@ -80,7 +83,7 @@ def test_deposit_and_fetch_differentiate_in_both_modes():
         return (onto_mesh([v, v**2]) ** 2).sum()
 
     def of_position_and_mesh(x, mesh):
-        return (fetch(x, mesh, SIZE) ** 2).sum()
+        return (fetch(x, mesh, SHAPE) ** 2).sum()
 
     check_grads(jax.jit(of_values), (VALUES[0],), order=2, modes=["fwd", "rev"])
     check_grads(jax.jit(of_position_and_mesh), (POSITION, MESH), order=2, modes=["fwd", "rev"])
@@ -92,7 +95,7 @@ def plain_onto_mesh(v):
 
 PAIRS = {
     "deposit": (onto_mesh, plain_onto_mesh, (VALUES,)),
-    "fetch": (lambda x, mesh: fetch(x, mesh, SIZE), lambda x, mesh: plain_fetch(x, mesh, SIZE), (POSITION, MESH)),
+    "fetch": (lambda x, mesh: fetch(x, mesh, SHAPE), lambda x, mesh: plain_fetch(x, mesh, SHAPE), (POSITION, MESH)),
 }
 
 
@@ -130,7 +133,7 @@ def test_derivative_by_one_of_several_operands():
     alone = jax.vjp(lambda a: onto_mesh([a, VALUES[1]]), VALUES[0])[1](cotangent)
     np.testing.assert_array_equal(both[0], alone[0])
     dot = jnp.asarray(RNG.normal(size=MESH.shape))
-    tangent = jax.jvp(lambda mesh: fetch(POSITION, mesh, SIZE), (MESH,), (dot,))[1]
+    tangent = jax.jvp(lambda mesh: fetch(POSITION, mesh, SHAPE), (MESH,), (dot,))[1]
     np.testing.assert_allclose(tangent, fetched(POSITION, dot), atol=1e-13)
 
 
@@ -151,10 +154,10 @@ def test_vmapped_deposit_equals_a_loop(batched):
 
 @pytest.mark.parametrize("batched", [("mesh",), ("position",), ("position", "mesh")], ids="-".join)
 def test_vmapped_fetch_equals_a_loop(batched):
-    position = jnp.asarray(RNG.uniform(0, SIZE, (2, 3, PARTICLES))) if "position" in batched else POSITION
+    position = jnp.asarray(RNG.uniform(0, 4, (2, 3, PARTICLES))) if "position" in batched else POSITION
     mesh = jnp.asarray(RNG.normal(size=(CELLS_IN_ALL, 2, 3))) if "mesh" in batched else MESH
     axes = tuple(axis if name in batched else None for name, axis in (("position", 0), ("mesh", 1)))
-    together = jax.vmap(lambda x, m: fetch(x, m, SIZE), axes)(position, mesh)
+    together = jax.vmap(lambda x, m: fetch(x, m, SHAPE), axes)(position, mesh)
     for i in range(2):
         x = position if axes[0] is None else position[i]
         m = mesh if axes[1] is None else mesh[:, i]

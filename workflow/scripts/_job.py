@@ -35,8 +35,8 @@ def start(job: Any) -> logging.Logger:
     split = job.config.get("distribution", {}).get("devices", 1)
     if split % processes:
         raise ValueError(
-            f"resources: tasks = {processes} and distribution.devices = {split}: processes have equal numbers of devices, "
-            "give a number of tasks that divides it"
+            f"resources: tasks = {processes} and distribution.devices = {split}: each process has the same number of "
+            "devices; give a number of tasks that divides it"
         )
     devices = split // processes
     os.environ.update(
