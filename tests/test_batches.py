@@ -58,6 +58,13 @@ def test_a_cpu_takes_one_after_another(alone, monkeypatch):
         np.testing.assert_array_equal(box["map"], expected["map"])
 
 
+def test_boxes_on_several_devices_come_one_after_another_whatever_the_memory(alone, monkeypatch):
+    monkeypatch.setattr(batches, "_side_by_side", None)
+    for box, expected in zip(each_box(program, SEEDS, 2.0, memory=2**40, devices=2), alone, strict=True):
+        assert isinstance(box["map"], np.ndarray)
+        np.testing.assert_array_equal(box["map"], expected["map"])
+
+
 def test_an_accelerator_says_how_much_memory_there_is(monkeypatch):
     class Device:
         def memory_stats(self):

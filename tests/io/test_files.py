@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import h5py
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
@@ -283,6 +284,24 @@ def test_batches_that_lack_maps_are_not_joined(tmp_path: Path) -> None:
             boxes.append(seed, {"measured": io.Variable(np.ones(2 - seed), ("map",), "1", "")})
     with pytest.raises(ValueError, match=r"seeds_0_1\.h5: seed 1 has 1 entries along 'map', and seed 0 2; remove"):
         io.gathered([str(path)], {"seeds_0_1": [0, 1]}, {})
+
+
+def test_only_the_first_of_several_processes_writes_and_all_refuse_the_same_boxes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def written(path: Path) -> int:
+        with io.batch_writer(path, {}, {"seeds": "[0, 1]"}) as boxes:
+            for seed, value in enumerate((1.0, np.nan)):
+                boxes.append(seed, {"kappa": io.Variable(np.full(2, value), ("map",), "1", "")}, lambda: "widen it")
+        return boxes.boxes
+
+    assert written(tmp_path / "first.h5") == 1
+    assert io.load(tmp_path / "first.h5").coordinates["map"]["seed"].tolist() == [0, 0]
+    assert caplog.messages[-1].startswith("seed 1 is left out of the file: 'kappa' is nan")
+    assert caplog.messages[-1].endswith("; widen it")
+    monkeypatch.setattr(jax, "process_index", lambda: 1)
+    assert written(tmp_path / "second.h5") == 1
+    assert not (tmp_path / "second.h5").exists()
 
 
 @pytest.fixture
