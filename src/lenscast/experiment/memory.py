@@ -20,8 +20,8 @@ FLOAT32 = 4
 PER_PARTICLE = 200
 """Bytes of a simulation per particle and mesh point of a particle: positions, momenta, forces and their transforms."""
 
-PER_HALO_CELL = 64
-"""Bytes of a simulation per cell of the halo of a device: density and force, and what passes between devices."""
+PER_HALO_CELL = 32
+"""Bytes of a simulation per cell of the halo of a device: a density and three components of a force, sent and joined."""
 
 PER_RANDOM_NUMBER = 20
 """Bytes per point of the white noise of the initial field."""
