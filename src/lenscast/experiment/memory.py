@@ -21,7 +21,7 @@ PER_PARTICLE = 200
 """Bytes of a simulation per particle and mesh point of a particle: positions, momenta, forces and their transforms."""
 
 PER_HALO_CELL = 32
-"""Bytes of a simulation per cell of the halo of a device: a density and three components of a force, sent and joined."""
+"""Bytes of a simulation per cell of the halo of a device: a density and three components of a force, sent, joined."""
 
 PER_RANDOM_NUMBER = 20
 """Bytes per point of the white noise of the initial field."""
