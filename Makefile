@@ -12,6 +12,8 @@ PYTHON ?= python3 python3.13 python3.12 python3.11
 
 VENV := .venv
 STAMP := $(VENV)/.installed
+# all extras but those of GPUs
+LOCKED := workflow cluster theory fits export docs dev
 IN_VENV := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
 # files stay whole, because their tests share fixtures, and start in the order of collection, the dearest first
 PYTEST := pytest --numprocesses=auto --maxprocesses=8 --dist=loadfile --no-loadscope-reorder
@@ -56,7 +58,7 @@ benchmarks: $(STAMP) ## speed and memory compared with other codes
 	$(IN_VENV) python benchmarks/run.py $(ARGS)
 
 lock: $(STAMP) ## requirements.lock again from pyproject.toml; ARGS=--upgrade for the newest versions
-	$(IN_VENV) uv pip compile --quiet --universal --python-version 3.11 --all-extras --no-annotate \
+	$(IN_VENV) uv pip compile --quiet --universal --python-version 3.11 $(LOCKED:%=--extra %) --no-annotate \
 	    --custom-compile-command 'make lock' --output-file requirements.lock $(ARGS) pyproject.toml
 
 clean: ## remove .venv and the tools' caches; results/ stays

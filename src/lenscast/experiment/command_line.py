@@ -8,7 +8,7 @@ from pathlib import Path
 from lenscast.experiment.strict_yaml import read_yaml
 from lenscast.sections.errors import ConfigError
 
-__all__ = ["check_words", "unquotable"]
+__all__ = ["check_words", "detail_is_wanted", "unquotable"]
 
 CONFIGFILE = ("--configfile", "--configfiles")
 SUFFIXES = (".yaml", ".yml", ".json")
@@ -52,6 +52,17 @@ def check_words(words: Sequence[str] | None = None) -> None:
             raise SystemExit(f"{each}: no mapping of sections; give a config, as configs/ has them")
         if "__use_yte__" in found:  # which lets snakemake run what the file holds as Python
             raise SystemExit(f"{each}: __use_yte__ given; configs have values and no code, remove it")
+
+
+def detail_is_wanted(words: Sequence[str] | None = None) -> bool:
+    """Whether a call asks for all that Snakemake says of each job, which its own logger prints.
+
+    Parameters
+    ----------
+    words
+        Words after the name of the command; by default those of this process.
+    """
+    return not {"-p", "--printshellcmds", "--verbose"}.isdisjoint(sys.argv[1:] if words is None else words)
 
 
 def unquotable(paths: Iterable[tuple[str, str | Path]], values: Mapping[str, object]) -> Iterator[str]:
