@@ -83,7 +83,7 @@ def scale(config: Mapping[str, Any], batches: int, cores: int, run: bool) -> lis
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         shutil.copytree(ROOT / "workflow", folder / "workflow")
-        for file in ("environment.yml", "configs", "profiles"):
+        for file in ("configs", "profiles"):
             (folder / file).symlink_to(ROOT / file)
         for script in (folder / "workflow/scripts").glob("*.py"):
             script.write_text(TOUCH)

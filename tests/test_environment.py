@@ -1,6 +1,8 @@
 """The ways to install the package agree: pyproject.toml, lock file, environment.yml and Makefile."""
 
 import re
+import subprocess
+import sys
 import tomllib
 from importlib import import_module
 from importlib.metadata import requires
@@ -18,6 +20,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 PYPROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
 PROJECT = PYPROJECT["project"]
 EXTRAS = PROJECT["optional-dependencies"]
+LOCKED = [extra for extra in EXTRAS if not extra.startswith("cuda")]  # one of JAX's two plugins, where there is a GPU
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +44,7 @@ def test_lock_pins_one_version_of_every_package(locked):
 
 
 def test_lock_satisfies_pyproject(locked):
-    for text in [*PROJECT["dependencies"], *(text for extra in EXTRAS.values() for text in extra)]:
+    for text in [*PROJECT["dependencies"], *(text for extra in LOCKED for text in EXTRAS[extra])]:
         wanted = Requirement(text)
         assert wanted.name in locked, f"{wanted.name} is not in requirements.lock: run `make lock`"
         pin = locked[wanted.name]
@@ -58,11 +61,39 @@ def test_lock_is_closed_under_dependencies(locked):
                 assert canonicalize_name(wanted.name) in locked, f"{name} needs {wanted}, which is not locked"
 
 
-def test_conda_environment_equals_pyproject():
-    dependencies = yaml.safe_load((REPOSITORY / "environment.yml").read_text())["dependencies"]
-    python, pip, by_pip = dependencies
+def _conda_dependencies(path):
+    python, pip, by_pip = yaml.safe_load((REPOSITORY / path).read_text())["dependencies"]
     assert (python, pip) == (f"python {PROJECT['requires-python']}", "pip")
-    assert by_pip == {"pip": ["-r requirements.lock", f"-e .[{','.join(EXTRAS)}]"]}
+    return by_pip["pip"]
+
+
+def test_conda_environment_equals_pyproject():
+    by_pip = _conda_dependencies("environment.yml")
+    assert by_pip[0] == "-r requirements.lock"
+    extras = re.fullmatch(r"-e \.\[(.*)\]", by_pip[1])[1].split(",")
+    assert sorted(extras) == sorted(LOCKED)
+
+
+def test_makefile_locks_all_extras_but_those_of_gpus():
+    (named,) = re.findall(r"^LOCKED := (.*)$", (REPOSITORY / "Makefile").read_text(), re.MULTILINE)
+    assert sorted(named.split()) == sorted(LOCKED)
+
+
+def test_environment_of_jobs_names_packages_alone():
+    extras = [text for extra in ("theory", "fits", "export") for text in EXTRAS[extra]]
+    # snakemake copies the file: a path in it would lead nowhere
+    assert _conda_dependencies("workflow/envs/job.yaml") == [*PROJECT["dependencies"], *extras]
+    rules = [*(REPOSITORY / "workflow/rules").rglob("*.smk")]
+    named = {(rule.parent / name).resolve() for rule in rules for name in re.findall(r'"(\S+envs/\S+)"', rule.read_text())}
+    assert named == {REPOSITORY / "workflow/envs/job.yaml"}
+
+
+def test_a_job_finds_lenscast_where_the_workflow_is():
+    scripts, packages = REPOSITORY / "workflow/scripts", Path(yaml.__file__).parents[1]
+    # isolated, so that no .pth file names the clone, as in an environment that snakemake makes
+    code = f"import sys; sys.path += [{str(scripts)!r}, {str(packages)!r}]; import _job, lenscast; print(lenscast.__file__)"
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == str(REPOSITORY / "src/lenscast/__init__.py")
 
 
 def test_makefile_accepts_the_pythons_of_pyproject():
@@ -78,19 +109,6 @@ def test_makefile_accepts_the_pythons_of_pyproject():
 
 def test_citation_states_the_version_of_the_package():
     assert yaml.safe_load((REPOSITORY / "CITATION.cff").read_text())["version"] == lenscast.__version__
-
-
-def test_package_holds_all_files_that_it_reads():
-    package = REPOSITORY / "src/lenscast"
-    patterns = PYPROJECT["tool"]["setuptools"]["package-data"]["lenscast"]
-    carried = {path for pattern in patterns for path in package.glob(pattern)}
-    folders = {path.parent for path in package.rglob("*.py")} | {path.parent for path in carried}
-    data = {
-        path for folder in folders for path in folder.iterdir() if path.suffix in (".html", ".json", ".yaml", ".typed")
-    }
-    assert data == carried
-    # a folder of modules without __init__.py is not found by setuptools
-    assert {path.parent for path in package.rglob("*.py")} == {path.parent for path in package.rglob("__init__.py")}
 
 
 def test_shipped_configs_are_those_of_the_repository():

@@ -39,7 +39,7 @@ def words(directory: Path, **paths: str) -> list[str]:
 
 def planned(directory: Path, **paths: str) -> set[str]:
     """Rules of a dry run."""
-    done = snakemake(*words(directory, **paths), "--dry-run")
+    done = snakemake(*words(directory, **paths), "--dry-run", "-p")
     assert done.returncode == 0, done.stdout + done.stderr
     return set(re.findall(r"^rule (\w+):", done.stdout + done.stderr, re.MULTILINE))
 

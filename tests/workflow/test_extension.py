@@ -75,7 +75,7 @@ def test_an_edit_of_the_file_measures_again_and_simulates_nothing(finished: Path
         path.write_text(original.replace("Minima of the noisy maps.", "Another docstring."))
         assert "Nothing to be done" in run(finished, "--dry-run", "results/tiny/fisher/minima_parameters.csv")
         path.write_text(original.replace("measured(-kappa, -noise", "measured(-kappa, -2 * noise"))
-        planned = run(finished, "--dry-run", "results/tiny/fisher/minima_parameters.csv")
+        planned = run(finished, "--dry-run", "-p", "results/tiny/fisher/minima_parameters.csv")
         assert "rule measure:" in planned
         assert "rule simulate:" not in planned
     finally:

@@ -262,11 +262,11 @@ def test_a_failure_after_a_change_of_config_does_not_leave_old_results_in_the_mi
     rerun(campaign, "--cleanup-metadata", str(MAPS))
     (campaign / MAPS).unlink()
     assert "Nothing to be done" in rerun(campaign, "--dry-run").text
-    planned = rerun(campaign, "--dry-run", cosmology=CONFIG["cosmology"] | {"sigma8": 0.83}).text
+    planned = rerun(campaign, "--dry-run", "-p", cosmology=CONFIG["cosmology"] | {"sigma8": 0.83}).text
     for path in (MAPS, SUMMARIES):
         assert f"output: {path}" in planned
     (campaign / SUMMARIES).unlink()
-    planned = rerun(campaign, "all", "--dry-run").text
+    planned = rerun(campaign, "all", "--dry-run", "-p").text
     for path in (MAPS, SUMMARIES, RESULTS / "covariance/summaries.h5"):
         assert f"output: {path}" in planned
 

@@ -177,7 +177,7 @@ def test_profiles_give_a_gpu_to_the_same_rules_and_to_nothing_else(tmp_path: Pat
     given = {rule: resources["gpu"] for rule, resources in slurm["set-resources"].items()}
     assert given == {rule: resources["gpu"] for rule, resources in local["set-resources"].items()}
     assert set(given.values()) == {local["resources"]["gpu"]} == {1}
-    planned = run(campaign(tmp_path), "--dry-run", "--workflow-profile", str(ROOT / "profiles/local-gpu"))
+    planned = run(campaign(tmp_path), "--dry-run", "-p", "--workflow-profile", str(ROOT / "profiles/local-gpu"))
     jobs = re.findall(r"^(?:local)?rule (\w+):\n((?:    .*\n)*)", planned, re.MULTILINE)
     with_gpu = {rule for rule, text in jobs if "gpu=1" in text}
     assert with_gpu == {rule for rule, _ in jobs} & given.keys() > {"simulate", "differentiate"}

@@ -47,7 +47,7 @@ def run(directory: Path, config: Path, *targets: str) -> str:
 def test_campaigns_plan_all_their_batches(tmp_path: Path, year: str) -> None:
     path = ROOT / f"configs/lsst_{year}.yaml"
     described = read(path)
-    text = run(tmp_path, path, "--dry-run")
+    text = run(tmp_path, path, "--dry-run", "-p")
     jobs = Counter(re.findall(r"^(?:localrule|rule) (\w+):", text, re.MULTILINE))
     assert jobs["simulate"] == described.covariance.boxes / described.boxes_per_batch
     assert jobs["differentiate"] == described.derivatives.boxes / described.boxes_per_batch

@@ -81,11 +81,11 @@ def test_trained_weights_make_maps_with_a_warning_of_their_cells(trained: Path) 
     content = json.loads((trained / "mine.json").read_text())
     content["weights"]["layers"][0]["biases"][0] = 0.125
     (trained / "mine.json").write_text(json.dumps(content))
-    assert "rule simulate" in run(trained, "--dry-run", MAPS, **correction)
+    assert "rule simulate" in run(trained, "--dry-run", "-p", MAPS, **correction)
 
 
 def test_weights_that_training_makes_are_made_first(tmp_path: Path) -> None:
-    assert "rule train_hpn" in run(tmp_path, "--dry-run", MAPS, kind="hpn", weights=WEIGHTS)
+    assert "rule train_hpn" in run(tmp_path, "--dry-run", "-p", MAPS, kind="hpn", weights=WEIGHTS)
 
 
 def test_weights_and_trainings_that_are_not_there_are_named_before_anything_runs(tmp_path: Path) -> None:
@@ -202,7 +202,7 @@ def test_snapshots_count_by_what_they_hold(reference: Reference, tmp_path: Path)
     with h5py.File(tmp_path / "moved/snap_1.hdf5", "a") as file:
         file["PartType1/Velocities"][0] *= 1.001
     os.utime(tmp_path / "moved/snap_1.hdf5", (1.5e9, 1.5e9))
-    assert "rule reference" in planned("--dry-run", folder="moved")
+    assert "rule reference" in planned("--dry-run", "-p", folder="moved")
 
 
 def gadget(path: Path, particles: Any, reference: Reference) -> str:

@@ -63,7 +63,7 @@ def run(directory: Path, *targets: str, **changes: Any) -> str:
 
 def planned(directory: Path, **changes: Any) -> Counter[str]:
     """Jobs of a dry run, by rule."""
-    text = run(directory, "--dry-run", **changes)
+    text = run(directory, "--dry-run", "-p", **changes)
     jobs = re.findall(r"^(?:localrule|rule) (\w+):", text, re.MULTILINE)
     return Counter(job for job in jobs if job != "all")
 
@@ -106,7 +106,7 @@ def test_a_run_ends_in_its_errors_and_the_report(finished: Path) -> None:
     said = run(finished)
     results = finished / "results/tiny"
     assert said.count("Errors with priors") == 1
-    assert said.index("steps (100%) done") < said.index("Errors with priors") < said.index("Report: ")
+    assert said.index("Job stats") < said.index("Errors with priors") < said.index("Report: ")
     assert f"Report: {(results / 'report.html').absolute()}" in said
     for name in TINY["forecast"]["data_vectors"]:
         short, every = (pd.read_csv(results / f"fisher/{name}_{kind}.csv") for kind in ("parameters", "estimators"))
@@ -270,7 +270,7 @@ def test_temporary_maps_give_the_same_summaries_and_go(finished: Path, tmp_path:
         np.testing.assert_array_equal(found[name].values, variable.values)
     assert not list(tmp_path.glob("results/tiny/maps/fiducial/*"))
     assert "Nothing to be done" in run(tmp_path, summaries, simulated="temporary")
-    changed_maps = run(tmp_path, "--dry-run", summaries, simulated="temporary", simulation__a_start=0.15)
+    changed_maps = run(tmp_path, "--dry-run", "-p", summaries, simulated="temporary", simulation__a_start=0.15)
     assert "rule simulate" in changed_maps
     assert "Would remove temporary output results/tiny/planes" in run(tmp_path, "--dry-run", simulated="temporary")
 

@@ -312,7 +312,7 @@ REPORT_TABLES = ["parameters", "estimators", "directions", "resolution"]
 
 
 def errors_and_report():
-    """The last screen of a forecast: the errors of all data vectors with their verdicts, and where the report is."""
+    """The last screen: errors of all data vectors with verdicts, bins that are not Gaussian, and where the report is."""
     targets = {*workflow.dag_settings.targets} - {"all", "merge"}
     if "reanalyse" in targets:
         return f"Tables and figures are in {REANALYSIS}"
@@ -324,11 +324,13 @@ def errors_and_report():
         return f"Figures are in {RESULTS}/figures, tables in {RESULTS}/fisher"
     import pandas  # here: every job reads this file
 
-    from lenscast.fisher.shown_tables import screen_table
+    from lenscast.fisher.shown_tables import screen_bins, screen_table
 
     tables = {name: pandas.read_csv(path) for name, path in zip(DATA_VECTORS, forecast_tables())}
+    bins = {name: pandas.read_csv(f"{RESULTS}/fisher/{name}_bins.csv") for name in DATA_VECTORS}
     page = Path(RESULTS, "report.html").absolute()
-    return f"\nErrors with priors, and their 68 % limits:\n{screen_table(tables)}\n\nReport: {page}"
+    screen = [f"Errors with priors, and their 68 % limits:\n{screen_table(tables)}", screen_bins(bins), f"Report: {page}"]
+    return "\n" + "\n\n".join(filter(None, screen))
 
 
 def report_files():

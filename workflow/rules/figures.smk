@@ -23,7 +23,7 @@ rule figure:
         f"{RESULTS}/logs/figure/{{figure}}.log",
     priority: 1  # that of maps reads some, as what measures does
     conda:
-        "../../environment.yml"
+        "../envs/job.yaml"
     params:
         caption=lambda wildcards: caption_of(FIGURES[wildcards.figure]).text,
         function=lambda wildcards: FIGURES[wildcards.figure].function,

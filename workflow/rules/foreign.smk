@@ -22,7 +22,7 @@ if ARRAYS:  # snakemake reanalyse --config arrays=<file or folder>
         log:
             f"{REANALYSIS}/reanalyse.log",
         conda:
-            "../../environment.yml"
+            "../envs/job.yaml"
         params:
             area_ratio=AREA_RATIO,
             code=code("reanalyse"),
@@ -46,7 +46,7 @@ if FOREIGN_MAPS:  # snakemake measure_maps --config maps=<description>.yaml
         log:
             f"results/{MAP_CAMPAIGN.run}/logs/measure_maps.log",
         conda:
-            "../../environment.yml"
+            "../envs/job.yaml"
         params:
             settings=MAP_CAMPAIGN.model_dump(mode="json"),
             code=code("measure_maps", *statistics_code(MAP_CAMPAIGN.statistics, MAP_CAMPAIGN.statistics)),

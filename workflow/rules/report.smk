@@ -12,7 +12,7 @@ rule write_report:
     log:
         f"{RESULTS}/logs/write_report.log",
     conda:
-        "../../environment.yml"
+        "../envs/job.yaml"
     params:
         data_vectors=DATA_VECTORS,
         figures={name: FIGURES[name].function.partition(":")[2] for name in FORECAST_FIGURES},

@@ -10,10 +10,14 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from _processes import join
+
+if find_spec("lenscast") is None:  # in a conda environment of Snakemake's, which has the packages of others alone
+    sys.path.append(str(Path(__file__).parents[2] / "src"))
 
 MAPS = "lightcone.realisations_per_box or lightcone.pixels"
 LARGE = {  # keys of the config that decide how much memory a job takes
@@ -53,7 +57,8 @@ def start(job: Any) -> logging.Logger:
     name = " ".join([job.rule, *map(str, job.wildcards)])
     number = join(processes, job.resources.get("mpi")) if processes > 1 else 0
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
-    handlers[0].setLevel(logging.WARNING if number else logging.INFO)  # long tables are in the log alone
+    # long tables are in the log alone; lines of jobs would run through the bars that a terminal has
+    handlers[0].setLevel(logging.WARNING if number or sys.stderr.isatty() else logging.INFO)
     if not number:
         handlers.append(logging.FileHandler(job.log[0], mode="w"))
     logging.getLogger("lenscast").setLevel(logging.DEBUG)
@@ -88,13 +93,21 @@ def _failed(rule: str, error: BaseException) -> None:
 
 
 def progress(seeds: Iterable[int], log: logging.Logger, what: str) -> Iterator[int]:
-    """Go through the seeds of a batch and say what is done and how long the rest will take."""
-    seeds, begin = list(seeds), time.monotonic()
+    """Go through the seeds of a batch and say what is done and how long the rest will take.
+
+    The log has a line for each box; standard error has those after 1, 2, 4, ... minutes. The first box compiles: the
+    time that is left follows from the others.
+    """
+    seeds, begin, first, quiet_until = list(seeds), time.monotonic(), 0.0, 60.0
     for done, seed in enumerate(seeds, start=1):
         yield seed
         spent = time.monotonic() - begin
-        left = spent / done * (len(seeds) - done)
-        log.info("box %d of %d (seed %d, %s), %.0f s spent, %.0f s left", done, len(seeds), seed, what, spent, left)
+        first = first or spent
+        left = f"{(spent - first) / (done - 1) * (len(seeds) - done):.0f} s left" if done > 1 else "with compilation"
+        level = logging.INFO if spent >= quiet_until else logging.DEBUG
+        log.log(level, "box %d of %d (seed %d, %s), %.0f s spent, %s", done, len(seeds), seed, what, spent, left)
+        while quiet_until <= spent:
+            quiet_until *= 2
 
 
 def boxes_of(

@@ -25,24 +25,16 @@ io.save_table(snakemake.output.estimators, made.parameters)
 io.save_table(snakemake.output.directions, made.directions)
 io.save_table(snakemake.output.reliability, made.reliability)
 io.save_table(snakemake.output.resolution, made.resolution)
-is_used = made.gaussian["name"].isin(made.bins["name"])
-io.save_table(snakemake.output.bins, made.gaussian.assign(used=is_used))
+bins = made.gaussian.assign(used=made.gaussian["name"].isin(made.bins["name"]))
+io.save_table(snakemake.output.bins, bins)
 seeds = sorted({*summaries.box, *jacobians.box})
 io.save_forecast(snakemake.output.forecast, made, described.priors, provenance(snakemake, seeds))
-beyond = made.gaussian.assign(used=is_used)[made.gaussian["verdict"] != "Gaussian"]
-if len(beyond):
-    log.warning(
-        "%d of %d bins have few counts or skewed data, beyond forecast.gaussian_bins; forecast.drop_bins: auto %s:\n%s",
-        len(beyond),
-        len(made.gaussian),
-        "leaves them out" if p.drop_bins == "auto" else "would leave them out",
-        beyond.to_string(index=False),
-    )
 directions = made.directions.drop(columns=list(made.estimate.names))  # the column combination has them in words
 tables = {
     "Errors with priors": short_table(made.parameters),
     "Directions, information of the data over that of the prior": directions,
     "Bins, from the coarser levels to this one": made.resolution,
+    "Bins with few counts or skewed data, beyond forecast.gaussian_bins": bins[bins["verdict"] != "Gaussian"],
 }
 for title, table in tables.items():
-    log.debug("%s:\n%s", title, table.to_string(index=False))  # the workflow ends with the errors of all data vectors
+    log.debug("%s:\n%s", title, table.to_string(index=False))  # the workflow ends with errors and bins of all of them

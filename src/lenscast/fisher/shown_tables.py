@@ -114,6 +114,24 @@ def screen_table(tables: Mapping[str, pd.DataFrame]) -> str:
     return "\n".join(line.rstrip() for line in lined.to_string(index=False).splitlines())
 
 
+def screen_bins(tables: Mapping[str, pd.DataFrame]) -> str:
+    """Bins of a run that are not Gaussian enough as lines of text for a terminal; empty where all are.
+
+    Parameters
+    ----------
+    tables
+        Tables of bins with the columns ``name``, ``verdict`` and ``used``, by data vector.
+    """
+    bins = pd.concat(tables.values()).drop_duplicates("name")
+    kinds = {"few": "few counts", "skewed": "skewed data"}
+    found = {what: bins[bins["verdict"] == verdict] for verdict, what in kinds.items()}
+    lines = [f"Bins with {what}: {', '.join(rows['name'])}" for what, rows in found.items() if len(rows)]
+    if lines:
+        in_use = pd.concat(found.values())["used"].all()
+        lines.append("forecast.drop_bins: auto would leave them out" if in_use else "forecast.drop_bins left them out")
+    return "\n".join(lines)
+
+
 def headline_rows(table: pd.DataFrame) -> pd.DataFrame:
     """Rows of the headline estimator for all parameters, with systematics marginalised.
 

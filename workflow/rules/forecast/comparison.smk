@@ -10,7 +10,7 @@ rule compare_data_vectors:
     log:
         f"{RESULTS}/logs/compare_data_vectors.log",
     conda:
-        "../../../environment.yml"
+        "../../envs/job.yaml"
     params:
         data_vectors=DATA_VECTORS,
         code=code("compare_data_vectors"),
@@ -40,7 +40,7 @@ if OTHER_RUNS:  # snakemake compare_runs --config compare=<run>,<run>
         log:
             f"{RESULTS}/logs/compare_runs/{'_'.join(OTHER_RUNS)}.log",
         conda:
-            "../../../environment.yml"
+            "../../envs/job.yaml"
         params:
             runs=RUNS,
             data_vectors=DATA_VECTORS,

@@ -26,7 +26,7 @@ rule export:
     log:
         f"{RESULTS}/logs/export.log",
     conda:
-        "../../../environment.yml"
+        "../../envs/job.yaml"
     params:
         data_vectors=DATA_VECTORS,
         samples=EXPERIMENT.forecast.samples,

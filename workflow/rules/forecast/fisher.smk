@@ -22,7 +22,7 @@ rule forecast:
     benchmark:
         f"{RESULTS}/benchmarks/forecast/{{data_vector}}.tsv"
     conda:
-        "../../../environment.yml"
+        "../../envs/job.yaml"
     params:
         seeds=GATHERED.params.seeds,
         made_by=made_by(GATHERED),

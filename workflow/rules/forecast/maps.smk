@@ -8,7 +8,7 @@ rule simulate:
     benchmark:
         f"{RESULTS}/benchmarks/simulate/{{cosmology}}/{{batch}}.tsv"
     conda:
-        "../../../environment.yml"
+        "../../envs/job.yaml"
     threads: EXPERIMENT.distribution.devices  # of which a process without a GPU makes devices
     resources:
         mem_mb=growing(simulation_memory(tangents=0)),
@@ -31,7 +31,7 @@ rule differentiate:
     benchmark:
         f"{RESULTS}/benchmarks/differentiate/{{cosmology}}/{{batch}}.tsv"
     conda:
-        "../../../environment.yml"
+        "../../envs/job.yaml"
     threads: EXPERIMENT.distribution.devices  # of which a process without a GPU makes devices
     resources:
         mem_mb=growing(simulation_memory(tangents=len(PLANE_TANGENTS))),
@@ -56,7 +56,7 @@ rule look:
         f"{RESULTS}/benchmarks/look/{{cosmology}}/{{batch}}.tsv"
     priority: 1  # before more planes are made: temporary ones go
     conda:
-        "../../../environment.yml"
+        "../../envs/job.yaml"
     threads: 1
     resources:
         mem_mb=growing(simulation_memory(tangents=len(EXPERIMENT.tangents))),

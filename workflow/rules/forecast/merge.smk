@@ -21,7 +21,7 @@ if MERGED:  # snakemake merge --config run=<name> merge=<run>,<run>
         benchmark:
             f"{RESULTS}/benchmarks/merge_runs.tsv"
         conda:
-            "../../../environment.yml"
+            "../../envs/job.yaml"
         resources:
             mem_mb=gather_memory,
             runtime=30,

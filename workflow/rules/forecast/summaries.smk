@@ -13,7 +13,7 @@ rule measure:
         f"{RESULTS}/benchmarks/measure/{{cosmology}}/{{batch}}.tsv"
     priority: 1  # before more maps are made: temporary ones go
     conda:
-        "../../../environment.yml"
+        "../../envs/job.yaml"
     threads: 1
     resources:
         mem_mb=growing(4000),
@@ -41,7 +41,7 @@ rule measure_derivatives:
         f"{RESULTS}/benchmarks/measure_derivatives/{{cosmology}}/{{batch}}.tsv"
     priority: 1  # before more planes are made: temporary ones go
     conda:
-        "../../../environment.yml"
+        "../../envs/job.yaml"
     threads: 1
     resources:
         mem_mb=growing(simulation_memory(tangents=len(EXPERIMENT.tangents))),
@@ -70,7 +70,7 @@ rule gather:
     benchmark:
         f"{RESULTS}/benchmarks/gather.tsv"
     conda:
-        "../../../environment.yml"
+        "../../envs/job.yaml"
     resources:
         mem_mb=gather_memory,
     params:

@@ -12,7 +12,7 @@ rule theory:
     log:
         f"{RESULTS}/logs/theory.log",
     conda:
-        "../../../environment.yml"
+        "../../envs/job.yaml"
     params:
         settings=map_settings("fiducial"),
         measured=spectrum_settings() if SPECTRUM else {},
@@ -37,7 +37,7 @@ rule compare_theory:
     log:
         f"{RESULTS}/logs/compare_theory/{{data_vector}}.log",
     conda:
-        "../../../environment.yml"
+        "../../envs/job.yaml"
     params:
         priors=EXPERIMENT.priors,
         measured=summary_settings(),
@@ -54,7 +54,7 @@ rule matter_power:
     log:
         f"{RESULTS}/logs/matter_power.log",
     conda:
-        "../../../environment.yml"
+        "../../envs/job.yaml"
     resources:
         mem_mb=growing(simulation_memory(tangents=0)),
         runtime=growing(60),

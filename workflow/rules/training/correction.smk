@@ -8,7 +8,7 @@ rule reference:
     benchmark:
         f"{TRAINED}/benchmarks/reference/{{reference}}.tsv"
     conda:
-        "../../../environment.yml"
+        "../../envs/job.yaml"
     resources:
         mem_mb=growing(reference_memory),
         runtime=growing(120),
@@ -32,7 +32,7 @@ rule train_hpn:
     benchmark:
         f"{TRAINED}/benchmarks/train_hpn.tsv"
     conda:
-        "../../../environment.yml"
+        "../../envs/job.yaml"
     threads: 8
     resources:
         mem_mb=growing(8000),
@@ -54,7 +54,7 @@ rule fit_pgd:
     benchmark:
         f"{TRAINED}/benchmarks/fit_pgd.tsv"
     conda:
-        "../../../environment.yml"
+        "../../envs/job.yaml"
     resources:
         mem_mb=growing(8000),
         runtime=growing(120),

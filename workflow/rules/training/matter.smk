@@ -17,7 +17,7 @@ rule compare_matter:
     benchmark:
         f"{TRAINED}/benchmarks/compare_matter/{{reference}}.tsv"
     conda:
-        "../../../environment.yml"
+        "../../envs/job.yaml"
     resources:
         mem_mb=growing(matter_memory),
         runtime=growing(60),
@@ -40,7 +40,7 @@ rule tabulate_matter:
     log:
         f"{TRAINED}/logs/tabulate_matter.log",
     conda:
-        "../../../environment.yml"
+        "../../envs/job.yaml"
     params:
         roles=ROLES,
         k=[1.0, 2.0, 3.0, 5.0, 7.0],

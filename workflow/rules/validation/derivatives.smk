@@ -12,7 +12,7 @@ rule measure_map_derivatives:
     benchmark:
         f"{RESULTS}/benchmarks/measure_map_derivatives/{{cosmology}}/{{batch}}.tsv"
     conda:
-        "../../../environment.yml"
+        "../../envs/job.yaml"
     resources:
         mem_mb=growing(8000),
         runtime=growing(60),
@@ -66,7 +66,7 @@ rule compare_derivatives:
     benchmark:
         f"{RESULTS}/benchmarks/compare_derivatives.tsv"
     conda:
-        "../../../environment.yml"
+        "../../envs/job.yaml"
     resources:
         mem_mb=growing(8000),
         runtime=growing(60),

@@ -51,7 +51,7 @@ rule compare_lensing:
     benchmark:
         f"{RESULTS}/benchmarks/compare_lensing.tsv"
     conda:
-        "../../../environment.yml"
+        "../../envs/job.yaml"
     resources:
         mem_mb=growing(4000),
         runtime=growing(30),
@@ -87,7 +87,7 @@ rule compare_projection:
     benchmark:
         f"{RESULTS}/benchmarks/compare_projection.tsv"
     conda:
-        "../../../environment.yml"
+        "../../envs/job.yaml"
     resources:
         mem_mb=growing(4000),
         runtime=growing(30),

@@ -8,7 +8,7 @@ rule measure_components:
     benchmark:
         f"{RESULTS}/benchmarks/measure_components/{{cosmology}}/{{batch}}.tsv"
     conda:
-        "../../../environment.yml"
+        "../../envs/job.yaml"
     resources:
         mem_mb=growing(4000),
         runtime=growing(60),
@@ -39,7 +39,7 @@ rule compare_tomography:
     benchmark:
         f"{RESULTS}/benchmarks/compare_tomography.tsv"
     conda:
-        "../../../environment.yml"
+        "../../envs/job.yaml"
     resources:
         mem_mb=growing(4000),
         runtime=growing(60),
