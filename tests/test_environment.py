@@ -84,14 +84,17 @@ def test_environment_of_jobs_names_packages_alone():
     # snakemake copies the file: a path in it would lead nowhere
     assert _conda_dependencies("workflow/envs/job.yaml") == [*PROJECT["dependencies"], *extras]
     rules = [*(REPOSITORY / "workflow/rules").rglob("*.smk")]
-    named = {(rule.parent / name).resolve() for rule in rules for name in re.findall(r'"(\S+envs/\S+)"', rule.read_text())}
+    named = {
+        (rule.parent / name).resolve() for rule in rules for name in re.findall(r'"(\S+envs/\S+)"', rule.read_text())
+    }
     assert named == {REPOSITORY / "workflow/envs/job.yaml"}
 
 
 def test_a_job_finds_lenscast_where_the_workflow_is():
     scripts, packages = REPOSITORY / "workflow/scripts", Path(yaml.__file__).parents[1]
     # isolated, so that no .pth file names the clone, as in an environment that snakemake makes
-    code = f"import sys; sys.path += [{str(scripts)!r}, {str(packages)!r}]; import _job, lenscast; print(lenscast.__file__)"
+    paths = [str(scripts), str(packages)]
+    code = f"import sys; sys.path += {paths}; import _job, lenscast; print(lenscast.__file__)"
     done = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == str(REPOSITORY / "src/lenscast/__init__.py")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NoReturn
 
 CONFIG_SUFFIXES = (".yaml", ".yml", ".json")
-SNAKEFILE = '''# The workflow of the installed lenscast, so that `snakemake` in this folder does what `lenscast run` does.
+SNAKEFILE = """# The workflow of the installed lenscast: `snakemake` in this folder does what `lenscast run` does.
 from lenscast.launcher import workflow_files
 
 
@@ -16,11 +16,11 @@ include: str(workflow_files() / "workflow/Snakefile")
 
 
 workflow.default_target = "all"
-'''
+"""
 
 
 def workflow_files() -> Path:
-    """Folder that holds workflow/, configs/ and profiles/: in the installed package, or the clone of an editable one."""
+    """Folder of workflow/, configs/ and profiles/: in the installed package, or the clone of an editable one."""
     package = Path(__file__).parent
     installed = package / "share"
     return installed if installed.is_dir() else package.parents[1]
@@ -71,18 +71,29 @@ def run(words: Sequence[str]) -> NoReturn:
     """
     if find_spec("snakemake") is None:
         raise SystemExit("lenscast run needs Snakemake, which is not installed: pip install 'lenscast[workflow]'")
-    config, rest = ([words[0]], words[1:]) if words and words[0].endswith(CONFIG_SUFFIXES) else ([], words)
-    given = {word.partition("=")[0] for word in rest}
-    if not (config or given & {"--configfile", "--configfiles", "--directory", "-d"} or Path("config.yaml").exists()):
-        raise SystemExit(
-            "config.yaml: there is none in this folder; `lenscast init` writes one, or give another: lenscast run my.yaml"
-        )
-    # before other options: --configfile takes all words up to the next one
-    arguments = ["--configfile", *config] if config else []
-    if not (given & {"--workflow-profile"} or Path("profiles/default").exists()):
-        arguments += ["--workflow-profile", str(workflow_files() / "profiles/default")]
-    arguments += ["--snakefile", str(workflow_files() / "workflow/Snakefile"), *rest]
+    arguments = snakemake_arguments(words)
     from snakemake.cli import main  # here: the rest of the command works without Snakemake
 
     sys.argv = ["snakemake", *arguments]  # which profiles and Snakemake itself read
     raise SystemExit(main(arguments))
+
+
+def snakemake_arguments(words: Sequence[str]) -> list[str]:
+    """What follows the word snakemake in the call for the words after `lenscast run`.
+
+    Raises
+    ------
+    SystemExit
+        With a line where no config is given and the current folder has none.
+    """
+    config, rest = ([words[0]], words[1:]) if words and words[0].endswith(CONFIG_SUFFIXES) else ([], words)
+    given = {word.partition("=")[0] for word in rest}
+    if not (config or given & {"--configfile", "--configfiles", "--directory", "-d"} or Path("config.yaml").exists()):
+        raise SystemExit(
+            "config.yaml: there is none in this folder; `lenscast init` writes one, `lenscast run my.yaml` takes yours"
+        )
+    # before other options: --configfile takes all words up to the next one
+    arguments = ["--configfile", *config] if config else []
+    if not ("--workflow-profile" in given or Path("profiles/default").exists()):
+        arguments += ["--workflow-profile", str(workflow_files() / "profiles/default")]
+    return [*arguments, "--snakefile", str(workflow_files() / "workflow/Snakefile"), *rest]

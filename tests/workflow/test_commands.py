@@ -14,6 +14,7 @@ import yaml
 from _workflow import arguments, snakemake
 from lenscast.__main__ import main
 from lenscast.experiment.command_line import check_words, unquotable
+from lenscast.launcher import snakemake_arguments
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = yaml.safe_load((ROOT / "tests/workflow/config.yaml").read_text())
@@ -90,12 +91,16 @@ def test_printed_commands_are_understood(command: str, folder: Path, capsys, mon
         words = shlex.split(line.replace("$CONFIG", config))
     if words[0] == "snakemake":
         planned(words[1:], folder)
+    elif words[:2] == ["lenscast", "run"]:
+        planned(snakemake_arguments(words[2:]), folder)
+    elif words[:2] == ["lenscast", "init"]:
+        assert main(["init", *(words[2:] or ["new"])]) == 0
     elif "lenscast" in words[0] or words[:3] == ["python", "-m", "lenscast"]:
         words = words[3 if words[0] == "python" else 1 :]
         assert main(words if words[2:] or words[1] == "schema" else [*words, "my.yaml"]) == 0
         assert capsys.readouterr().out
     else:
-        assert words[0] in ("pytest", "python", "snakefmt", "uv")
+        assert words[0] in ("pytest", "python", "snakefmt", "sphinx-build", "uv")
 
 
 def test_a_target_after_configfile_is_named_with_the_right_order() -> None:

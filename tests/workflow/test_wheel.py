@@ -17,7 +17,7 @@ SMALLEST = {  # one batch of each kind
     "boxes_per_batch": 4,
     "statistics": {"power_spectrum": TINY["statistics"]["power_spectrum"]},
     "forecast": TINY["forecast"] | {"data_vectors": {"C_ell": ["power_spectrum"]}},
-    "resolution": {"boxes": 0, "levels": []},
+    "resolution": {"boxes": 4, "levels": []},
 }
 
 

@@ -329,7 +329,11 @@ def errors_and_report():
     tables = {name: pandas.read_csv(path) for name, path in zip(DATA_VECTORS, forecast_tables())}
     bins = {name: pandas.read_csv(f"{RESULTS}/fisher/{name}_bins.csv") for name in DATA_VECTORS}
     page = Path(RESULTS, "report.html").absolute()
-    screen = [f"Errors with priors, and their 68 % limits:\n{screen_table(tables)}", screen_bins(bins), f"Report: {page}"]
+    screen = [
+        f"Errors with priors, and their 68 % limits:\n{screen_table(tables)}",
+        screen_bins(bins),
+        f"Report: {page}",
+    ]
     return "\n" + "\n\n".join(filter(None, screen))
 
 
