@@ -21,7 +21,7 @@ PYTEST := pytest --numprocesses=auto --maxprocesses=8 --dist=loadfile --no-loads
 SNAKEMAKE_ARGS = $(ARGS) $(if $(CONFIG),--configfile "$$CONFIG")
 
 .DEFAULT_GOAL := help
-.PHONY: help forecast check-derivatives validate test test-quick lint format benchmarks lock clean
+.PHONY: help forecast check-derivatives validate test test-quick lint docs format benchmarks lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' Makefile
@@ -49,6 +49,9 @@ lint: $(STAMP) ## style, types, dependency direction and workflow
 	$(IN_VENV) lint-imports --no-logo
 	$(IN_VENV) snakemake --lint
 
+docs: $(STAMP) ## the documentation site in docs/_build/html; its notebooks run
+	$(IN_VENV) sphinx-build --quiet --fail-on-warning --keep-going docs docs/_build/html $(ARGS)
+
 format: $(STAMP) ## rewrite the sources in the project's style
 	$(IN_VENV) ruff check --fix .
 	$(IN_VENV) ruff format .
@@ -62,7 +65,7 @@ lock: $(STAMP) ## requirements.lock again from pyproject.toml; ARGS=--upgrade fo
 	    --custom-compile-command 'make lock' --output-file requirements.lock $(ARGS) pyproject.toml
 
 clean: ## remove .venv and the tools' caches; results/ stays
-	rm -rf $(VENV) .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) .cache docs/_build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find src tests workflow -name __pycache__ -prune -exec rm -rf {} +
 
 # the Python beneath .venv may have gone: start again

@@ -1,7 +1,11 @@
 """The site of the documentation: pages in Markdown, notebooks that run, and references that the code writes."""
 
+import os
 import sys
 from pathlib import Path
+
+# notebooks are small: their programs run for seconds and compile for as long
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false")
 
 import lenscast
 from lenscast.experiment import Experiment, Training

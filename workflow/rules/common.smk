@@ -313,28 +313,25 @@ REPORT_TABLES = ["parameters", "estimators", "directions", "resolution"]
 
 def errors_and_report():
     """The last screen: errors of all data vectors with verdicts, bins that are not Gaussian, and where the report is."""
+    import pandas  # here: every job reads this file
+
+    from lenscast.fisher.shown_tables import screen_bins, screen_table
+
+    title = "\nErrors with priors, and their 68 % limits:\n"
     targets = {*workflow.dag_settings.targets} - {"all", "merge"}
     if "reanalyse" in targets:
-        return f"Tables and figures are in {REANALYSIS}"
+        tables = pandas.read_csv(f"{REANALYSIS}/parameters.csv").groupby("data_vector", sort=False)
+        return f"{title}{screen_table(dict(iter(tables)))}\n\nTables and figures are in {REANALYSIS}"
     if "measure_maps" in targets:
         return f"Data vectors and derivatives are in results/{MAP_CAMPAIGN.run}"
     if targets & {"train_correction", "validate_matter"}:
         return f"Weights, tables and figures are in {TRAINED}"
     if targets or not all(Path(table).exists() for table in forecast_tables()):
         return f"Figures are in {RESULTS}/figures, tables in {RESULTS}/fisher"
-    import pandas  # here: every job reads this file
-
-    from lenscast.fisher.shown_tables import screen_bins, screen_table
-
     tables = {name: pandas.read_csv(path) for name, path in zip(DATA_VECTORS, forecast_tables())}
-    bins = {name: pandas.read_csv(f"{RESULTS}/fisher/{name}_bins.csv") for name in DATA_VECTORS}
-    page = Path(RESULTS, "report.html").absolute()
-    screen = [
-        f"Errors with priors, and their 68 % limits:\n{screen_table(tables)}",
-        screen_bins(bins),
-        f"Report: {page}",
-    ]
-    return "\n" + "\n\n".join(filter(None, screen))
+    bins = screen_bins({name: pandas.read_csv(f"{RESULTS}/fisher/{name}_bins.csv") for name in DATA_VECTORS})
+    page = f"Report: {Path(RESULTS, 'report.html').absolute()}"
+    return "\n\n".join([f"{title}{screen_table(tables)}", *([bins] if bins else []), page])
 
 
 def report_files():

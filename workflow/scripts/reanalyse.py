@@ -26,7 +26,7 @@ for kind in ("directions", "reliability"):
 for kind, each in tables.items():
     joined = pd.concat(each, names=["data_vector"]).reset_index("data_vector")
     io.save_table(snakemake.output[kind], joined)
-log.info("Errors with priors, and their 68 %% limits:\n%s", screen_table(short))
+log.debug("Errors with priors, and their 68 %% limits:\n%s", screen_table(short))
 
 setting = arrays.setting
 derived = derived_parameters(setting.parameters, setting.fiducial)
