@@ -4,17 +4,22 @@ import os
 import sys
 from pathlib import Path
 
-# notebooks are small: their programs run for seconds and compile for as long
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false")
+DOCS = Path(__file__).resolve().parent
+# kernels inherit it: notebooks run for seconds and compile for longer, as jobs and tests do
+os.environ.update(
+    XLA_FLAGS="--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false",
+    JAX_COMPILATION_CACHE_DIR=str(DOCS.parent / ".cache/jax/docs"),
+    JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS="0",
+    EQX_ON_ERROR="nan",  # JAX caches no program that can raise an error
+)
 
 import lenscast
 from lenscast.experiment import Experiment, Training
 
-DOCS = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS / "_site"))
 
-from config_reference import config_reference  # noqa: E402
-from pages import shown  # noqa: E402
+from config_reference import config_reference
+from pages import shown
 
 project, author, release = "lenscast", "The lenscast developers", lenscast.__version__
 copyright = author
@@ -43,8 +48,8 @@ REFERENCES = {
     "config": (
         Experiment,
         "Keys of a config",
-        "Every key, from the JSON schema that `lenscast config schema` prints. A key without a default is required in a "
-        "complete config; one on a `base` has the keys that differ. `config.yaml` shows each key with its source.",
+        "Every key, from the JSON schema that `lenscast config schema` prints. A key without a default is required in "
+        "a complete config; one on a `base` has the keys that differ. `config.yaml` shows each key with its source.",
     ),
     "training": (
         Training,

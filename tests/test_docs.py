@@ -1,11 +1,100 @@
-"""The code of the manual's pages runs, in their order."""
+"""The code of the manual's pages runs, in their order, and the site shows what the code and the repository say."""
 
+import ast
 import re
+import sys
 from pathlib import Path
 
 import pytest
+import yaml
+
+from lenscast.experiment import Experiment, Training, read
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
+ROOT = DOCS.parent
+
+
+@pytest.fixture
+def site(monkeypatch):
+    """The modules of docs/_site, and the files of the repository that its pages are made of."""
+    monkeypatch.syspath_prepend(str(DOCS / "_site"))
+    import config_reference
+    import pages
+
+    yield config_reference.config_reference, pages.shown
+    for name in ("config_reference", "pages"):
+        del sys.modules[name]
+
+
+def keys(mapping, path=()):
+    """Paths of all values of a config."""
+    for key, value in mapping.items():
+        yield (*path, key)
+        if isinstance(value, dict):
+            yield from keys(value, (*path, key))
+
+
+@pytest.mark.parametrize(("model", "config"), [(Experiment, "config.yaml"), (Training, "configs/training.yaml")])
+def test_reference_has_the_keys_of_a_config(site, model, config):
+    page = site[0](model, "Keys", "")
+    # tables by the path of their section, which may say for which kinds it is
+    parts = re.split(r"^## `([^` ]+).*`$", page, flags=re.MULTILINE)
+    tables = {"": parts[0]}
+    for path, table in zip(parts[1::2], parts[2::2], strict=True):
+        tables[path] = tables.get(path, "") + table
+    free = {
+        "statistics",
+        "priors",
+        "data_vectors",
+        "steps",
+        "simulations",
+        "references",
+    }  # names that a config chooses
+    for path in keys(yaml.safe_load((ROOT / config).read_text())):
+        if ".".join(path[:-1]) in tables and path[-1] != "base":
+            assert f"| `{path[-1]}` |" in tables[".".join(path[:-1])], path
+        else:
+            assert free & {*path[:-1]}, path
+
+
+def test_reference_says_what_a_key_takes(site):
+    page = site[0](Experiment, "Keys", "")
+    assert "| `particles` | integer >= 8, <= 16384, a multiple of 2 |  | particles per side of the box |" in page
+    assert "| `projection` | `born`, `ray_tracing` | `born` | how light travels" in page
+    assert "| `ell_edges` | list: number" in page
+
+
+def test_site_links_lead_to_pages_and_files(site, tmp_path):
+    text = "[a](../CHANGELOG.md#x) [b](forecasts.md) [c](../config.yaml) [d](https://e.org/f.md) [e](benchmarks)\n"
+    shown = site[1](text, DOCS / "survey.md")
+    assert (
+        shown
+        == "[a](changelog.md#x) [b](forecasts.md) [c](../config.yaml) [d](https://e.org/f.md) [e](performance.md)\n"
+    )
+    readme = site[1]("```{include} ../README.md\n```\n", DOCS / "index.md")
+    assert "](installation.md)" in readme
+    assert "](docs/" not in readme
+
+
+def test_every_page_is_in_the_site():
+    listed = {"index"}
+    for page in DOCS.rglob("*.md"):
+        for block in re.findall(r"```\{toctree\}\n(.*?)```", page.read_text(), re.DOTALL):
+            names = [line for line in block.split() if not line.startswith(":")]
+            listed |= {
+                str(each.relative_to(DOCS).with_suffix("")) for name in names for each in DOCS.glob(f"{name}.md")
+            }
+    pages = {str(page.relative_to(DOCS).with_suffix("")) for page in DOCS.rglob("*.md") if "_build" not in page.parts}
+    assert pages <= listed | {"reference/config", "reference/training"}
+
+
+def test_configs_and_code_of_tutorials_are_valid(monkeypatch):
+    monkeypatch.chdir(DOCS / "tutorials")
+    assert read("small.yaml").run == "small"
+    assert [*read("variance.yaml").statistics] == ["power_spectrum", "variance"]
+    for page in Path().glob("*.md"):
+        for code in re.findall(r"```\{code-cell\} python\n(.*?)```", page.read_text(), re.DOTALL):
+            ast.parse(re.sub(r"^:.*\n", "", code))
 
 
 @pytest.mark.slow

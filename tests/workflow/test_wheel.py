@@ -15,8 +15,8 @@ SMALLEST = {  # one batch of each kind
     **TINY,
     "covariance": TINY["covariance"] | {"boxes": 4},
     "boxes_per_batch": 4,
-    "statistics": {"power_spectrum": TINY["statistics"]["power_spectrum"]},
-    "forecast": TINY["forecast"] | {"data_vectors": {"C_ell": ["power_spectrum"]}},
+    "statistics": {"starlet_power_spectrum": TINY["statistics"]["starlet_power_spectrum"]},
+    "forecast": TINY["forecast"] | {"data_vectors": {"C_ell": ["starlet_power_spectrum"]}},
     "resolution": {"boxes": 4, "levels": []},
 }
 
