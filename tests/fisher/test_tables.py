@@ -13,7 +13,7 @@ from lenscast.fisher.estimation import fisher_estimate
 from lenscast.fisher.estimators import SPLITS
 from lenscast.fisher.halves import splits
 from lenscast.fisher.intervals import sigma_interval
-from lenscast.fisher.shown_tables import runs_table, screen_table, short_table, vectors_table
+from lenscast.fisher.shown_tables import runs_table, screen_bins, screen_table, short_table, vectors_table
 from lenscast.fisher.tables import fisher_table
 
 PARAMETERS = ("Omega_c", "sigma8")
@@ -206,3 +206,14 @@ def test_screen_shows_each_error_once_with_its_verdict() -> None:
     assert lines[1].endswith(f"{short['verdict'][1]} (noise of the covariance)")
     assert f" {short['sigma'][0]:g} " in lines[0]
     assert "nan" not in screen_table({"C_ell": short.assign(prior=np.nan, sigma_low=np.nan)})
+
+
+def test_bins_that_are_not_gaussian_are_listed_once():
+    bins = pd.DataFrame(
+        {"name": ["a", "b", "c"], "verdict": ["Gaussian", "few", "skewed"], "used": [True, True, True]},
+    )
+    text = screen_bins({"one": bins, "two": bins.iloc[:2]})
+    assert text == "Bins with few counts: b\nBins with skewed data: c\nforecast.drop_bins: auto would leave them out"
+    left_out = bins.assign(used=[True, False, False])
+    assert screen_bins({"one": left_out}).splitlines()[-1] == "forecast.drop_bins left them out"
+    assert screen_bins({"one": bins.iloc[:1]}) == ""

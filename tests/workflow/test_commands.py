@@ -13,7 +13,7 @@ import yaml
 
 from _workflow import arguments, snakemake
 from lenscast.__main__ import main
-from lenscast.experiment.command_line import check_words, unquotable
+from lenscast.experiment.command_line import check_words, detail_is_wanted, unquotable
 from lenscast.launcher import snakemake_arguments
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -128,6 +128,18 @@ def test_configs_that_are_none_are_one_line(tmp_path: Path, monkeypatch) -> None
     Path("x.yaml").write_text("base: default\n")
     check_words(["target", "--configfile", "x.yaml", "--config", "run=a", "--", "target"])
     check_words(["target", "-n"])
+
+
+def test_profiles_have_bars_unless_detail_is_wanted() -> None:
+    import yte
+
+    for path in (ROOT / "profiles").glob("*/profile.yaml"):
+        for words, loggers in (([], ["rich"]), (["-p"], None), (["-n", "--verbose"], None), (["--dry-run"], ["rich"])):
+            definitions = {"check_words": lambda: None, "detail_is_wanted": lambda words=words: detail_is_wanted(words)}
+            text = re.sub(r"__definitions__:.*?\n(  - .*\n)*", "", path.read_text())
+            profile = yte.process_yaml(text, variables=definitions)
+            assert profile.get("logger") == loggers
+            assert "printshellcmds" not in profile
 
 
 def test_paths_and_values_that_a_shell_would_act_on_are_named() -> None:

@@ -1,9 +1,12 @@
 """What a job finds of the machine that it runs on."""
 
+import logging
 import os
 import subprocess
 import sys
 from pathlib import Path
+
+import _job
 
 ROOT = Path(__file__).resolve().parents[2]
 START = """
@@ -47,3 +50,20 @@ def test_processes_without_equal_numbers_of_devices_are_refused(tmp_path: Path) 
     done = started(tmp_path, {"tasks": 2}, "{'distribution': {'devices': 3}}")
     assert "tasks = 2 and distribution.devices = 3" in done.stderr
     assert "tasks = 2 and distribution.devices = 1" in started(tmp_path, {"tasks": 2}).stderr
+
+
+def test_the_time_that_is_left_is_without_the_compilation_and_the_terminal_has_few_lines(monkeypatch, caplog) -> None:
+    now = [0.0]
+    monkeypatch.setattr(_job.time, "monotonic", lambda: now[0])
+    log = logging.getLogger("lenscast.test")
+    caplog.set_level(logging.DEBUG, logger=log.name)
+    for seed in _job.progress(range(10), log, "planes"):
+        now[0] += 50.0 if seed == 0 else 20.0  # the first one compiles for 30 s
+    lines = [(record.levelno, record.getMessage()) for record in caplog.records]
+    assert [message for _, message in lines] == [
+        f"box {done} of 10 (seed {done - 1}, planes), {30 + 20 * done} s spent, "
+        + (f"{20 * (10 - done)} s left" if done > 1 else "with compilation")
+        for done in range(1, 11)
+    ]
+    # the first lines after 1 and 2 minutes; the next one would be after 4
+    assert [number for number, (level, _) in enumerate(lines) if level == logging.INFO] == [1, 4]
