@@ -31,7 +31,8 @@ html_theme_options = {"show_toc_level": 2, "navigation_with_keys": False, "secon
 
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
-suppress_warnings = ["myst.header"]  # parts of README start below its title
+# parts of README start below its title; the language of a notebook that did not run is not known
+suppress_warnings = ["myst.header", "myst-nb.lexer"]
 nb_execution_mode = "cache"
 nb_execution_cache_path = str(DOCS.parent / ".cache/notebooks")
 nb_execution_raise_on_error = True

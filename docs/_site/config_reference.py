@@ -81,6 +81,7 @@ def _values(node: Node) -> str:
         return f"list: {_values(node['items'])}" if isinstance(node.get("items"), Mapping) else "list"
     words = {"number": "number", "integer": "integer", "string": "text", "boolean": "true or false"}
     limits = [("minimum", ">="), ("exclusiveMinimum", ">"), ("maximum", "<="), ("exclusiveMaximum", "<")]
-    found = [f"{sign} {node[name]:g}" for name, sign in limits if name in node and abs(node[name]) < 1e11]
+    # as they are written in a config; 1e12 is no limit that a reader has to know
+    found = [f"{sign} {node[name]}" for name, sign in limits if name in node and abs(node[name]) < 1e11]
     even = [f"a multiple of {node['multipleOf']}"] if "multipleOf" in node else []
     return ", ".join([" ".join([words[node["type"]], *found[:1]]), *found[1:], *even])

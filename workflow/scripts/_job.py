@@ -95,10 +95,10 @@ def _failed(rule: str, error: BaseException) -> None:
 def progress(seeds: Iterable[int], log: logging.Logger, what: str) -> Iterator[int]:
     """Go through the seeds of a batch and say what is done and how long the rest will take.
 
-    The log has a line for each box; standard error has those after 1, 2, 4, ... minutes. The first box compiles: the
+    The log has a line for each box; standard error has those after 2, 4, 8, ... minutes. The first box compiles: the
     time that is left follows from the others.
     """
-    seeds, begin, first, quiet_until = list(seeds), time.monotonic(), 0.0, 60.0
+    seeds, begin, first, quiet_until = list(seeds), time.monotonic(), 0.0, 120.0
     for done, seed in enumerate(seeds, start=1):
         yield seed
         spent = time.monotonic() - begin
