@@ -70,7 +70,7 @@ def run(words: Sequence[str]) -> NoReturn:
         With the exit status of Snakemake, or with a line where Snakemake or the config is missing.
     """
     if find_spec("snakemake") is None:
-        raise SystemExit("lenscast run needs Snakemake, which is not installed: pip install 'lenscast[workflow]'")
+        raise SystemExit("Snakemake is not installed, and lenscast run needs it: pip install 'lenscast[workflow]'")
     arguments = snakemake_arguments(words)
     from snakemake.cli import main  # here: the rest of the command works without Snakemake
 

@@ -115,8 +115,8 @@ def temporary(directory: Path) -> list[Path]:
 
 
 def obey(directory: Path, text: str) -> None:
-    """Do what a message says in brackets: (rm ...)."""
-    advice = re.findall(r"\((rm [^)]*)\)", text)
+    """Do what a message says in brackets: (rm ...). The lines of a job are whole, those of a printed log are wrapped."""
+    advice = re.findall(r"\((rm [^)\n]*)\)", text)
     assert advice, text
     for line in set(advice):
         subprocess.run(line, shell=True, cwd=directory, check=True)
