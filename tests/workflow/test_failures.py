@@ -115,7 +115,7 @@ def temporary(directory: Path) -> list[Path]:
 
 
 def obey(directory: Path, text: str) -> None:
-    """Do what a message says in brackets: (rm ...). The lines of a job are whole, those of a printed log are wrapped."""
+    """Do what a message says in brackets: (rm ...). Lines of a job are whole, those of a printed log wrapped."""
     advice = re.findall(r"\((rm [^)\n]*)\)", text)
     assert advice, text
     for line in set(advice):
