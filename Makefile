@@ -72,7 +72,7 @@ clean: ## remove .venv and the tools' caches; results/ stays
 $(shell test -x $(VENV)/bin/python || rm -f $(STAMP))
 
 $(STAMP): pyproject.toml requirements.lock | $(VENV)/bin/python
-	@echo "Installing the packages of requirements.lock into $(VENV): 1.4 GB, a minute or two"
+	@echo "Installing the packages of requirements.lock into $(VENV): 1.5 GB, a minute or two"
 	@if command -v uv >/dev/null; then \
 	    uv pip install --quiet --compile-bytecode --python $(VENV)/bin/python --no-deps -r requirements.lock -e .; \
 	else \
