@@ -62,6 +62,7 @@ def test_reference_says_what_a_key_takes(site):
     assert "| `particles` | integer >= 8, <= 16384, a multiple of 2 |  | particles per side of the box |" in page
     assert "| `projection` | `born`, `ray_tracing` | `born` | how light travels" in page
     assert "| `ell_edges` | list: number" in page
+    assert "outputs go to results/&lt;run>/ |" in page  # which is no HTML element
 
 
 def test_site_links_lead_to_pages_and_files(site, tmp_path):

@@ -63,7 +63,7 @@ def _row(key: str, node: Node, required: bool) -> str:
     """The line of a key."""
     default = "" if required or node.get("default") is None else f"`{node['default']}`"
     cells = [f"`{key}`", _values(node), default if required or default else "none", node.get("description", "")]
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+    return "| " + " | ".join(cell.replace("|", "\\|").replace("<run>", "&lt;run>") for cell in cells) + " |"
 
 
 def _values(node: Node) -> str:
