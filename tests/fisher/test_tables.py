@@ -214,6 +214,8 @@ def test_bins_that_are_not_gaussian_are_listed_once():
     )
     text = screen_bins({"one": bins, "two": bins.iloc[:2]})
     assert text == "Bins with few counts: b\nBins with skewed data: c\nforecast.drop_bins: auto would leave them out"
+    many = pd.DataFrame({"name": [*"abcde"], "verdict": "few", "used": True})
+    assert screen_bins({"one": many}).splitlines()[0] == "Bins with few counts: a, b, c and 2 more"
     left_out = bins.assign(used=[True, False, False])
     assert screen_bins({"one": left_out}).splitlines()[-1] == "forecast.drop_bins left them out"
     assert screen_bins({"one": bins.iloc[:1]}) == ""

@@ -3,7 +3,7 @@
 All of them are made from the table of `tables.fisher_table`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import product
 
 import pandas as pd
@@ -125,11 +125,17 @@ def screen_bins(tables: Mapping[str, pd.DataFrame]) -> str:
     bins = pd.concat(tables.values()).drop_duplicates("name")
     kinds = {"few": "few counts", "skewed": "skewed data"}
     found = {what: bins[bins["verdict"] == verdict] for verdict, what in kinds.items()}
-    lines = [f"Bins with {what}: {', '.join(rows['name'])}" for what, rows in found.items() if len(rows)]
+    lines = [f"Bins with {what}: {_first_names([*rows['name']])}" for what, rows in found.items() if len(rows)]
     if lines:
         in_use = pd.concat(found.values())["used"].all()
         lines.append("forecast.drop_bins: auto would leave them out" if in_use else "forecast.drop_bins left them out")
     return "\n".join(lines)
+
+
+def _first_names(names: Sequence[str], shown: int = 3) -> str:
+    """The first of some names, and how many more there are."""
+    more = len(names) - shown
+    return ", ".join(names[:shown]) + (f" and {more} more" if more > 0 else "")
 
 
 def headline_rows(table: pd.DataFrame) -> pd.DataFrame:
