@@ -98,6 +98,18 @@ def test_exact_dependence_leaves_the_noise_of_the_mean_of_all_boxes() -> None:
     np.testing.assert_array_equal(controlled.jacobian[:, :, CONTROLLED:], sample.jacobian[:, :, CONTROLLED:])
 
 
+def test_noise_of_two_other_boxes_is_that_of_their_difference() -> None:
+    sample, control = draw(np.random.default_rng(2), 32, 0, 1.0)
+    first, others = np.arange(30), np.arange(30, 32)
+    controlled = with_control(
+        sample.in_boxes(first), Control(control.here[first], control.here[others], control.blocks)
+    )
+    # others s^2 / N^2 for the variance s^2 = (x_1 - x_2)^2 / 2 of two boxes, and J follows x but for the ridge penalty
+    expected = np.abs(sample.jacobian[30] - sample.jacobian[31])[:, :CONTROLLED] / 32
+    (row,) = controlled.outside
+    np.testing.assert_allclose(np.abs(row[:, :CONTROLLED]), expected, atol=0.1 * expected.max())
+
+
 def test_few_boxes_and_no_other_boxes_are_left_as_they_are() -> None:
     sample, control = draw(np.random.default_rng(0), FEWEST_BOXES - 1, 50, 0.8)
     assert with_control(sample, control) is sample
