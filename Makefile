@@ -13,7 +13,7 @@ PYTHON ?= python3 python3.13 python3.12 python3.11
 VENV := .venv
 STAMP := $(VENV)/.installed
 # all extras but those of GPUs
-LOCKED := workflow cluster theory fits export docs dev
+LOCKED := workflow cluster theory fits export inference docs dev
 IN_VENV := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
 # files stay whole, because their tests share fixtures, and start in the order of collection, the dearest first
 PYTEST := pytest --numprocesses=auto --maxprocesses=8 --dist=loadfile --no-loadscope-reorder
@@ -21,7 +21,7 @@ PYTEST := pytest --numprocesses=auto --maxprocesses=8 --dist=loadfile --no-loads
 SNAKEMAKE_ARGS = $(ARGS) $(if $(CONFIG),--configfile "$$CONFIG")
 
 .DEFAULT_GOAL := help
-.PHONY: help forecast check-derivatives validate test test-quick lint docs format benchmarks lock clean
+.PHONY: help forecast check-derivatives check-coverage validate test test-quick lint docs format benchmarks lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' Makefile
@@ -31,6 +31,9 @@ forecast: $(STAMP) ## simulate, measure and forecast as config.yaml says; figure
 
 check-derivatives: $(STAMP) ## automatic derivatives against finite differences on the same seeds
 	$(IN_VENV) snakemake check_derivatives $(SNAKEMAKE_ARGS)
+
+check-coverage: $(STAMP) ## posteriors of parameters and initial field over maps whose truth is known; hours
+	$(IN_VENV) snakemake check_coverage $(SNAKEMAKE_ARGS)
 
 validate: $(STAMP) ## simulations compared with finer ones of the same phases, theory, published spectra and ray tracing
 	$(IN_VENV) snakemake validate $(SNAKEMAKE_ARGS)

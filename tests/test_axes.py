@@ -44,6 +44,11 @@ AXES = {
     "scale": "starlet scale, finest first",
     "ell": "multipole bin",
     "bin": "element of a data vector",
+    "nx": "points of the mesh of the white noise along x, at least those of the particles; likewise ny and nz",
+    "ny": "as nx",
+    "nz": "as nx",
+    "chain": "chain of a posterior",
+    "draw": "draw of a chain after its warm-up",
 }
 
 

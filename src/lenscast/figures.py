@@ -103,7 +103,7 @@ def triangle(files: Files, experiment: Experiment, data_vectors: Sequence[str]) 
     """
     tables = dict(zip(data_vectors, map(pd.read_csv, files["estimators"]), strict=True))
     posteriors = {
-        name: _with_matter(load_forecast(path), experiment)
+        name: with_matter(load_forecast(path), experiment)
         for name, path in zip(data_vectors, files["forecasts"], strict=True)
     }
     notes = [note for name, table in tables.items() for note in plotting.verdict_note(name, table)]
@@ -131,7 +131,7 @@ def systematics(files: Files, experiment: Experiment, data_vectors: Sequence[str
         for (title, case), posterior in cases.items():
             rows = table[table["systematics"] == case].assign(systematics="marginalised")
             rows = rows[~rows["parameter"].isin(nuisance)]
-            posteriors[title] = _with_matter(posterior, experiment)
+            posteriors[title] = with_matter(posterior, experiment)
             notes += plotting.verdict_note(title, rows)
             own[title] = plotting.priors_own(rows)
     return plotting.triangle(posteriors, notes, own)
@@ -232,7 +232,7 @@ def matter_power(files: Files, experiment: Experiment, seeds: int) -> Figure:
     return plotting.matter_power(pd.read_csv(files["table"]), np.pi / experiment.simulation.cell_size, seeds)
 
 
-def _with_matter(posterior: ParameterCovariance, experiment: Experiment) -> ParameterCovariance:
+def with_matter(posterior: ParameterCovariance, experiment: Experiment) -> ParameterCovariance:
     """Posterior of the parameters that source bins share, with Omega_m and S8 where they vary.
 
     A density that varies alone is left out: Omega_m is the same but for a constant.

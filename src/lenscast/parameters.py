@@ -110,6 +110,13 @@ def stem(parameter: str) -> str:
     return name if name in PER_SOURCE and number.isdecimal() else parameter
 
 
+def limits(parameter: str) -> tuple[float | None, float | None]:
+    """Allowed range of a parameter; None where it has no end, or the name is unknown."""
+    row = PARAMETERS.get(stem(parameter))
+    ends = row.limits if row else {}
+    return ends.get("gt", ends.get("ge")), ends.get("lt", ends.get("le"))
+
+
 def label(parameter: str) -> str | None:
     """LaTeX symbol of a parameter, with the number of its source bin; None for an unknown name."""
     if parameter in DERIVED:

@@ -24,7 +24,7 @@ from lenscast.expectation import box_mean_and_jacobian as measure
 from lenscast.expectation import correlations
 from lenscast.experiment import Experiment
 from lenscast.forecasting import forecast
-from lenscast.gravity import domain, linear_field, lpt
+from lenscast.gravity import domain, field_from_noise, linear_field, lpt
 from lenscast.lens_tangents import cosmological_tangents, lens_tangents, map_and_tangents
 from lenscast.lensing import convergence, density_planes, draw_view, sky, with_feedback
 from lenscast.measurement import summarise
@@ -45,6 +45,7 @@ __all__ = [
     "measure",
     "planes",
     "planes_and_tangents",
+    "planes_from_noise",
     "summarise",
     "tangents",
 ]
@@ -64,9 +65,23 @@ def planes(
     `correction` repairs small scales and follows cosmology too; `adjoint` says how diffrax differentiates the N-body
     solve (`nbody`), forward mode by default. Baryons come later.
     """
+    simulation = experiment.simulation
+    size = simulation.noise_size or simulation.particles
+    noise = domain(experiment.distribution).noise(box_key(seed, INITIAL_FIELD), size)
+    return planes_from_noise(noise, parameters, experiment, correction, adjoint)
+
+
+def planes_from_noise(
+    noise: Float32[Array, "nx ny nz"],
+    parameters: Parameters,
+    experiment: Experiment,
+    correction: Correction | None = None,
+    adjoint: diffrax.AbstractAdjoint | None = None,
+) -> Float32[Array, "plane 3 slab mesh mesh"]:
+    """Step 1 from the white noise of the initial field (`gravity.white_noise`). Other arguments as for `planes`."""
     cosmos, simulation = cosmology(parameters), experiment.simulation
     where = domain(experiment.distribution)
-    field = linear_field(box_key(seed, INITIAL_FIELD), cosmos.power, simulation, simulation.noise_size, where)
+    field = field_from_noise(noise, cosmos.power, simulation, where)
     start = lpt(field, simulation.a_start, cosmos, simulation, simulation.lpt_order, where)
     method = corrected(correction, simulation, simulation.integrator, cosmos, where)
     return density_planes(start, simulation.a_start, cosmos, method, experiment.lightcone, adjoint)

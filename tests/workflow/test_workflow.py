@@ -61,9 +61,9 @@ def run(directory: Path, *targets: str, **changes: Any) -> str:
     return done.stdout + done.stderr
 
 
-def planned(directory: Path, **changes: Any) -> Counter[str]:
+def planned(directory: Path, *targets: str, **changes: Any) -> Counter[str]:
     """Jobs of a dry run, by rule."""
-    text = run(directory, "--dry-run", "-p", **changes)
+    text = run(directory, "--dry-run", "-p", *targets, **changes)
     jobs = re.findall(r"^(?:localrule|rule) (\w+):", text, re.MULTILINE)
     return Counter(job for job in jobs if job != "all")
 
@@ -174,6 +174,29 @@ def test_runs_side_by_side(finished: Path) -> None:
     assert list(table["sigma_ratio_other"].dropna().unique()) == [1.0]
     for name in TINY["forecast"]["data_vectors"]:
         assert (finished / f"results/tiny/comparison/other/{name}.png").stat().st_size > 10_000
+
+
+def test_posteriors_of_a_finished_run_are_sampled_and_compared(finished: Path, tmp_path: Path) -> None:
+    directory = Path(shutil.copytree(finished, tmp_path / "posteriors"))
+    run(directory, "compare_posteriors", forecast__data_vectors={"C_ell": ["power_spectrum"]})
+    results = directory / "results/tiny"
+    table = pd.read_csv(results / "posterior/C_ell.csv").set_index("parameter")
+    errors = pd.read_csv(results / "fisher/C_ell_parameters.csv").set_index("parameter")["sigma"]
+    assert {*errors.index} < {*table.index}
+    np.testing.assert_allclose(table["sigma_fisher"][errors.index], errors, rtol=1e-3)
+    assert (table["verdict"] == "converged").all()
+    # a likelihood of a finite number of simulations is narrower than Hartlap's; priors are the same
+    assert table["sigma_to_fisher"].between(0.8, 1.05).all()
+    chains = io.load_summary_chains(results / "posterior/C_ell.h5")
+    np.testing.assert_allclose(chains.draws.mean((0, 1)), table["mean"][list(chains.names)])
+    assert (results / "figures/posteriors.png").stat().st_size > 10_000
+
+
+def test_chains_of_the_field_level_are_one_job_each(finished: Path) -> None:
+    field_level = {"chains": 3, "mocks": 20}
+    chains = planned(finished, "sample_field", field_level=field_level)
+    assert chains == Counter(sample_chain=3, diagnose_chains=1, figure=2, sample_field=1)
+    assert planned(finished, "check_coverage", field_level=field_level) == Counter(sample_mocks=3, check_coverage=1)
 
 
 def test_workflow_stores_tangents_by_axis_and_parameter(finished: Path) -> None:

@@ -244,6 +244,26 @@ def without_number(settings):
     return settings | {"lightcone": {k: v for k, v in settings["lightcone"].items() if k != "realisations_per_box"}}
 
 
+MOCKS_PER_JOB = 8
+
+
+def field_settings():
+    """What a chain of the field level depends on besides the forecast."""
+    return {
+        **map_settings("fiducial"),
+        "in_map": {name: value for name, value in EXPERIMENT.fiducial.items() if in_map(name)},
+        "survey": settings_of(EXPERIMENT, "survey")["survey"],
+        "priors": EXPERIMENT.priors,
+        "chains": {name: getattr(EXPERIMENT.field_level, name) for name in ("seed", "sampler", "warmup", "draws")},
+    }
+
+
+def mock_jobs():
+    """Numbers of the first and the last mock of each job."""
+    number = EXPERIMENT.field_level.mocks
+    return [f"{first}_{min(first + MOCKS_PER_JOB, number) - 1}" for first in range(0, number, MOCKS_PER_JOB)]
+
+
 @cache
 def level_settings(level, settings):
     """What the boxes of a level of resolution depend on, by a function of an experiment and its parameters."""
@@ -326,6 +346,10 @@ def errors_and_report():
         return f"Data vectors and derivatives are in results/{MAP_CAMPAIGN.run}"
     if targets & {"train_correction", "validate_matter"}:
         return f"Weights, tables and figures are in {TRAINED}"
+    if targets & {"sample_field", "check_coverage"}:
+        return f"Tables are in {RESULTS}/field_level, figures in {RESULTS}/figures"
+    if targets == {"compare_posteriors"}:
+        return f"Tables are in {RESULTS}/posterior, the figure is {RESULTS}/figures/posteriors.png"
     if targets or not all(Path(table).exists() for table in forecast_tables()):
         return f"Figures are in {RESULTS}/figures, tables in {RESULTS}/fisher"
     tables = {name: pandas.read_csv(path) for name, path in zip(DATA_VECTORS, forecast_tables())}

@@ -3,8 +3,9 @@ FIRST_AND_LAST = list(dict.fromkeys([DATA_VECTORS[0], DATA_VECTORS[-1]]))
 
 
 def figure_of(function, inputs, **settings):
-    """An entry of the table of figures: function of lenscast.figures, its files, and its settings."""
-    return SimpleNamespace(function=f"lenscast.figures:{function}", inputs=inputs, settings=settings)
+    """An entry of the table of figures: function of lenscast.figures or module:function, files, and settings."""
+    figures, _, name = function.rpartition(":")
+    return SimpleNamespace(function=f"lenscast.{figures or 'figures'}:{name}", inputs=inputs, settings=settings)
 
 
 def theory_table():
@@ -42,6 +43,27 @@ FIGURES = {
         "triangle",
         lambda: {"forecasts": fisher("forecast"), "estimators": fisher("estimators")},
         data_vectors=DATA_VECTORS,
+    ),
+    "posteriors": figure_of(
+        "posterior_figures:posteriors",
+        lambda: {
+            "chains": expand(rules.sample_posterior.output.chains, data_vector=DATA_VECTORS),
+            "tables": expand(rules.sample_posterior.output.table, data_vector=DATA_VECTORS),
+            "forecasts": fisher("forecast"),
+        },
+        data_vectors=DATA_VECTORS,
+    ),
+    "field_posterior": figure_of(
+        "posterior_figures:field_posterior",
+        lambda: {
+            "chains": rules.diagnose_chains.input.chains,
+            "table": rules.diagnose_chains.output.table,
+            "forecasts": fisher("forecast"),
+        },
+        data_vectors=DATA_VECTORS,
+    ),
+    "field_recovery": figure_of(
+        "posterior_figures:field_recovery", lambda: {"table": rules.diagnose_chains.output.recovery}
     ),
     "systematics": figure_of(
         "systematics",

@@ -1,3 +1,17 @@
+rule sample_field:
+    input:
+        rules.diagnose_chains.output,
+        figures("field_posterior", "field_recovery"),
+    localrule: True
+
+
+rule compare_posteriors:
+    input:
+        expand(rules.sample_posterior.output.table, data_vector=DATA_VECTORS),
+        figures("posteriors"),
+    localrule: True
+
+
 rule check_derivatives:
     input:
         rules.compare_derivatives.output.summary,

@@ -26,6 +26,7 @@ LARGE = {  # keys of the config that decide how much memory a job takes
     "look": f"lightcone.plane_mesh, the number of forecast.parameters, {MAPS}",
     "measure": MAPS,
     "measure_derivatives": "lightcone.plane_mesh, lightcone.pixels or the number of forecast.parameters",
+    "sample_chain": "simulation.particles, lightcone.plane_mesh or lightcone.pixels",
     "gather": "covariance.boxes, derivatives.boxes or the number of bins of statistics",
 }
 

@@ -9,6 +9,7 @@ from lenscast.parameters import NUISANCE, PARAMETERS, PER_SOURCE, expanded
 from lenscast.sections.box import FixedSteps, NoCorrection, Simulation
 from lenscast.sections.cosmology import FiducialCosmology
 from lenscast.sections.distribution import Distribution
+from lenscast.sections.field_level import FieldLevel
 from lenscast.sections.forecast import FiniteDifferences, ForecastSection, Resolution
 from lenscast.sections.lightcone import Lightcone
 from lenscast.sections.section import Name, Section
@@ -52,6 +53,7 @@ class Experiment(Section):
     finite_differences: FiniteDifferences
     validation: Validation
     distribution: Distribution = Distribution()
+    field_level: FieldLevel = Field(default=FieldLevel(), description="posteriors given one map; may be left out")
 
     @model_validator(mode="before")
     @classmethod

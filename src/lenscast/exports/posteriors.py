@@ -15,7 +15,7 @@ from lenscast.exports.forecast_files import ForecastFiles
 from lenscast.fisher.derived import derived_parameters
 from lenscast.fisher.shown_tables import posterior_rows
 from lenscast.io.atomic import appearing
-from lenscast.parameters import PARAMETERS, label, stem
+from lenscast.parameters import label, limits, stem
 
 DIGITS = "%.16e"
 
@@ -58,8 +58,8 @@ def save_getdist(root: str | Path, forecast: ForecastFiles, fiducial: Mapping[st
         f"{each.name}*\t{label(each.name)}" for each in derived
     ]
     _write(f"{root}.paramnames", names)
-    limits = {name: ["N" if end is None else repr(end) for end in _limits(name)] for name in posterior.names}
-    _write(f"{root}.ranges", ["\t".join([name, *ends]) for name, ends in limits.items()])
+    ranges = {name: ["N" if end is None else repr(end) for end in limits(name)] for name in posterior.names}
+    _write(f"{root}.ranges", ["\t".join([name, *ends]) for name, ends in ranges.items()])
 
 
 def save_samples(root: str | Path, forecast: ForecastFiles, fiducial: Mapping[str, float], number: int) -> None:
@@ -103,7 +103,7 @@ def save_cobaya(path: str | Path, forecast: ForecastFiles, covmat: str) -> None:
     widths = forecast.prior_widths
     parameters = {}
     for name, value in zip(forecast.names, map(float, forecast.fiducial), strict=True):
-        low, high = _limits(name)
+        low, high = limits(name)
         # a parameter without a prior and without limits has a flat one that the posterior does not reach
         low = value - 100 * float(sigma[name]) if low is None else low
         high = value + 100 * float(sigma[name]) if high is None else high
@@ -175,13 +175,6 @@ def _error(row: pd.Series | None) -> str:
         return "--"
     mark = "" if row["verdict"] == "converged" else r"^\dagger"
     return rf"${row['sigma']:#.2g}{mark}$" if np.isfinite(row["sigma"]) else r"$\infty$"
-
-
-def _limits(parameter: str) -> tuple[float | None, float | None]:
-    """Allowed range of a parameter; None where it has no end."""
-    limits = PARAMETERS[stem(parameter)].limits if stem(parameter) in PARAMETERS else {}
-    low, high = limits.get("gt", limits.get("ge")), limits.get("lt", limits.get("le"))
-    return low, high
 
 
 def _write(path: str | Path, lines: list[str]) -> None:

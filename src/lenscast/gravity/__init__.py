@@ -13,7 +13,7 @@ density = paint(position, mesh.box_size, mesh.particles)
 
 from lenscast.gravity.domain import SINGLE, Domain, domain
 from lenscast.gravity.forces import acceleration
-from lenscast.gravity.initial import linear_field
+from lenscast.gravity.initial import field_from_noise, linear_field, white_noise
 from lenscast.gravity.lpt import lpt
 from lenscast.gravity.mesh import Particles, lattice
 from lenscast.gravity.nbody import Method, nbody
@@ -31,6 +31,7 @@ __all__ = [
     "Particles",
     "acceleration",
     "domain",
+    "field_from_noise",
     "lattice",
     "linear_field",
     "lpt",
@@ -38,4 +39,5 @@ __all__ = [
     "paint",
     "paint_slabs",
     "read",
+    "white_noise",
 ]

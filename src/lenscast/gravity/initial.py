@@ -43,9 +43,42 @@ def linear_field(
     size = noise_size or mesh.particles
     if size < mesh.particles:
         raise ValueError(f"noise_size = {size}: give at least the particles per side, {mesh.particles}")
+    return field_from_noise(domain.noise(key, size), power, mesh, domain)
+
+
+def white_noise(key: Key[Array, ""], size: int) -> Float32[Array, "x y z"]:
+    """Independent standard normal numbers on a mesh: all that is random in the density field.
+
+    Parameters
+    ----------
+    key
+        Key of the white noise.
+    size
+        Points per side.
+    """
+    return SINGLE.noise(key, size)
+
+
+def field_from_noise(
+    noise: Float32[Array, "nx ny nz"], power: PowerTable, mesh: ParticleMesh, domain: Domain = SINGLE
+) -> Float32[Array, "x y z"]:
+    """Linear overdensity today on the particle lattice, linear in the white noise.
+
+    Parameters
+    ----------
+    noise
+        White noise on a mesh with at least the points of the lattice.
+    power
+        Linear power spectrum today.
+    mesh
+        Box and number of particles.
+    domain
+        Where the box is.
+    """
+    size = noise.shape[0]
     # noise of variance 1 in real space: Fourier modes come with the symmetry of a real field, Nyquist modes included
-    noise = domain.modes(domain.noise(key, size), mesh.particles)
+    modes = domain.modes(noise, mesh.particles)
     k = jnp.sqrt(sum(component**2 for component in domain.wavenumbers(mesh.particles, mesh.box_size / mesh.particles)))
     # P = <|delta_k|^2> V / particles^6 for transforms without a factor, and <|noise_k|^2> = size^3
     modes_per_volume = (mesh.particles / mesh.box_size) ** 1.5 * (mesh.particles / size) ** 1.5
-    return domain.field(noise * power.root(k) * modes_per_volume)
+    return domain.field(modes * power.root(k) * modes_per_volume)

@@ -10,6 +10,7 @@ which names, is the caller's business.
 from lenscast.io.arrays import load_arrays
 from lenscast.io.atomic import save_table
 from lenscast.io.batch_files import batch_writer, gathered, requested_seeds, require_made_by
+from lenscast.io.chains import load_field_chain, load_summary_chains, save_field_chain, save_summary_chains
 from lenscast.io.corrections import correction_of, load_correction, save_correction, warn_of_mismatch
 from lenscast.io.origin import disagreement, provenance
 from lenscast.io.plane_files import load_planes, plane_variables
@@ -37,11 +38,13 @@ __all__ = [
     "load",
     "load_arrays",
     "load_correction",
+    "load_field_chain",
     "load_forecast",
     "load_jacobians",
     "load_level",
     "load_planes",
     "load_summaries",
+    "load_summary_chains",
     "plane_variables",
     "provenance",
     "read_snapshot",
@@ -49,9 +52,11 @@ __all__ = [
     "require_made_by",
     "save",
     "save_correction",
+    "save_field_chain",
     "save_forecast",
     "save_jacobians",
     "save_summaries",
+    "save_summary_chains",
     "save_table",
     "warn_of_mismatch",
     "writer",

@@ -5,32 +5,28 @@ Tables and verdicts are those of `lenscast.fisher`.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from textwrap import fill
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
-from matplotlib import pyplot
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import Locator, MaxNLocator, NullFormatter
+from matplotlib.ticker import NullFormatter
 
 from lenscast.fisher.along import JACOBIAN
 from lenscast.fisher.matrices import DELTA_CHI2, ParameterCovariance
 from lenscast.fisher.shown_tables import posterior_rows
 from lenscast.parameters import stem
+from lenscast.plotting.contours import LEVELS, Curves, contours, gaussian, note_below
 from lenscast.plotting.style import COLOURS, MARKERS, block_label, blocks, grid, label, note, styled, vector_label
 from lenscast.statistics.statistic import Statistic
 
 DASHED_NOTE = "dashed: the data do not constrain one of the two parameters"
-NOTE_WIDTH = 120
-"""Letters of a line below the contours."""
 MANY_BLOCKS = 8
 """Number of blocks above which ticks name statistics and scales, without the sources."""
-TWO_DIMENSIONAL_LEVELS = (0.6827, 0.9545)
 LEVELS_NOTE = (
-    f"contours: 68 % and 95 % in two dimensions (Δχ² = {', '.join(f'{each:.2f}' for each in DELTA_CHI2.values())}); "
+    f"{LEVELS} (Δχ² = {', '.join(f'{each:.2f}' for each in DELTA_CHI2.values())}); "
     "Fisher matrix of the cross-realisation estimator with priors"
 )
 
@@ -81,81 +77,21 @@ def triangle(
     priors_own
         By data vector, parameters that its data do not constrain (`priors_own`), whose contours are thin and dashed.
     """
-    from getdist.gaussian_mixtures import GaussianND  # here: it takes as long to import as all other figures together
-    from getdist.plots import get_subplot_plotter
-
     first = next(iter(posteriors.values()))
-    symbols = [label(name).strip("$") for name in first.names]
-    # GetDist inverts the whole matrix, which a derived parameter makes singular; 1e-9 of each variance is not seen
-    gaussians = [
-        GaussianND(
-            posterior.fiducial,
-            posterior.matrix + 1e-9 * np.diag(np.diag(posterior.matrix)),
-            names=list(posterior.names),
-            labels=symbols,
-        )
-        for posterior in posteriors.values()
-    ]
     # where contours coincide, the wider ones show at the sides of the narrower ones
-    widths = list(np.linspace(2.4, 1.2, len(gaussians)))
-    plotter = get_subplot_plotter(width_inch=1.45 * len(first.names))
-    plotter.settings.fontsize = plotter.settings.legend_fontsize = 11
-    plotter.settings.axes_fontsize, plotter.settings.axes_labelsize = 8, 11
-    plotter.settings.scaling = False
-    plotter.sample_analyser.ini.params["contours"] = " ".join(map(str, TWO_DIMENSIONAL_LEVELS))
-    plotter.triangle_plot(
-        gaussians,
-        list(first.names),
-        filled=False,
-        contour_colors=list(COLOURS[: len(gaussians)]),
-        contour_lws=widths,
-        line_args=[{"color": colour, "lw": width} for colour, width in zip(COLOURS, widths, strict=False)],
-        legend_labels=[vector_label(name) for name in posteriors],
-        markers=dict(zip(first.names, first.fiducial, strict=True)),
-    )
-    figure = plotter.fig
-    pyplot.close(figure)
-    for axes in figure.axes:  # the ticks of GetDist use functions that matplotlib 3.11 deprecates
-        axes.xaxis.set_major_locator(_InnerTicks(2))
-        if len(axes.get_yticks()):
-            axes.yaxis.set_major_locator(_InnerTicks(2))
+    widths = np.linspace(2.4, 1.2, len(posteriors))
+    curves = [
+        Curves(gaussian(posterior), vector_label(name), colour, float(width))
+        for (name, posterior), colour, width in zip(posteriors.items(), COLOURS, widths, strict=False)
+    ]
+    figure, subplots = contours(curves, first.names, first.fiducial)
     dashed = [{*(priors_own or {}).get(name, ())} for name in posteriors]
-    for row, panels in enumerate(plotter.subplots):
+    for row, panels in enumerate(subplots):
         for column, axes in enumerate(panels[: row + 1]):
             shown = {first.names[row], first.names[column]}
             _dash(axes, [bool(shown & each) for each in dashed])
-    lines = [LEVELS_NOTE, *((DASHED_NOTE,) if any(dashed) else ()), *notes]
-    wrapped = (fill(line, NOTE_WIDTH, subsequent_indent="    ", break_on_hyphens=False) for line in lines)
-    figure.text(0.01, -0.01, "\n".join(wrapped), ha="left", va="top", fontsize=9)
+    note_below(figure, [LEVELS_NOTE, *((DASHED_NOTE,) if any(dashed) else ()), *notes])
     return figure
-
-
-class _InnerTicks(Locator):
-    """Ticks that keep away from the ends of the axis, where their labels would collide with those of the next panel.
-
-    Parameters
-    ----------
-    least
-        Least number of ticks.
-    """
-
-    def __init__(self, least: int) -> None:
-        self.least = least
-
-    def __call__(self) -> Any:
-        """Ticks of the present limits."""
-        return self.tick_values(*self.axis.get_view_interval())  # type: ignore[union-attr]
-
-    def tick_values(self, vmin: float, vmax: float) -> Any:
-        """The fewest round values between a tenth and nine tenths of the axis."""
-        low, high = sorted((vmin, vmax))
-        margin, inner = 0.1 * (high - low), np.array([])
-        for intervals in range(self.least, 10):
-            values = np.asarray(MaxNLocator(intervals).tick_values(low, high))
-            inner = values[(values > low + margin) & (values < high - margin)]
-            if len(inner) >= self.least:
-                break
-        return inner
 
 
 def _dash(axes: Axes, flags: Sequence[bool]) -> None:

@@ -44,6 +44,24 @@ CAPTIONS: Mapping[str, Caption] = MappingProxyType(
             "Errors from groups of fewer boxes with derivatives. Errors of the standard estimator grow with the number "
             "of boxes, since noise poses as information; those of the cross estimator are to be flat.",
         ),
+        "posteriors": Caption(
+            _FORECAST,
+            "Contours of chains",
+            "Posteriors sampled with the likelihood of a covariance from simulations (Sellentin & Heavens 2016) inside "
+            "the ranges of the parameters, compared with the Gaussian ones of Fisher matrices, dashed.",
+        ),
+        "field_posterior": Caption(
+            _FORECAST,
+            "Contours of the field level",
+            "Posterior given one convergence map, with the initial field marginalised, compared with the Gaussian ones "
+            "of Fisher matrices for the area of this map.",
+        ),
+        "field_recovery": Caption(
+            _FORECAST,
+            "Recovered initial field",
+            "Share of the initial field that one map knows by scale: from the variance of the draws, and from the true "
+            "field of the mock.",
+        ),
         "maps": Caption(
             _DATA,
             "Maps and their derivatives",

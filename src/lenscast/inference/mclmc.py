@@ -1,0 +1,146 @@
+"""Microcanonical Langevin Monte Carlo: a velocity of unit length whose direction slowly forgets where it came from.
+
+Robnik, De Luca, Silverstein & Seljak (2023), arXiv:2212.08549, and Robnik & Seljak (2023), arXiv:2303.18221. A step
+takes one gradient. In many dimensions an independent draw takes fewer of them than with Hamiltonian Monte Carlo.
+
+Nothing is rejected, so that the step size decides the bias. A step moves a coordinate by h = step / sqrt(dimensions).
+The leapfrog scheme conserves a density that differs from the target: a Gaussian coordinate of width sigma is sampled
+with the variance sigma^2 / (1 - (h / sigma)^2 / 4). The default error gives h = .23 for coordinates of unit width,
+whose widths come out .7 % too large; those of half that width, 2.7 %.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float64
+
+from lenscast.inference.chain import ChainState, LogDensity
+
+__all__ = ["MCLMC"]
+
+# The energy error of a second-order scheme grows as step^3, and its square as step^6.
+_ORDER = 6
+# Steps whose error is far from the target say little of the best step: width of their weights in ln(error^2) / 6, and
+# number of steps that the average remembers.
+_WIDTH, _MEMORY = 1.5, 150
+
+
+@dataclass(frozen=True)
+class MCLMC:
+    """Microcanonical Langevin Monte Carlo.
+
+    Attributes
+    ----------
+    warmup
+        Number of transitions that choose the step size.
+    error
+        Variance of the energy error of a step over the number of dimensions that the step size is chosen for.
+    length
+        Length over which the direction is forgotten, and length of a transition, in units of sqrt(dimensions).
+    first_step
+        Step size of the first step, in units of sqrt(dimensions).
+    most_steps
+        Largest number of steps of a transition.
+    """
+
+    warmup: int
+    error: float = 2e-5
+    length: float = 1.0
+    first_step: float = 0.1
+    most_steps: int = 256
+
+    def start(self, target: LogDensity, position: Float64[np.ndarray, " dim"]) -> ChainState:
+        """First state of a chain, which moves to larger densities.
+
+        Parameters
+        ----------
+        target
+            Logarithm of the density and its gradient.
+        position
+            Where the chain starts.
+
+        Raises
+        ------
+        ValueError
+            If there are fewer than 2 dimensions, or the density or its gradient is not finite there.
+        """
+        if len(position) < 2:
+            raise ValueError(f"{len(position)} dimensions: a direction takes 2 or more; use HMC")
+        state = ChainState.at(target, position, self.first_step * len(position) ** 0.5, np.zeros(2))
+        length = np.linalg.norm(state.gradient)
+        unit = np.eye(len(position))[0] if length == 0 else state.gradient / length
+        return state._replace(direction=unit)
+
+    def transition(self, target: LogDensity, state: ChainState, rng: np.random.Generator) -> ChainState:
+        """Next state of a chain.
+
+        Parameters
+        ----------
+        target
+            Logarithm of the density and its gradient.
+        state
+            Present state.
+        rng
+            Random numbers of this transition alone.
+        """
+        dimensions = len(state.position)
+        length, travelled = self.length * dimensions**0.5, 0.0
+        errors: list[float] = []
+        is_adapting = state.number < self.warmup
+        while travelled < length and len(errors) < self.most_steps:
+            step = state.step
+            state, error = _step(target, state)
+            state = self._adapted(state, error) if is_adapting else state
+            travelled += step
+            errors.append(error)
+            # the direction keeps exp(-step / length) of itself
+            noise = rng.standard_normal(dimensions) * (np.expm1(2 * step / length) / dimensions) ** 0.5
+            direction = state.direction + noise
+            state = state._replace(direction=direction / np.linalg.norm(direction))
+        rms = float(np.mean(np.square(errors)) / dimensions) ** 0.5
+        return state._replace(number=state.number + 1, energy_error=rms)
+
+    def _adapted(self, state: ChainState, error: float) -> ChainState:
+        """State with the step size whose energy error would have the variance that is asked for."""
+        dimensions = len(state.position)
+        if not np.isfinite(error):
+            return state._replace(step=0.5 * state.step)
+        ratio = error**2 / (dimensions * self.error) + 1e-8
+        weight = np.exp(-0.5 * (np.log(ratio) / (_ORDER * _WIDTH)) ** 2)
+        forget = (_MEMORY - 1) / (_MEMORY + 1)
+        sums = forget * state.adaptation + weight * np.array([ratio / state.step**_ORDER, 1.0])
+        return state._replace(step=float((sums[0] / sums[1]) ** (-1 / _ORDER)), adaptation=sums)
+
+
+def _step(target: LogDensity, state: ChainState) -> tuple[ChainState, float]:
+    """State after a leapfrog step, and the change of the energy; where the model breaks down, the state turned back."""
+    half = 0.5 * state.step
+    direction, first = _turned(state.direction, state.gradient, half)
+    position = state.position + state.step * direction
+    log_density, gradient = target(position)
+    counted = state._replace(gradients=state.gradients + 1)
+    if not (np.isfinite(log_density) and np.isfinite(gradient).all()):
+        return counted._replace(direction=-state.direction), np.inf
+    direction, second = _turned(direction, gradient, half)
+    error = first + second - (log_density - state.log_density)
+    moved = counted._replace(position=position, log_density=log_density, gradient=gradient, direction=direction)
+    return moved, float(error)
+
+
+def _turned(
+    direction: Float64[np.ndarray, " dim"], gradient: Float64[np.ndarray, " dim"], step: float
+) -> tuple[Float64[np.ndarray, " dim"], float]:
+    """Direction after the force acted for a step, and the change of the kinetic energy; exact for a constant force.
+
+    Both exponentials of the solution are divided by the larger one, which may overflow.
+    """
+    size, rest = float(np.linalg.norm(gradient)), len(direction) - 1
+    if size == 0:
+        return direction, 0.0
+    unit, delta = gradient / size, step * size / rest
+    along, small = float(direction @ unit), np.exp(-2 * delta)
+    # 2 exp(-delta) (cosh delta + along sinh delta)
+    total = (1 + small) + along * (1 - small)
+    turned = 2 * np.exp(-delta) * direction + unit * ((1 - small) + along * (1 - np.exp(-delta)) ** 2)
+    turned /= total
+    return turned / np.linalg.norm(turned), rest * (delta + np.log(total / 2))

@@ -1,0 +1,143 @@
+"""Files of chains: draws of parameters, and of what follows from them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from lenscast.inference.chain import ChainState
+from lenscast.inference.field_chain import FieldChain
+from lenscast.inference.summary_chains import SummaryChains
+from lenscast.io.reading import load
+from lenscast.io.variables import Variable
+from lenscast.io.writing import save
+
+
+def save_summary_chains(
+    path: str | Path, chains: SummaryChains, fiducial: Mapping[str, float], provenance: Mapping[str, str]
+) -> None:
+    """Write the chains of the posterior of a data vector.
+
+    Parameters
+    ----------
+    path
+        File to make.
+    chains
+        Chains.
+    fiducial
+        Value of each parameter.
+    provenance
+        Provenance of the file.
+    """
+    variables = {
+        "draws": Variable(chains.draws, ("chain", "draw", "param"), "see param", "draws of the parameters"),
+        "log_density": Variable(
+            chains.log_density, ("chain", "draw"), "1", "logarithm of the posterior density, up to a constant"
+        ),
+        "divergent": Variable(np.array(chains.divergent), (), "1", "trajectories that broke down"),
+    }
+    parameters = {"name": list(chains.names), "fiducial": [float(fiducial[name]) for name in chains.names]}
+    save(path, variables, {"param": parameters}, provenance)
+
+
+def load_summary_chains(path: str | Path) -> SummaryChains:
+    """Chains of the posterior of a data vector.
+
+    Parameters
+    ----------
+    path
+        File that `save_summary_chains` wrote.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged or of another kind.
+    """
+    contents = load(path, ["draws", "log_density", "divergent"])
+    arrays = {name: each.values for name, each in contents.variables.items()}
+    names = tuple(contents.coordinates["param"]["name"])
+    return SummaryChains(names, arrays["draws"], arrays["log_density"], int(arrays["divergent"]))
+
+
+_OF_DRAWS = {
+    "draws": (("draw", "param"), "draws of the parameters"),
+    "band_power": (("draw", "band"), "power of the white noise over its mean"),
+    "log_density": (("draw",), "logarithm of the posterior density of the coordinates, up to a constant"),
+    "energy_error": (("draw",), "energy error of the transition; 0 where it broke down"),
+    "broke_down": (("draw",), "whether the model broke down on the transition"),
+}
+_OF_STATE = {
+    "position": ("dim", "white noise, then coordinates of the parameters"),
+    "gradient": ("dim", "gradient of the logarithm of the density"),
+    "direction": ("velocity", "unit velocity"),
+    "adaptation": ("sum", "sums that the step size is chosen from"),
+}
+_NUMBERS = ("log_density", "step", "number", "gradients")
+
+
+def save_field_chain(
+    path: str | Path, chain: FieldChain, axes: Mapping[str, Mapping[str, list]], provenance: Mapping[str, str]
+) -> None:
+    """Write a chain of the field level with its state, from which it can go on.
+
+    Parameters
+    ----------
+    path
+        File to make.
+    chain
+        Chain, which may have no draws yet.
+    axes
+        Coordinates of the axes ``param`` (``name``, ``fiducial``) and ``band`` (``low``, ``high``).
+    provenance
+        Provenance of the file.
+    """
+    broke_down = ~np.isfinite(chain.energy_error)
+    values = chain._asdict() | {
+        "energy_error": np.where(broke_down, 0, chain.energy_error),
+        "broke_down": broke_down,
+    }
+    state = chain.state
+    variables = {
+        **{
+            name: Variable(values[name], names, "see axes", text)
+            for name, (names, text) in _OF_DRAWS.items()
+            if len(chain.draws)
+        },
+        "mean": Variable(chain.mean, ("x", "y", "z"), "1", "mean of the white noise over the draws"),
+        **{
+            f"state_{name}": Variable(getattr(state, name), (axis,), "1", text)
+            for name, (axis, text) in _OF_STATE.items()
+            if len(getattr(state, name))  # no sampler but the microcanonical one has a direction
+        },
+        **{
+            f"state_{name}": Variable(np.array(getattr(state, name)), (), "1", f"{name} of the state")
+            for name in _NUMBERS
+        },
+    }
+    save(path, variables, axes if len(chain.draws) else {}, provenance)
+
+
+def load_field_chain(path: str | Path) -> FieldChain:
+    """Chain of the field level from a file of `save_field_chain`.
+
+    Parameters
+    ----------
+    path
+        File.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged or of another kind.
+    """
+    contents = load(path)
+    found = {name: each.values for name, each in contents.variables.items()}
+    if "state_position" not in found:
+        raise ValueError(f"{path} is no chain of the field level: give a file of the rule sample_chain")
+    arrays = {name: found.get(f"state_{name}", np.zeros(0)) for name in _OF_STATE}
+    numbers = {name: found[f"state_{name}"].item() for name in _NUMBERS}
+    state = ChainState(**arrays, **numbers, energy_error=0.0)
+    empty = {name: np.zeros((0,) * len(axes)) for name, (axes, _) in _OF_DRAWS.items()}
+    draws = {name: found.get(name, each) for name, each in empty.items()}
+    draws["energy_error"] = np.where(draws.pop("broke_down").astype(bool), np.inf, draws["energy_error"])
+    return FieldChain(state, **draws, mean=found["mean"])

@@ -1,0 +1,62 @@
+"""From the files of chains to figures, called as those of `lenscast.figures`."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from lenscast import plotting
+from lenscast.experiment import Experiment
+from lenscast.figures import Files, with_matter
+from lenscast.fisher.estimators import HEADLINE
+from lenscast.fisher.matrices import FisherMatrix
+from lenscast.inference import map_area_deg2, with_derived_draws
+from lenscast.io.chains import load_field_chain, load_summary_chains
+from lenscast.io.products import load_forecast
+from lenscast.io.reading import load
+
+
+def posteriors(files: Files, experiment: Experiment, data_vectors: Sequence[str]) -> Figure:
+    """Contours of sampled posteriors compared with those of Fisher matrices. Files: chains, tables, forecasts.
+
+    Parameters
+    ----------
+    data_vectors
+        Names of the data vectors, in the order of the files.
+    """
+    sampled, gaussians = {}, {}
+    files_of = zip(data_vectors, files["chains"], files["tables"], files["forecasts"], strict=True)
+    for name, chains, table, forecast in files_of:
+        found = load_summary_chains(chains)
+        names, draws = with_derived_draws(found.names, found.draws, experiment.fiducial)
+        sampled[name] = plotting.SampledPosterior(names, draws, pd.read_csv(table))
+        gaussians[name] = with_matter(load_forecast(forecast), experiment)
+    return plotting.posteriors(sampled, gaussians)
+
+
+def field_posterior(files: Files, experiment: Experiment, data_vectors: Sequence[str]) -> Figure:
+    """Contours given one map compared with those of Fisher matrices for its area. Files: chains, table, forecasts.
+
+    Parameters
+    ----------
+    data_vectors
+        Names of the data vectors, in the order of the files of forecasts.
+    """
+    draws = np.array([load_field_chain(path).draws for path in files["chains"]])
+    names, draws = with_derived_draws(experiment.parameters, draws, experiment.fiducial)
+    gaussians = {}
+    for name, path in zip(data_vectors, files["forecasts"], strict=True):
+        contents = load(path, [HEADLINE])
+        parameters = contents.coordinates["param"]
+        matrix = FisherMatrix(
+            tuple(parameters["name"]), parameters["fiducial"].to_numpy(), contents.variables[HEADLINE].values
+        )
+        of_map = matrix.rescale(map_area_deg2(experiment) / experiment.survey.area_deg2)
+        gaussians[name] = with_matter(of_map.with_priors(experiment.priors).inverse(), experiment)
+    return plotting.field_posterior(plotting.SampledPosterior(names, draws, pd.read_csv(files["table"])), gaussians)
+
+
+def field_recovery(files: Files, experiment: Experiment) -> Figure:
+    """Share of the initial field that the map knows, by scale. Files: table."""
+    return plotting.field_recovery(pd.read_csv(files["table"]))

@@ -1,0 +1,161 @@
+"""Samplers compared with densities that are known exactly, and with the samplers of BlackJAX."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import stats
+
+from lenscast.inference import HMC, MCLMC, ChainState, chain_rng, run_chain
+from lenscast.inference.mclmc import _step, _turned
+
+DIMENSIONS, WARMUP, DRAWS = 20, 150, 1000
+VARIANCE = np.linspace(0.3, 1.0, DIMENSIONS)
+MEAN = np.linspace(-1.0, 1.0, DIMENSIONS)
+
+
+def gaussian(position):
+    """Independent Gaussian coordinates."""
+    offset = position - MEAN
+    return float(-0.5 * np.sum(offset**2 / VARIANCE)), -offset / VARIANCE
+
+
+def chain(target, sampler, number, transitions=WARMUP + DRAWS):
+    start = sampler.start(target, 2 * chain_rng(0, number).standard_normal(DIMENSIONS))
+    return [*run_chain(target, sampler, start, transitions, (0, number))]
+
+
+@pytest.mark.parametrize("sampler", [HMC(WARMUP), MCLMC(WARMUP)], ids=["hmc", "mclmc"])
+def test_draws_of_a_gaussian_have_its_means_and_variances(sampler):
+    states = [state for number in range(2) for state in chain(gaussian, sampler, number)[WARMUP:]]
+    draws = np.array([state.position for state in states])
+    # almost independent: 2000 draws give means to .02 sigma and variances to 3 %, here of twenty coordinates
+    np.testing.assert_allclose(draws.mean(axis=0) / VARIANCE**0.5, MEAN / VARIANCE**0.5, atol=0.1)
+    np.testing.assert_allclose(draws.var(axis=0) / VARIANCE, 1, atol=0.15)
+    # the leapfrog scheme of MCLMC widens a Gaussian coordinate by a known factor; HMC rejects what it gets wrong
+    h = (states[-1].step / DIMENSIONS**0.5) if isinstance(sampler, MCLMC) else 0
+    assert np.mean(draws.var(axis=0) * (1 / VARIANCE - h**2 / VARIANCE**2 / 4)) == pytest.approx(1, abs=0.03)
+    assert len({state.step for state in states}) == 2  # after the warm-up the step size stays
+
+
+def test_hmc_draws_have_the_distribution_of_a_density_that_is_not_gaussian():
+    def logistic(position):
+        return float(np.sum(-position - 2 * np.log1p(np.exp(-position)))), -np.tanh(position / 2)
+
+    draws = np.array([state.position for state in chain(logistic, HMC(WARMUP), 0)[WARMUP:]])
+    # every fifth draw is independent of the one before; coordinates are independent
+    assert stats.kstest(draws[::5].ravel(), stats.logistic.cdf).pvalue > 0.01
+
+
+def test_step_sizes_meet_what_they_are_chosen_for():
+    states = chain(gaussian, HMC(WARMUP), 0)[WARMUP:]
+    acceptance = np.mean([np.exp(-max(state.energy_error, 0)) for state in states])
+    assert acceptance == pytest.approx(0.8, abs=0.1)
+    errors = [state.energy_error for state in chain(gaussian, MCLMC(WARMUP), 0)[WARMUP:]]
+    # the average over steps near the end of the warm-up is noisy; the variance grows as step^6
+    assert np.mean(np.square(errors)) == pytest.approx(2e-5, rel=0.5)
+
+
+@pytest.mark.parametrize("sampler", [HMC(30), MCLMC(30)], ids=["hmc", "mclmc"])
+def test_a_chain_that_goes_on_from_a_stored_state_has_the_same_draws(sampler):
+    whole = chain(gaussian, sampler, 1, transitions=50)
+    for stop in (10, 40):  # within the warm-up, and after it
+        stored = ChainState(*(np.array(each).copy() for each in whole[stop - 1]))
+        stored = stored._replace(
+            **{
+                name: getattr(stored, name).item()
+                for name in ("log_density", "step", "number", "gradients", "energy_error")
+            }
+        )
+        rest = [*run_chain(gaussian, sampler, stored, 50, (0, 1))]
+        np.testing.assert_array_equal([state.position for state in rest], [state.position for state in whole[stop:]])
+
+
+def test_chains_start_apart_and_follow_their_seed():
+    starts = [chain_rng(*each).standard_normal(3) for each in ((0, 0), (0, 1), (1, 0))]
+    assert not np.allclose(starts[0], starts[1])
+    assert not np.allclose(starts[0], starts[2])
+    np.testing.assert_array_equal(starts[0], chain_rng(0, 0).standard_normal(3))
+
+
+@pytest.mark.parametrize("sampler", [HMC(50), MCLMC(50)], ids=["hmc", "mclmc"])
+def test_a_model_that_breaks_down_somewhere_is_never_entered(sampler):
+    def half(position):
+        value, gradient = gaussian(position)
+        return (value, gradient) if position[0] < 0 else (np.nan, np.full(DIMENSIONS, np.nan))
+
+    start = sampler.start(half, -np.ones(DIMENSIONS))
+    states = [*run_chain(half, sampler, start, 400, (0, 0))]
+    assert all(state.position[0] < 0 and np.isfinite(state.log_density) for state in states)
+    assert any(np.isinf(state.energy_error) for state in states)
+    assert len({state.position[0] for state in states[-100:]}) > 20
+
+
+@pytest.mark.parametrize("sampler", [HMC(10), MCLMC(10)], ids=["hmc", "mclmc"])
+def test_a_start_without_a_density_is_refused(sampler):
+    with pytest.raises(ValueError, match="nan where the chain starts, or its gradient is not finite: start nearer"):
+        sampler.start(lambda position: (np.nan, position), np.ones(3))
+
+
+def test_mclmc_refuses_one_dimension():
+    with pytest.raises(ValueError, match="1 dimensions: a direction takes 2 or more; use HMC"):
+        MCLMC(10).start(lambda position: (0.0, position), np.ones(1))
+
+
+def test_the_turn_of_mclmc_solves_its_equation_of_motion():
+    rng = np.random.default_rng(0)
+    gradient, direction = rng.standard_normal((2, 5))
+    direction /= np.linalg.norm(direction)
+    found, energy = _turned(direction, gradient, 0.5)
+    # du/dt = (1 - u u^T) g / (d - 1), in 2000 steps of the midpoint rule
+    step, turning, work = 0.5 / 2000, direction, 0.0
+    for _ in range(2000):
+        middle = turning + step / 2 * (gradient - turning * (turning @ gradient)) / 4
+        turning = turning + step * (gradient - middle * (middle @ gradient)) / 4
+        work += step * (middle @ gradient)
+    np.testing.assert_allclose(found, turning, atol=1e-7)
+    assert energy == pytest.approx(work, abs=1e-7)
+    # a large force neither overflows nor loses the direction
+    np.testing.assert_allclose(
+        _turned(direction, 1e6 * gradient, 0.5)[0], gradient / np.linalg.norm(gradient), atol=1e-7
+    )
+
+
+def test_a_step_of_mclmc_is_that_of_blackjax():
+    blackjax = pytest.importorskip("blackjax")
+    from blackjax.mcmc.integrators import IntegratorState, isokinetic_velocity_verlet
+
+    def log_density(x):
+        return -0.5 * jnp.sum((x - MEAN) ** 2 / VARIANCE)
+
+    state = MCLMC(10).start(gaussian, np.ones(DIMENSIONS))
+    start = jax.value_and_grad(log_density)(state.position)
+    theirs = IntegratorState(jnp.asarray(state.position), jnp.asarray(state.direction), *start)
+    theirs, energy = isokinetic_velocity_verlet(log_density)(theirs, 0.7)
+    ours, error = _step(gaussian, state._replace(step=0.7))
+    np.testing.assert_allclose(ours.position, theirs.position, rtol=1e-12)
+    np.testing.assert_allclose(ours.direction, theirs.momentum, rtol=1e-10)
+    assert error == pytest.approx(float(energy) - (ours.log_density - state.log_density), abs=1e-10)
+    assert blackjax.__name__ == "blackjax"
+
+
+def test_a_trajectory_of_hmc_is_that_of_blackjax():
+    pytest.importorskip("blackjax")
+    from blackjax.mcmc.integrators import IntegratorState, velocity_verlet
+
+    from lenscast.inference.hmc import _leapfrog
+
+    def log_density(x):
+        return -0.5 * jnp.sum((x - MEAN) ** 2 / VARIANCE)
+
+    momentum = np.random.default_rng(1).standard_normal(DIMENSIONS)
+    state = HMC(10).start(gaussian, np.ones(DIMENSIONS))._replace(step=0.3)
+    start = jax.value_and_grad(log_density)(state.position)
+    theirs = IntegratorState(jnp.asarray(state.position), jnp.asarray(momentum), *start)
+    step = velocity_verlet(log_density, lambda momentum, position=None: 0.5 * momentum @ momentum)
+    for _ in range(3):
+        theirs = step(theirs, 0.3)
+    position, value, _, end = _leapfrog(gaussian, state, momentum, 3)
+    np.testing.assert_allclose(position, theirs.position, rtol=1e-12)
+    np.testing.assert_allclose(end, theirs.momentum, rtol=1e-10)
+    assert value == pytest.approx(float(theirs.logdensity), rel=1e-12)
