@@ -30,6 +30,7 @@ from lenscast.inference import (
     sample_field,
 )
 from lenscast.measurement import noise_maps
+from lenscast.sections.distribution import Distribution
 
 BASE = str(Path(__file__).parents[1] / "workflow" / "config.yaml")
 CHANGES = {
@@ -307,6 +308,9 @@ def test_what_the_field_level_refuses(posterior, experiment):
         FieldPosterior.of_forecast(moved, experiment)
     with pytest.raises(ValueError, match="make the forecast again"):
         FieldPosterior.of_forecast(other.select(other.names[:2]), experiment)
+    split = experiment.model_copy(update={"distribution": Distribution(devices=2)})
+    with pytest.raises(ValueError, match=r"distribution\.devices = 2: .* set 1"):
+        FieldPosterior.of_forecast(other, split)
     with pytest.raises(ValueError, match=r"field_level.chains"):
         described(field_level={"chains": 1})
 
