@@ -58,7 +58,7 @@ class Single:
         """Lagrangian positions of the particles [Mpc/h]."""
         return lattice(mesh)
 
-    def at_lattice(self, field: Float32[Array, "x y z component"]) -> Float32[Array, "component particle"]:
+    def at_lattice(self, field: Float32[Array, "x y z 3"]) -> Float32[Array, "3 particle"]:
         """Values at the lattice points of the particles, in their order."""
         return field.reshape(-1, field.shape[-1]).T
 

@@ -98,7 +98,7 @@ class Split:
 
         return self._local(local, (), PARTICLES)()
 
-    def at_lattice(self, field: Float32[Array, "x y z component"]) -> Float32[Array, "component particle"]:
+    def at_lattice(self, field: Float32[Array, "x y z 3"]) -> Float32[Array, "3 particle"]:
         """Values at lattice points, see `Single.at_lattice`."""
         return self._local(SINGLE.at_lattice, FIELD, PARTICLES)(field)
 
