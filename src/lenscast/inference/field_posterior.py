@@ -93,9 +93,7 @@ class FieldPosterior(eqx.Module):
             devices, or as `Coordinates.of_posterior`.
         """
         if (devices := experiment.distribution.devices) > 1:
-            raise ValueError(
-                f"distribution.devices = {devices}: the field level takes boxes on one device; set 1"
-            )
+            raise ValueError(f"distribution.devices = {devices}: the field level takes boxes on one device; set 1")
         fiducial = [experiment.fiducial[name] for name in experiment.parameters]
         if forecast.names != experiment.parameters or not np.allclose(forecast.fiducial, fiducial, rtol=1e-12):
             given = ", ".join(
