@@ -79,10 +79,33 @@ class Sampler(Protocol):
         """Number of transitions that choose the step size."""
 
     def start(self, target: LogDensity, position: Gradient) -> ChainState:
-        """First state of a chain."""
+        """First state of a chain.
+
+        Parameters
+        ----------
+        target
+            Logarithm of the density and its gradient.
+        position
+            Where the chain starts.
+
+        Raises
+        ------
+        ValueError
+            If the density or its gradient is not finite there, or there are too few dimensions.
+        """
 
     def transition(self, target: LogDensity, state: ChainState, rng: np.random.Generator) -> ChainState:
-        """Next state of a chain."""
+        """Next state of a chain.
+
+        Parameters
+        ----------
+        target
+            Logarithm of the density and its gradient.
+        state
+            Present state.
+        rng
+            Random numbers of this transition alone.
+        """
 
 
 def chain_rng(seed: int, chain: int, number: int = _START) -> np.random.Generator:

@@ -43,35 +43,12 @@ class HMC:
     most_steps: int = 256
 
     def start(self, target: LogDensity, position: Float64[np.ndarray, " dim"]) -> ChainState:
-        """First state of a chain.
-
-        Parameters
-        ----------
-        target
-            Logarithm of the density and its gradient.
-        position
-            Where the chain starts.
-
-        Raises
-        ------
-        ValueError
-            If the density or its gradient is not finite there.
-        """
+        """First state of a chain; arguments and errors as for `Sampler.start`."""
         # the last two numbers are Hbar and the logarithm of the averaged step size
         return ChainState.at(target, position, self.first_step, adaptation=np.zeros(2))
 
     def transition(self, target: LogDensity, state: ChainState, rng: np.random.Generator) -> ChainState:
-        """Next state of a chain.
-
-        Parameters
-        ----------
-        target
-            Logarithm of the density and its gradient.
-        state
-            Present state.
-        rng
-            Random numbers of this transition alone.
-        """
+        """Next state of a chain; arguments as for `Sampler.transition`."""
         momentum, factor, threshold = rng.standard_normal(len(state.position)), rng.uniform(0.5, 1.5), rng.uniform()
         steps = int(np.clip(np.ceil(self.path * factor / state.step), 1, self.most_steps))
         position, log_density, gradient, end = _leapfrog(target, state, momentum, steps)

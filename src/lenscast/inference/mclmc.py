@@ -50,20 +50,7 @@ class MCLMC:
     most_steps: int = 256
 
     def start(self, target: LogDensity, position: Float64[np.ndarray, " dim"]) -> ChainState:
-        """First state of a chain, which moves to larger densities.
-
-        Parameters
-        ----------
-        target
-            Logarithm of the density and its gradient.
-        position
-            Where the chain starts.
-
-        Raises
-        ------
-        ValueError
-            If there are fewer than 2 dimensions, or the density or its gradient is not finite there.
-        """
+        """First state of a chain, which moves to larger densities; arguments and errors as for `Sampler.start`."""
         if len(position) < 2:
             raise ValueError(f"{len(position)} dimensions: a direction takes 2 or more; use HMC")
         state = ChainState.at(target, position, self.first_step * len(position) ** 0.5, np.zeros(2))
@@ -72,17 +59,7 @@ class MCLMC:
         return state._replace(direction=unit)
 
     def transition(self, target: LogDensity, state: ChainState, rng: np.random.Generator) -> ChainState:
-        """Next state of a chain.
-
-        Parameters
-        ----------
-        target
-            Logarithm of the density and its gradient.
-        state
-            Present state.
-        rng
-            Random numbers of this transition alone.
-        """
+        """Next state of a chain; arguments as for `Sampler.transition`."""
         dimensions = len(state.position)
         length, travelled = self.length * dimensions**0.5, 0.0
         errors: list[float] = []

@@ -1,4 +1,4 @@
-"""What every HDF5 file of ours holds beside its values: axes, units, descriptions, and a hash of all of that.
+"""Format of the HDF5 files: axes, units and descriptions of variables, and a digest by which damage is noticed.
 
 A damaged byte is noticed when what it belongs to is read. Each chunk of a variable and of coordinates has a checksum,
 and so have HDF5's own structures from version 1.10 of its format on. The attribute ``digest`` is the hash of all but
