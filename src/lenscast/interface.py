@@ -19,6 +19,7 @@ from lenscast.fisher.arrays import Arrays, Setting, forecast_arrays
 from lenscast.fisher.boxes import box_means
 from lenscast.fisher.data_vector import Forecast
 from lenscast.fisher.samples import Jacobians, SummarySample
+from lenscast.halo import beyond_halo
 from lenscast.io import correction_of, load_arrays, load_forecast
 from lenscast.measurement import MapAndTangents, calibrated, expected_and_jacobian, joined, mean_over_views
 from lenscast.numerics.precision import in_double_precision
@@ -86,7 +87,7 @@ def _boxes(step: Callable[..., Any], experiment: Experiment, seeds: Sequence[int
     for seed, box in zip(seeds, boxes, strict=True):
         made.append(jax.device_get(box))
         if devices > 1 and not all(np.isfinite(array).all() for array in jax.tree.leaves(made[-1])):
-            raise ValueError(f"seed {seed}: {pipeline.beyond_halo(int(seed), theta.cosmology, experiment)}")
+            raise ValueError(f"seed {seed}: {beyond_halo(int(seed), theta.cosmology, experiment)}")
     return made
 
 

@@ -5,12 +5,12 @@ from typing import NamedTuple
 
 from jaxtyping import Array, Float32
 
-from lenscast.cosmology import Cosmology, Parameters
+from lenscast.cosmology import Cosmology, Parameters, cosmology
 from lenscast.experiment import Experiment
-from lenscast.lensing import Kernels, Systematics, plane_kernels, redshift_distributions
+from lenscast.lensing import Kernels, Systematics, plane_kernels, redshift_distributions, with_feedback
 from lenscast.parameters import COSMOLOGICAL
 
-__all__ = ["Lenses", "MapsAndTangents", "PlanesAndTangents", "Theta", "fiducial", "kernels"]
+__all__ = ["Lenses", "MapsAndTangents", "PlanesAndTangents", "Theta", "fiducial", "kernels", "lenses"]
 
 
 class Theta(NamedTuple):
@@ -70,3 +70,10 @@ def kernels(systematics: Systematics, cosmos: Cosmology, experiment: Experiment)
     """Kernels of the lens planes for the source bins of the survey."""
     sources = redshift_distributions(experiment.survey.sources)
     return plane_kernels(sources, systematics, cosmos, experiment.lightcone, experiment.systematics)
+
+
+def lenses(bare: Float32[Array, "plane 3 slab mesh mesh"], theta: Theta, experiment: Experiment) -> Lenses:
+    """Lens planes with baryons, and their kernels for the sources of the survey."""
+    cosmos = cosmology(theta.cosmology)
+    with_baryons = with_feedback(bare, cosmos, theta.systematics.log10_T_AGN, experiment.lightcone)
+    return Lenses(with_baryons, kernels(theta.systematics, cosmos, experiment))

@@ -11,8 +11,6 @@
 Everything random follows from the seed (`streams`), everything else from theta and the `Experiment`.
 """
 
-import math
-
 import diffrax
 import jax
 import jax.numpy as jnp
@@ -24,19 +22,17 @@ from lenscast.expectation import box_mean_and_jacobian as measure
 from lenscast.expectation import correlations
 from lenscast.experiment import Experiment
 from lenscast.forecasting import forecast
-from lenscast.gravity import domain, field_from_noise, linear_field, lpt
+from lenscast.gravity import domain, field_from_noise, lpt
 from lenscast.lens_tangents import cosmological_tangents, lens_tangents, map_and_tangents
-from lenscast.lensing import convergence, density_planes, draw_view, sky, with_feedback
+from lenscast.lensing import convergence, density_planes, draw_view, sky
 from lenscast.measurement import summarise
-from lenscast.model import Lenses, MapsAndTangents, PlanesAndTangents, Theta, fiducial, kernels
+from lenscast.model import Lenses, MapsAndTangents, PlanesAndTangents, Theta, fiducial, lenses
 from lenscast.streams import INITIAL_FIELD, VIEW, box_key, stream_key
 
 __all__ = [
     "Theta",
-    "beyond_halo",
     "fiducial",
     "forecast",
-    "largest_displacement",
     "lenses",
     "look",
     "maps",
@@ -87,29 +83,6 @@ def planes_from_noise(
     return density_planes(start, simulation.a_start, cosmos, method, experiment.lightcone, adjoint)
 
 
-def largest_displacement(seed: Seed, parameters: Parameters, experiment: Experiment) -> Float32[Array, ""]:
-    """Farthest that perturbation theory moves a particle of a box along x or y until today [Mpc/h].
-
-    Particles of the simulation move nearly as far.
-    """
-    cosmos, simulation, where = cosmology(parameters), experiment.simulation, domain(experiment.distribution)
-    field = linear_field(box_key(seed, INITIAL_FIELD), cosmos.power, simulation, simulation.noise_size, where)
-    moved = lpt(field, 1.0, cosmos, simulation, simulation.lpt_order, where).displacement
-    return jnp.abs(moved[:2]).max()
-
-
-def beyond_halo(seed: Seed, parameters: Parameters, experiment: Experiment) -> str:
-    """Why planes of a box on several devices are not finite; empty where its particles stay within the halo."""
-    halo = experiment.distribution.halo_mpc
-    if experiment.distribution.devices == 1:
-        return ""
-    moved = float(jax.jit(lambda p: largest_displacement(seed, p, experiment))(parameters))
-    needed = math.ceil(1.1 * moved)  # halos add some Mpc/h to what perturbation theory says
-    if needed <= halo:
-        return ""
-    return f"particles moved {moved:.1f} Mpc/h, the halo is {halo:g}: set distribution.halo_mpc to at least {needed}"
-
-
 def planes_and_tangents(
     seed: Seed, parameters: Parameters, experiment: Experiment, correction: Correction | None = None
 ) -> PlanesAndTangents:
@@ -120,13 +93,6 @@ def planes_and_tangents(
 
     units = basis(parameters, cosmological_tangents(experiment))
     return PlanesAndTangents(*jax.vmap(along, out_axes=(None, 0))(units))
-
-
-def lenses(bare: Float32[Array, "plane 3 slab mesh mesh"], theta: Theta, experiment: Experiment) -> Lenses:
-    """Lens planes with baryons, and their kernels for the sources of the survey."""
-    cosmos = cosmology(theta.cosmology)
-    with_baryons = with_feedback(bare, cosmos, theta.systematics.log10_T_AGN, experiment.lightcone)
-    return Lenses(with_baryons, kernels(theta.systematics, cosmos, experiment))
 
 
 def look(made: Lenses, seed: Seed, realisation: Seed, experiment: Experiment) -> Float32[Array, "source y x"]:

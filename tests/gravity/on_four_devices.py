@@ -16,9 +16,9 @@ from lenscast.corrections import corrected
 from lenscast.cosmology import Parameters, basis, cosmology
 from lenscast.experiment import read
 from lenscast.gravity import FixedSteps, Method, ParticleMesh, acceleration, domain, linear_field, lpt
+from lenscast.halo import beyond_halo
 from lenscast.io.corrections import load_correction
 from lenscast.lensing import density_planes
-from lenscast.pipeline import beyond_halo
 from lenscast.sections.distribution import Distribution
 from lenscast.sections.lightcone import Lightcone
 from lenscast.streams import INITIAL_FIELD, box_key

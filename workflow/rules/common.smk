@@ -1,7 +1,7 @@
 import os
 import re
 import sys
-from functools import cache
+from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,9 +12,8 @@ from snakemake.utils import update_config
 
 from lenscast import experiment, trained
 from lenscast.code_hash import code_hash
-from lenscast.experiment import disk, memory
+from lenscast.experiment import dependence, disk, memory
 from lenscast.experiment.command_line import unquotable
-from lenscast.experiment.observation import observation
 from lenscast.experiment.experiment import Experiment
 from lenscast.report.captions import CAPTIONS
 from lenscast.parameters import COSMOLOGICAL, PARAMETERS, expanded, stem
@@ -75,6 +74,9 @@ RESULTS = f"results/{EXPERIMENT.run}"
 DATA_VECTORS = list(EXPERIMENT.forecast.data_vectors)
 ROLES = {name: "trained on" if name in TRAINING.references else "held out" for name in TRAINING.simulations}
 TRAINED = f"results/training/{TRAINING.run}"
+MADE_HERE = (f"{TRAINED}/hpn.json", f"{TRAINED}/pgd.json")
+"""Weights that this workflow makes."""
+
 OTHER_RUNS = [name for name in str(others).split(",") if name]
 MERGED = [name for name in str(merged).split(",") if name]
 for name in OTHER_RUNS + MERGED:
@@ -101,268 +103,6 @@ wildcard_constraints:
     reference="|".join(TRAINING.simulations),
 
 
-@cache
-def code(script, *objects):
-    """Hash of the code that a script reaches, and of the named objects, which it loads by name."""
-    return code_hash(SCRIPTS / f"{script}.py", *objects)
-
-
-def statistics_code(names, statistics=EXPERIMENT.statistics):
-    """Where the code of some statistics is."""
-    return [found for name in names if (found := code_object(statistics[name]))]
-
-
-def files_of_maps(campaign):
-    """Files that a description of maps of another code names."""
-    shifted = [*campaign.maps, *(file for each in campaign.differences.values() for file in (*each.plus, *each.minus))]
-    return shifted + ([campaign.survey.depth.file] if campaign.survey.depth.kind == "map" else [])
-
-
-def caption_file(name):
-    """File with a caption for the report of snakemake, wherever the rule is."""
-    return str(SCRIPTS.parent / "report" / f"{name}.rst")
-
-
-def reported_table(path, name, category="Forecast", **labels):
-    """A table that the report of snakemake shows, with the caption of its kind."""
-    return report(path, caption=caption_file(name), category=category, labels={"table": name, **labels})
-
-
-def weights_made_here(correction):
-    """The file of weights that this workflow makes: an input of what simulates.
-
-    Other files of the config are no inputs, which count by date and path: their hashes are in the settings of rules.
-    """
-    name = getattr(correction, "weights", "")
-    return [str(name)] if name in (f"{TRAINED}/hpn.json", f"{TRAINED}/pgd.json") else []
-
-
-def settings_of(described, *names):
-    """Sections of an experiment with hashes of files in place of paths, but for the weights that are made here."""
-    sections = described.settings(*names)
-    for made_here in weights_made_here(described.simulation.correction) if "simulation" in names else []:
-        sections["simulation"]["correction"]["weights"] = made_here
-    return sections
-
-
-def check_weights():
-    """Refuse weights that are not there and that another training would have made."""
-    name = getattr(EXPERIMENT.simulation.correction, "weights", "")
-    if trained.is_path(name) and not weights_made_here(EXPERIMENT.simulation.correction):
-        try:
-            trained.content(name)
-        except ValueError as error:
-            raise WorkflowError(f"simulation.correction: {error}") from None
-
-
-check_weights()
-
-
-def seeds_of(wildcards):
-    """Seeds of a batch, which its name says."""
-    first, last = map(int, wildcards.batch.split("_")[1:])
-    return list(range(first, last + 1))
-
-
-def batches(pattern, section, **wildcards):
-    """The pattern's files of all batches of a section of the config."""
-    return expand(pattern, batch=EXPERIMENT.batches[section], **wildcards)
-
-
-def kept_seeds(section):
-    """Seeds that are not left out, by batch."""
-    left_out = EXPERIMENT.left_out_seeds
-    return {
-        batch: [seed for seed in seeds if seed not in left_out] for batch, seeds in EXPERIMENT.batches[section].items()
-    }
-
-
-def made_by(*made, **wildcards):
-    """Parameters of the rules that a file went through, as its provenance has them."""
-    wildcards = SimpleNamespace(**{"cosmology": "fiducial"} | wildcards)
-    return {
-        each.rule.name: {
-            name: value(wildcards) if callable(value) else value
-            for name, value in each.params.items()
-            if name not in ("code", "hashes", "seeds")
-        }
-        for each in made
-    }
-
-
-def plane_settings(described, values):
-    """What lens planes without baryons depend on."""
-    sections = settings_of(described, "simulation", "lightcone")
-    return {
-        "cosmology": {name: values[name] for name in COSMOLOGICAL},
-        "simulation": sections["simulation"],
-        "lightcone": {key: sections["lightcone"][key] for key in ("slabs_per_box", "planes", "plane_mesh")},
-    }
-
-
-def settings_of_maps(described, values):
-    """What maps depend on."""
-    sections = settings_of(described, "lightcone", "survey", "systematics")
-    return {
-        **plane_settings(described, values),
-        "systematics": {name: values[name] for name in values if name not in COSMOLOGICAL and not in_map(name)},
-        "lightcone": sections["lightcone"],
-        "sources": sections["survey"]["sources"],
-        "alignment": {key: sections["systematics"][key] for key in ("z_pivot", "C1_rho_crit")},
-    }
-
-
-def settings_of_statistics(described, values, names=STATISTICS):
-    """What the summaries of given maps depend on."""
-    sections = settings_of(described, "lightcone", "survey", "statistics")
-    return {
-        "in_map": {name: value for name, value in values.items() if in_map(name)},
-        # the code of a statistic has a hash of its own, which comments do not change
-        "statistics": {name: {**sections["statistics"][name], "file": None} for name in names},
-        "border": observation(described).region.border,
-        "pixels": described.lightcone.pixels,
-        "field_deg": described.lightcone.field_deg,
-        "sigma_e": described.survey.sigma_e,
-        "n_gal": list(described.survey.n_gal),
-        "depth": sections["survey"]["depth"],
-    }
-
-
-def in_map(parameter):
-    """Whether a parameter enters in the map itself, so that maps do not depend on it."""
-    return PARAMETERS[stem(parameter)].enters == "map"
-
-
-@cache
-def map_settings(cosmology):
-    """What the maps of a cosmology depend on."""
-    return settings_of_maps(EXPERIMENT, EXPERIMENT.cosmologies[cosmology])
-
-
-def without_number(settings):
-    """What the views of boxes depend on: what maps do but for their number in files."""
-    return settings | {"lightcone": {k: v for k, v in settings["lightcone"].items() if k != "realisations_per_box"}}
-
-
-MOCKS_PER_JOB = 8
-
-
-def field_settings():
-    """What a chain of the field level depends on besides the forecast."""
-    return {
-        **map_settings("fiducial"),
-        "in_map": {name: value for name, value in EXPERIMENT.fiducial.items() if in_map(name)},
-        "survey": settings_of(EXPERIMENT, "survey")["survey"],
-        "priors": EXPERIMENT.priors,
-        "chains": {name: getattr(EXPERIMENT.field_level, name) for name in ("seed", "sampler", "warmup", "draws")},
-    }
-
-
-def mock_jobs():
-    """Numbers of the first and the last mock of each job."""
-    number = EXPERIMENT.field_level.mocks
-    return [f"{first}_{min(first + MOCKS_PER_JOB, number) - 1}" for first in range(0, number, MOCKS_PER_JOB)]
-
-
-@cache
-def level_settings(level, settings):
-    """What the boxes of a level of resolution depend on, by a function of an experiment and its parameters."""
-    return settings(EXPERIMENT.coarser(level), EXPERIMENT.fiducial)
-
-
-@cache
-def summary_settings(cosmology="fiducial"):
-    """What the summaries of the maps of a cosmology depend on."""
-    return settings_of_statistics(EXPERIMENT, EXPERIMENT.cosmologies[cosmology])
-
-
-def spectrum_settings():
-    """What the power spectrum alone depends on, which theory knows."""
-    return settings_of_statistics(EXPERIMENT, EXPERIMENT.fiducial, [SPECTRUM])
-
-
-HASHES = {"maps": code("differentiate"), "statistics": code("measure_derivatives", *statistics_code(STATISTICS))}
-
-
-def stored(simulated):
-    """A file of maps or planes, which is deleted after the last job that reads it where the config says so."""
-    return temp(simulated) if EXPERIMENT.simulated == "temporary" else simulated
-
-
-def gather_memory(wildcards):
-    """Megabytes: three copies of what is gathered, and what imports take."""
-    return 2000 + round(3 * disk.gathered_bytes(EXPERIMENT) / 1e6)
-
-
-def theory_steps():
-    """Steps of the differences of theory, which is smooth but good to 1e-4 only: wide ones."""
-    steps = {name: 5 * step for name, step in EXPERIMENT.steps.items() if name in COSMOLOGICAL}
-    for name in PARAMETERS:  # in the order of the table
-        if name in EXPERIMENT.forecast.parameters and name not in COSMOLOGICAL:
-            steps |= dict.fromkeys(expanded(name, EXPERIMENT.sources), PARAMETERS[name].step)
-    return steps
-
-
-def growing(amount):
-    """A resource of which each attempt after a failure gets as much more as the first one got."""
-    return lambda wildcards, attempt: attempt * (amount(wildcards) if callable(amount) else amount)
-
-
-def simulation_memory(tangents):
-    """Megabytes of a job that simulates: the planes and their tangents, and what compiling takes."""
-    return 2000 + round(memory.plane_bytes(EXPERIMENT.lightcone, tangents) / 1e6)
-
-
-def gathered_files():
-    """What lies between maps and tables: a target, since snakemake does not miss what nothing asks for."""
-    return [] if MERGED else [*rules.gather.input, *rules.gather.output]
-
-
-def level_files():
-    """Boxes at coarser resolutions."""
-    return batches(rules.measure_coarser.output.summaries, "resolution", level=LEVELS) if LEVELS else []
-
-
-def theory_tables():
-    """Forecasts with the derivatives of theory, which needs CAMB."""
-    return expand(rules.compare_theory.output.parameters, data_vector=THEORY_VECTORS) if THEORY else []
-
-
-REPORT_TABLES = ["parameters", "estimators", "directions", "resolution"]
-
-
-def errors_and_report():
-    """The last screen: errors of all data vectors with verdicts, bins that are not Gaussian, and where the report is."""
-    import pandas  # here: every job reads this file
-
-    from lenscast.fisher.shown_tables import screen_bins, screen_table
-
-    title = "\nErrors with priors, and their 68 % limits:\n"
-    targets = {*workflow.dag_settings.targets} - {"all", "merge"}
-    if "reanalyse" in targets:
-        tables = pandas.read_csv(f"{REANALYSIS}/parameters.csv").groupby("data_vector", sort=False)
-        return f"{title}{screen_table(dict(iter(tables)))}\n\nTables and figures are in {REANALYSIS}"
-    if "measure_maps" in targets:
-        return f"Data vectors and derivatives are in results/{MAP_CAMPAIGN.run}"
-    if targets & {"train_correction", "validate_matter"}:
-        return f"Weights, tables and figures are in {TRAINED}"
-    if targets & {"sample_field", "check_coverage"}:
-        return f"Tables are in {RESULTS}/field_level, figures in {RESULTS}/figures"
-    if targets == {"compare_posteriors"}:
-        return f"Tables are in {RESULTS}/posterior, the figure is {RESULTS}/figures/posteriors.png"
-    if targets or not all(Path(table).exists() for table in forecast_tables()):
-        return f"Figures are in {RESULTS}/figures, tables in {RESULTS}/fisher"
-    tables = {name: pandas.read_csv(path) for name, path in zip(DATA_VECTORS, forecast_tables())}
-    bins = screen_bins({name: pandas.read_csv(f"{RESULTS}/fisher/{name}_bins.csv") for name in DATA_VECTORS})
-    page = f"Report: {Path(RESULTS, 'report.html').absolute()}"
-    return "\n\n".join([f"{title}{screen_table(tables)}", *([bins] if bins else []), page])
-
-
-def report_files():
-    """The report of the run, and its forecasts in the formats of other codes."""
-    return [rules.write_report.output.page, *rules.export.output]
-
-
-def forecast_tables():
-    """Tables of all data vectors."""
-    return expand(rules.forecast.output.parameters, data_vector=DATA_VECTORS)
+include: "settings.smk"
+include: "files.smk"
+include: "resources.smk"

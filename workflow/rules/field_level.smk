@@ -3,6 +3,16 @@ wildcard_constraints:
     mocks=r"\d+_\d+",
 
 
+MOCKS_PER_JOB = 8
+FIELD_SETTINGS = dependence.field_posterior(EXPERIMENT, MADE_HERE)
+
+
+def mock_jobs():
+    """Numbers of the first and the last mock of each job."""
+    number = EXPERIMENT.field_level.mocks
+    return [f"{first}_{min(first + MOCKS_PER_JOB, number) - 1}" for first in range(0, number, MOCKS_PER_JOB)]
+
+
 localrules:
     diagnose_chains,
     check_coverage,
@@ -26,7 +36,7 @@ rule sample_chain:
         runtime=growing(1440),
     params:
         made_by=made_by(rules.forecast, data_vector=DATA_VECTORS[0]),
-        settings=field_settings(),
+        settings=FIELD_SETTINGS,
         code=[HASHES["maps"], HASHES["statistics"], code("forecast"), code("sample_chain")],
     script:
         "../scripts/sample_chain.py"
@@ -43,7 +53,7 @@ rule diagnose_chains:
     conda:
         "../envs/job.yaml"
     params:
-        settings=field_settings(),
+        settings=FIELD_SETTINGS,
         code=[*rules.sample_chain.params.code, code("diagnose_chains")],
     script:
         "../scripts/diagnose_chains.py"
@@ -68,7 +78,7 @@ rule sample_mocks:
     params:
         mocks=lambda wildcards: list(range(int(wildcards.mocks.split("_")[0]), int(wildcards.mocks.split("_")[1]) + 1)),
         made_by=rules.sample_chain.params.made_by,
-        settings=field_settings(),
+        settings=FIELD_SETTINGS,
         code=[*rules.sample_chain.params.code, code("sample_mocks")],
     script:
         "../scripts/sample_mocks.py"
@@ -84,7 +94,7 @@ rule check_coverage:
     conda:
         "../envs/job.yaml"
     params:
-        settings=field_settings(),
+        settings=FIELD_SETTINGS,
         code=[*rules.sample_mocks.params.code, code("check_coverage")],
     script:
         "../scripts/check_coverage.py"

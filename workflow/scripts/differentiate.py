@@ -8,8 +8,9 @@ log = start(snakemake)
 
 from lenscast import io
 from lenscast.batches import each_box
+from lenscast.halo import beyond_halo
 from lenscast.lens_tangents import cosmological_tangents
-from lenscast.pipeline import beyond_halo, fiducial, planes_and_tangents
+from lenscast.pipeline import fiducial, planes_and_tangents
 
 described, seeds = experiment(snakemake), snakemake.params.seeds
 correction, names = io.correction_of(described.simulation), cosmological_tangents(described)

@@ -8,8 +8,9 @@ log = start(snakemake)
 
 from lenscast import io
 from lenscast.batches import each_box
+from lenscast.halo import beyond_halo
 from lenscast.lensing import redshift_distributions
-from lenscast.pipeline import beyond_halo, fiducial, maps_and_correlations
+from lenscast.pipeline import fiducial, maps_and_correlations
 
 described, seeds = experiment(snakemake), snakemake.params.seeds
 correction = io.correction_of(described.simulation)

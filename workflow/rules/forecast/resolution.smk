@@ -26,7 +26,7 @@ use rule measure_derivatives as measure_coarser with:
     benchmark:
         f"{RESULTS}/benchmarks/measure_coarser/{{level}}/{{batch}}.tsv"
     params:
-        maps=lambda wildcards: without_number(level_settings(wildcards.level, settings_of_maps)),
+        maps=lambda wildcards: dependence.views(level_settings(wildcards.level, settings_of_maps)),
         settings=summary_settings(),
         statistics=STATISTICS,
         parameters=list(EXPERIMENT.forecast.parameters),

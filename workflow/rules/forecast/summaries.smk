@@ -47,7 +47,7 @@ rule measure_derivatives:
         mem_mb=growing(simulation_memory(tangents=len(EXPERIMENT.tangents))),
         runtime=growing(240),
     params:
-        maps=lambda wildcards: without_number(map_settings(wildcards.cosmology)),
+        maps=lambda wildcards: dependence.views(map_settings(wildcards.cosmology)),
         settings=summary_settings(),
         statistics=STATISTICS,
         parameters=list(EXPERIMENT.forecast.parameters),
