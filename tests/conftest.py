@@ -33,7 +33,7 @@ gc.set_threshold(100_000, 50, 100)  # as in jobs: a tenth of the time that JAX t
 
 # Files that take a minute or more come first: the last one to start decides when all processes end. The first one
 # makes the run that the others of the workflow copy, and the second one, in another process, does without.
-LONGEST = ("workflow", "training", "failures", "slurm", "survey", "extension", "nbody", "pipeline")
+LONGEST = ("workflow", "training", "slurm", "failures", "survey", "wheel", "pipeline", "domain", "independent_stencils")
 
 
 def pytest_collection_modifyitems(items):

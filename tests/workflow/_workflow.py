@@ -82,13 +82,16 @@ def _serve() -> None:
     gc.set_threshold(100_000, 50, 100)
     folder = tempfile.TemporaryDirectory()
     interpreter = _jobs.start(Path(folder.name))
-    import snakemake.cli  # noqa: F401
+    import nbformat  # noqa: F401
+    from snakemake.cli import get_argument_parser
 
     from lenscast.code_hash import code_hash
-    from lenscast.experiment import disk, observation  # noqa: F401
+    from lenscast.experiment import campaigns, disk, observation  # noqa: F401
+    from lenscast.report import captions  # noqa: F401
 
     for script in (ROOT / "workflow/scripts").glob("[!_]*.py"):
         code_hash(script)  # keeps its graph of definitions until a file changes
+    get_argument_parser()  # imports the plugins
     gc.freeze()  # forks share what is there
     for line in sys.stdin:
         if (child := os.fork()) == 0:

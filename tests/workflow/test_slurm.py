@@ -40,6 +40,7 @@ def campaign(directory: Path) -> Path:
     config["forecast"] = forecast | {"data_vectors": {"C_ell": ["power_spectrum"]}}
     steps = {name: config["finite_differences"]["steps"][name] for name in names}
     config["finite_differences"] |= {"steps": steps, "boxes": 2}
+    config["resolution"] |= {"levels": []}
     (directory / "config.yaml").write_text(yaml.safe_dump(config))
     return directory
 
@@ -166,8 +167,7 @@ def test_what_simulates_has_a_gpu_and_light_rules_are_no_jobs(submitted: Path, s
     times = [job["TimeLimit"] for job in of("simulate", slurm)]
     assert "08:00:00" in times
     assert {*times} <= {"04:00:00", "08:00:00"}
-    rules = ["simulate", "differentiate", "look", "measure", "measure_derivatives"]
-    rules += ["differentiate_coarser", "measure_coarser"]
+    rules = ["simulate", "differentiate", "measure", "measure_derivatives"]
     assert len(jobs(slurm)) == sum(len(of(rule, slurm)) for rule in rules)
 
 
