@@ -79,6 +79,10 @@ REFUSALS = {
         {"resolution": {"boxes": 2, "levels": ["particles"]}, "lightcone.plane_mesh": 511},
         "lightcone.plane_mesh: 511 cannot be halved for resolution.levels; give an even number from 16 on",
     ),
+    "mesh of the planes that cannot be halved": (
+        {"resolution": {"boxes": 2, "levels": ["plane_mesh"]}, "lightcone.plane_mesh": 511},
+        "lightcone.plane_mesh: 511 cannot be halved for resolution.levels; give an even number from 16 on",
+    ),
     "scale cuts without levels": (
         {"forecast.scale_cuts": "resolved", "resolution.levels": []},
         "forecast.scale_cuts: resolved without resolution.levels; add some, or give none",

@@ -230,11 +230,14 @@ def test_levels_of_resolution_are_half_as_fine_with_the_same_phases(experiment: 
     assert slow.simulation.integrator.steps == 6
     assert slow.lightcone == experiment.lightcone
     assert slow.simulation.particles == 128
+    smooth = experiment.coarser("plane_mesh")
+    assert smooth.lightcone.plane_mesh == 256
+    assert smooth.simulation == experiment.simulation
     adaptive = load(changed({"simulation.integrator": {"kind": "tsit5", "rtol": 1e-4, "atol": 1e-5}}))
     found = adaptive.coarser("steps").simulation.integrator
     assert (found.rtol, found.atol) == pytest.approx((1e-3, 1e-4))
     finer = load(changed({"simulation.noise_size": 256}))
     assert finer.coarser("particles").simulation.noise_size == 256
-    with pytest.raises(ValueError, match="level 'planes': give particles or steps"):
+    with pytest.raises(ValueError, match="level 'planes': give particles, steps or plane_mesh"):
         experiment.coarser("planes")
     assert list(experiment.batches["resolution"].values()) == [range(4)]

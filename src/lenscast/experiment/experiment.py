@@ -180,8 +180,8 @@ class Experiment(Section):
         Parameters
         ----------
         level
-            ``particles``, with which the meshes of forces and planes are halved too, or ``steps`` of time; adaptive
-            steps get ten times the tolerance.
+            ``particles``, with which the meshes of forces and planes are halved too; ``steps`` of time, where adaptive
+            ones get ten times the tolerance; or ``plane_mesh``.
 
         Raises
         ------
@@ -189,13 +189,14 @@ class Experiment(Section):
             If there is no such level.
         """
         simulation, lightcone = self.simulation, self.lightcone
-        changes: dict[str, Any]
+        changes: dict[str, Any] = {}
+        if level in ("particles", "plane_mesh"):
+            lightcone = lightcone.model_copy(update={"plane_mesh": lightcone.plane_mesh // 2})
         if level == "particles":
             changes = {
                 "particles": simulation.particles // 2,
                 "noise_size": simulation.noise_size or simulation.particles,
             }
-            lightcone = lightcone.model_copy(update={"plane_mesh": lightcone.plane_mesh // 2})
         elif level == "steps":
             integrator = simulation.integrator
             coarser: dict[str, float] = (
@@ -204,8 +205,8 @@ class Experiment(Section):
                 else {"rtol": 10 * integrator.rtol, "atol": 10 * integrator.atol}
             )
             changes = {"integrator": integrator.model_copy(update=coarser)}
-        else:
-            raise ValueError(f"level {level!r}: give particles or steps")
+        elif level != "plane_mesh":
+            raise ValueError(f"level {level!r}: give particles, steps or plane_mesh")
         return self.model_copy(update={"simulation": simulation.model_copy(update=changes), "lightcone": lightcone})
 
     def measuring(self, *names: str) -> "Experiment":

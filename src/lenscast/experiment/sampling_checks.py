@@ -101,13 +101,13 @@ def check_resolution(
         )
     elif len({*derivatives.seeds[: resolution.boxes]} - {*left_out_seeds}) < 2:
         yield Problem("resolution.boxes", "left_out_seeds leave fewer than 2 boxes; raise it")
-    if "particles" in resolution.levels:
-        for key, number in (
-            ("simulation.particles", simulation.particles),
-            ("lightcone.plane_mesh", lightcone.plane_mesh),
-        ):
-            if number % 2 or number < 16:
-                yield Problem(key, f"{number} cannot be halved for resolution.levels; give an even number from 16 on")
+    halved = {
+        "simulation.particles": (simulation.particles, {"particles"}),
+        "lightcone.plane_mesh": (lightcone.plane_mesh, {"particles", "plane_mesh"}),
+    }
+    for key, (number, levels) in halved.items():
+        if levels & {*resolution.levels} and (number % 2 or number < 16):
+            yield Problem(key, f"{number} cannot be halved for resolution.levels; give an even number from 16 on")
     if "steps" in resolution.levels and getattr(simulation.integrator, "steps", 2) < 2:
         yield Problem("resolution.levels", "one step cannot be halved; leave out steps, or raise their number")
 

@@ -17,7 +17,7 @@ from lenscast.fisher.estimation import fisher_estimate
 from lenscast.fisher.gaussian_bins import LIMITS, GaussianBins, gaussian_table
 from lenscast.fisher.names import positions
 from lenscast.fisher.reliability import reliability_curve
-from lenscast.fisher.resolution import BIN_COLUMNS, Level, change, resolution_reason, resolution_tables, widened
+from lenscast.fisher.resolution import BIN_COLUMNS, KEYS, Level, change, resolution_reason, resolution_tables, widened
 from lenscast.fisher.samples import Jacobians, SummarySample
 from lenscast.fisher.tables import fisher_table
 from lenscast.fisher.verdicts import direction_table
@@ -153,9 +153,11 @@ def data_vector_forecast(
         bin_tables.append(verdicts[verdicts["name"].isin(unresolved)])
         bins = bins[~bins["name"].isin(unresolved)]
         if len(bins) < len(space.names):
+            limits = {*verdicts.loc[verdicts["verdict"] == "not resolved", "level"]}
+            keys = " and ".join(key for level, key in KEYS.items() if level in limits)
             raise ValueError(
                 f"forecast.scale_cuts: {len(bins)} of {len(made[1].data)} bins are resolved, fewer than the "
-                f"{len(space.names)} parameters: raise simulation.particles, or set scale_cuts: none"
+                f"{len(space.names)} parameters: raise {keys}, or set scale_cuts: none"
             )
         made = _estimate(summaries, jacobians, bins, space, area_ratio, controlled)
     estimate, covariance = made

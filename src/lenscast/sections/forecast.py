@@ -14,6 +14,7 @@ Width = Annotated[float, Field(ge=1e-9, le=1e12)]
 # maps in 32 bits do not resolve smaller steps; no parameter has a range as wide as the largest one
 Step = Annotated[float, Field(ge=1e-6, le=1e3)]
 PerSource = Annotated[tuple[Width, ...], Field(min_length=1)]
+Level = Literal["particles", "steps", "plane_mesh"]
 DataVector = Annotated[tuple[Name, ...], Field(min_length=1), Distinct]
 
 
@@ -63,7 +64,8 @@ class Resolution(Section):
     """Coarser simulations of some boxes, which say how much resolution limits the forecast."""
 
     boxes: int = Field(ge=2, le=10**6, description="number of boxes, the first ones of the derivatives")
-    levels: Annotated[tuple[Literal["particles", "steps"], ...], Distinct] = Field(
+    levels: Annotated[tuple[Level, ...], Distinct] = Field(
         description="what is coarser. particles: half of them per side, with their mesh and that of the planes; steps: "
-        "half of them, or ten times the tolerance of adaptive ones. An empty list is none"
+        "half of them, or ten times the tolerance of adaptive ones; plane_mesh: half the mesh points of the planes per "
+        "side. An empty list is none"
     )
