@@ -241,3 +241,10 @@ def test_levels_of_resolution_are_half_as_fine_with_the_same_phases(experiment: 
     with pytest.raises(ValueError, match="level 'planes': give particles, steps or plane_mesh"):
         experiment.coarser("planes")
     assert list(experiment.batches["resolution"].values()) == [range(4)]
+    assert experiment.batches["coarse_only"] == {}
+    two_levels = {"boxes": 24, "levels": ["particles"], "coarse_only": {"first_seed": 400000, "boxes": 16}}
+    batches = load(changed({"resolution": two_levels, "left_out_seeds": [400003]})).batches["coarse_only"]
+    assert batches == {
+        "seeds_400000_400007": range(400000, 400008),
+        "seeds_400008_400015": range(400008, 400016),
+    }

@@ -334,6 +334,24 @@ def test_two_halves_merge_to_the_whole(finished: Path, tmp_path: Path) -> None:
         assert expected in done.stdout + done.stderr
 
 
+def test_further_boxes_of_a_coarse_level_join_the_mean_jacobian(finished: Path, tmp_path: Path) -> None:
+    directory = Path(shutil.copytree(finished, tmp_path / "two_levels"))
+    section = {"boxes": 8, "levels": ["particles"], "coarse_only": {"first_seed": 300000, "boxes": 4}}
+    changes = {"derivatives__boxes": 8, "resolution": section}
+    target = "results/tiny/fisher/C_ell_parameters.csv"
+    jobs = planned(directory, target, **changes)
+    # two boxes in a batch; two batches of the derivatives and one at the coarse level are there
+    assert jobs["differentiate"] == 2
+    assert jobs["differentiate_coarser"] == jobs["measure_coarser"] == 5
+    said = run(directory, target, **changes)
+    log = (directory / "results/tiny/logs/forecast/C_ell.log").read_text()
+    found = re.search(r"Two levels, power_spectrum: a correlation of (.*) gains (.*) in the variance", log)
+    assert found, said
+    assert 0 < float(found[1]) < 1
+    resolution = pd.read_csv(directory / "results/tiny/fisher/C_ell_resolution.csv")
+    assert set(resolution["level"]) == {"particles"}
+
+
 def test_workflow_refuses_a_bad_config_before_anything_runs(tmp_path: Path) -> None:
     done = snakemake(*words(tmp_path, "--dry-run", survey__sigma_eps=0.3))
     assert done.returncode != 0

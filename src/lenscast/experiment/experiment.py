@@ -118,13 +118,15 @@ class Experiment(Section):
 
         A batch is a fixed range of seeds, named by the first and the last one: more boxes are more batches and change
         none. Seeds that are left out stay in their batch, but a batch of nothing else is left out too. The levels of
-        resolution and the finite differences use the first seeds of the derivatives. Batches of the validation hold one
+        resolution and the finite differences use the first seeds of the derivatives; `coarse_only` are boxes of
+        `resolution` with seeds of their own. Batches of the validation hold one
         box each, since the finer simulations take long.
         """
         seeds = {
             "covariance": self.covariance.seeds,
             "derivatives": self.derivatives.seeds,
             "resolution": self.derivatives.seeds[: self.resolution.boxes],
+            "coarse_only": self.resolution.coarse_only.seeds if self.resolution.coarse_only else range(0),
             "finite_differences": self.derivatives.seeds[: self.finite_differences.boxes],
         }
         batches = {

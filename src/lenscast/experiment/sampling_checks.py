@@ -20,12 +20,15 @@ from lenscast.sections.survey import Feedback, Survey, SystematicsSection
 from lenscast.statistics import Observation, Region, ShapeNoise, Statistic
 
 DODELSON_SCHNEIDER_MARGIN = 5
+FEWEST_AT_BOTH_LEVELS = 8
+"""Boxes below which the weights of two levels would only add noise."""
 
 
 def check_batches(
     covariance: Seeds,
     derivatives: DerivativeSeeds,
     finite_differences: FiniteDifferences,
+    resolution: Resolution,
     boxes_per_batch: int,
 ) -> Iterator[Problem]:
     """Boxes fill whole batches, and finite differences use boxes of the derivatives."""
@@ -34,6 +37,8 @@ def check_batches(
         "derivatives": derivatives.boxes,
         "finite_differences": finite_differences.boxes,
     }
+    if resolution.coarse_only:
+        boxes["resolution.coarse_only"] = resolution.coarse_only.boxes
     for name, number in boxes.items():
         if number % boxes_per_batch:
             below = number - number % boxes_per_batch
@@ -65,13 +70,14 @@ def check_left_out_seeds(
     covariance: Seeds,
     derivatives: DerivativeSeeds,
     finite_differences: FiniteDifferences,
+    resolution: Resolution,
     left_out_seeds: tuple[int, ...],
 ) -> Iterator[Problem]:
     """Seeds that are left out are there, and leave boxes to take errors between."""
-    known = [*covariance.seeds, *derivatives.seeds]
+    sections = [each for each in (covariance, derivatives, resolution.coarse_only) if each]
     for seed in left_out_seeds:
-        if seed not in known:
-            ranges = " or ".join(f"{each.seeds[0]} to {each.seeds[-1]}" for each in (covariance, derivatives))
+        if not any(seed in each.seeds for each in sections):
+            ranges = " or ".join(f"{each.seeds[0]} to {each.seeds[-1]}" for each in sections)
             yield Problem("left_out_seeds", f"{seed} is no seed of this run; give one of {ranges}, or remove it")
     differences = derivatives.seeds[: finite_differences.boxes]
     for name, seeds in {"derivatives": derivatives.seeds, "finite_differences": differences}.items():
@@ -110,6 +116,40 @@ def check_resolution(
             yield Problem(key, f"{number} cannot be halved for resolution.levels; give an even number from 16 on")
     if "steps" in resolution.levels and getattr(simulation.integrator, "steps", 2) < 2:
         yield Problem("resolution.levels", "one step cannot be halved; leave out steps, or raise their number")
+
+
+def check_coarse_only(
+    covariance: Seeds, derivatives: DerivativeSeeds, left_out_seeds: tuple[int, ...], resolution: Resolution
+) -> Iterator[Problem]:
+    """A mean of two levels has boxes at both, enough for its weights, and others with seeds of their own."""
+    coarse, key = resolution.coarse_only, "resolution.coarse_only"
+    if coarse is None:
+        return
+    if "particles" not in resolution.levels:
+        yield Problem(key, "given without particles in resolution.levels, the level of these boxes; add it there")
+    if resolution.boxes != derivatives.boxes:
+        yield Problem(
+            "resolution.boxes",
+            f"{resolution.boxes} given, but with coarse_only all boxes of derivatives are simulated at both levels; "
+            f"give {derivatives.boxes}",
+        )
+    both, alone = (len({*each.seeds} - {*left_out_seeds}) for each in (derivatives, coarse))
+    if both < FEWEST_AT_BOTH_LEVELS:
+        yield Problem(
+            key,
+            f"{both} boxes of derivatives are too few to weigh the levels; raise derivatives.boxes to "
+            f"{FEWEST_AT_BOTH_LEVELS} or more, or remove coarse_only",
+        )
+    if alone < 2:
+        yield Problem(f"{key}.boxes", f"left_out_seeds leave {alone} of {coarse.boxes} boxes; raise it")
+    for name, section in {"covariance": covariance, "derivatives": derivatives}.items():
+        last = section.seeds
+        if max(coarse.seeds.start, last.start) < min(coarse.seeds.stop, last.stop):
+            yield Problem(
+                f"{key}.first_seed",
+                f"seeds {coarse.seeds[0]} to {coarse.seeds[-1]} overlap the seeds {last[0]} to {last[-1]} of {name}; "
+                f"give {max(covariance.seeds.stop, derivatives.seeds.stop)} or more",
+            )
 
 
 def check_lengths(survey: Survey, forecast: ForecastSection, lengths: Mapping[str, int]) -> Iterator[Problem]:
@@ -237,6 +277,7 @@ CHECKS = (
     check_seeds,
     check_left_out_seeds,
     check_resolution,
+    check_coarse_only,
     check_data_vectors,
     check_lengths,
     check_covariance,

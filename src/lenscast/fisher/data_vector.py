@@ -20,6 +20,7 @@ from lenscast.fisher.reliability import reliability_curve
 from lenscast.fisher.resolution import BIN_COLUMNS, KEYS, Level, change, resolution_reason, resolution_tables, widened
 from lenscast.fisher.samples import Jacobians, SummarySample
 from lenscast.fisher.tables import fisher_table
+from lenscast.fisher.two_levels import COLUMNS, two_level_mean
 from lenscast.fisher.verdicts import direction_table
 
 
@@ -54,7 +55,7 @@ class ForecastOptions:
         Statistics whose Jacobians are controlled by the expected data of all boxes, where the summaries have them. Each
         group of bins with the same statistic, scale and sources controls itself.
     levels
-        Boxes at coarser resolutions.
+        Boxes at coarser resolutions. The mean Jacobian is one of two levels where one of them has further boxes.
     scale_cuts
         ``resolved`` to leave out bins whose derivatives are not resolved at one of the levels, or ``none``.
     counts
@@ -94,6 +95,8 @@ class Forecast(NamedTuple):
         Change of each bin between levels of resolution, those that scale cuts leave out first: `resolution_tables`.
     gaussian
         Whether the data of each bin are Gaussian enough, those that are left out among them: `gaussian_table`.
+    two_levels
+        What a mean of two levels gains for each statistic: `two_level_mean`. It has no rows without such a mean.
     """
 
     estimate: FisherEstimate
@@ -104,6 +107,7 @@ class Forecast(NamedTuple):
     reliability: pd.DataFrame
     resolution: pd.DataFrame
     gaussian: pd.DataFrame
+    two_levels: pd.DataFrame
 
 
 def data_vector_forecast(
@@ -145,10 +149,10 @@ def data_vector_forecast(
                 f"forecast.drop_bins: {len(bins)} of {every} bins are Gaussian, fewer than the {len(space.names)} "
                 "parameters: widen the bins, widen forecast.gaussian_bins, or set drop_bins: none"
             )
-    made = _estimate(summaries, jacobians, bins, space, area_ratio, controlled)
+    estimate, covariance, gains = _estimate(summaries, jacobians, bins, space, area_ratio, controlled, options.levels)
     bin_tables, parameter_tables, reasons = [], [], {}
     if options.levels and options.scale_cuts == "resolved":
-        verdicts = pd.concat([_resolution(level, *made, space)[0] for level in options.levels])
+        verdicts = pd.concat([_resolution(level, estimate, covariance, space)[0] for level in options.levels])
         unresolved = {*verdicts.loc[verdicts["verdict"] == "not resolved", "name"]}
         bin_tables.append(verdicts[verdicts["name"].isin(unresolved)])
         bins = bins[~bins["name"].isin(unresolved)]
@@ -156,13 +160,14 @@ def data_vector_forecast(
             limits = {*verdicts.loc[verdicts["verdict"] == "not resolved", "level"]}
             keys = " and ".join(key for level, key in KEYS.items() if level in limits)
             raise ValueError(
-                f"forecast.scale_cuts: {len(bins)} of {len(made[1].data)} bins are resolved, fewer than the "
+                f"forecast.scale_cuts: {len(bins)} of {len(covariance.data)} bins are resolved, fewer than the "
                 f"{len(space.names)} parameters: raise {keys}, or set scale_cuts: none"
             )
-        made = _estimate(summaries, jacobians, bins, space, area_ratio, controlled)
-    estimate, covariance = made
+        estimate, covariance, gains = _estimate(
+            summaries, jacobians, bins, space, area_ratio, controlled, options.levels
+        )
     for level in options.levels:
-        of_bins, of_parameters, reason = _resolution(level, *made, space)
+        of_bins, of_parameters, reason = _resolution(level, estimate, covariance, space)
         bin_tables.append(of_bins)
         parameter_tables.append(of_parameters)
         reasons[f"resolution in {level.name}"] = reason
@@ -186,6 +191,7 @@ def data_vector_forecast(
         reliability_curve(estimate, space.priors),
         resolution,
         gaussian,
+        gains,
     )
 
 
@@ -196,20 +202,31 @@ def _estimate(
     space: ParameterSpace,
     area_ratio: float,
     controlled: Sequence[str],
-) -> tuple[FisherEstimate, Covariance]:
-    """Fisher matrices of some bins, and the covariance of their data."""
+    levels: Sequence[Level],
+) -> tuple[FisherEstimate, Covariance, pd.DataFrame]:
+    """Fisher matrices of some bins, the covariance of their data, and what two levels gain."""
     data, chosen = tuple(bins["name"]), summaries.bins["name"].isin(bins["name"]).to_numpy()
     covariance = sample_covariance(summaries.measured[:, chosen], summaries.box, data)
-    derivatives = DerivativeSample(
+    derivatives, gains = _derivatives(jacobians, space, data), pd.DataFrame(columns=COLUMNS)
+    for level in levels:
+        if level.further is not None:
+            at_half = (_derivatives(each, space, data) for each in (level.coarse, level.further))
+            derivatives, gains = two_level_mean(derivatives, *at_half, list(bins["statistic"]))
+    control = _control(summaries, jacobians, bins, controlled)
+    if control is not None:
+        derivatives = with_control(derivatives, control)
+    return fisher_estimate(derivatives, covariance, space.fiducial, area_ratio), covariance, gains
+
+
+def _derivatives(jacobians: Jacobians, space: ParameterSpace, data: tuple[str, ...]) -> DerivativeSample:
+    """Derivatives of some data with respect to the parameters of the forecast."""
+    every = DerivativeSample(
         parameters=jacobians.parameters,
         data=tuple(jacobians.bins["name"]),
         box=jacobians.box,
         jacobian=jacobians.jacobian,
-    ).select(space.names, data)
-    control = _control(summaries, jacobians, bins, controlled)
-    if control is not None:
-        derivatives = with_control(derivatives, control)
-    return fisher_estimate(derivatives, covariance, space.fiducial, area_ratio), covariance
+    )
+    return every.select(space.names, data)
 
 
 def _resolution(

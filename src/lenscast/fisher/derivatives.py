@@ -82,7 +82,7 @@ class DerivativeSample:
         Mean over the maps of each box [summary per parameter].
     outside
         Further noise of the mean over boxes, as rows q: its covariance is the sum of q q^T. It comes from boxes without
-        derivatives, through a control (`control.with_control`); without control there are no rows.
+        derivatives, through a control (`control.with_control`), or from coarser ones (`two_levels.two_level_mean`).
 
     Raises
     ------

@@ -58,11 +58,14 @@ class Level(NamedTuple):
         What is coarser: ``particles``, ``steps`` or ``plane_mesh``.
     fine, coarse
         Means of the same boxes at the resolution of the forecast and at half of it.
+    further
+        Other boxes at half of it, for a mean of two levels; None for none.
     """
 
     name: str
     fine: Jacobians
     coarse: Jacobians
+    further: Jacobians | None = None
 
 
 class Change(NamedTuple):

@@ -7,6 +7,7 @@ from pydantic import Field
 from lenscast.parameters import PARAMETERS
 
 from .section import Distinct, Name, Section, choices, known
+from .seeds import Seeds
 
 ParameterName = Annotated[str, known("parameter", tuple(PARAMETERS)), choices(tuple(PARAMETERS))]
 # a narrower prior is a parameter that is left out; a wider one says nothing
@@ -68,4 +69,9 @@ class Resolution(Section):
         description="what is coarser. particles: half of them per side, with their mesh and that of the planes; steps: "
         "half of them, or ten times the tolerance of adaptive ones; plane_mesh: half the mesh points of the planes per "
         "side. An empty list is none"
+    )
+    coarse_only: Seeds | None = Field(
+        default=None,
+        description="further boxes, with half the particles alone: the mean Jacobian is then one of two levels, few "
+        "fine boxes on top of many coarse ones, and boxes is derivatives.boxes",
     )
