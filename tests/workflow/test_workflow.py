@@ -21,7 +21,7 @@ import yaml
 from _workflow import arguments, command, snakemake
 from lenscast import io
 from lenscast.experiment import load
-from lenscast.experiment.disk import batch_bytes, gathered_bytes
+from lenscast.experiment.disk import batch_bytes, gathered_bytes, level_bytes
 from lenscast.experiment.observation import observation
 from lenscast.fisher.shown_tables import headline_rows
 from lenscast.parameters import expanded
@@ -276,6 +276,10 @@ def test_workflow_says_what_it_will_take_on_disk(finished: Path) -> None:
             assert file.stat().st_size == pytest.approx(size, rel=0.05)
     gathered = [results / "covariance/summaries.h5", results / "derivatives/jacobians.h5"]
     assert sum(file.stat().st_size for file in gathered) == pytest.approx(gathered_bytes(config), rel=0.1)
+    coarser = [*(results / "resolution").glob("*/particles/*.h5")]
+    assert sum(file.stat().st_size for file in coarser) == pytest.approx(
+        level_bytes(config, {"particles": 1}, 1), rel=0.05
+    )
     said = run(finished, "--dry-run", covariance__boxes=16)
     assert re.search(r"Disk: 1.\d+ MB more for results/tiny \(maps 1.\d+ MB, summaries .*, planes 0 bytes, ", said)
     assert "does not fit" not in said
