@@ -10,7 +10,6 @@ from pydantic import ValidationError
 
 from lenscast.experiment.map_checks import shifted_cosmologies
 from lenscast.parameters import COSMOLOGICAL, PER_SOURCE, expanded
-from lenscast.sections.box import Simulation
 from lenscast.sections.cosmology import FiducialCosmology, FlatCosmology
 from lenscast.sections.errors import Problem, did_you_mean
 from lenscast.sections.forecast import FiniteDifferences, ForecastSection, Resolution
@@ -20,8 +19,6 @@ from lenscast.sections.survey import Feedback, Survey, SystematicsSection
 from lenscast.statistics import Observation, Region, ShapeNoise, Statistic
 
 DODELSON_SCHNEIDER_MARGIN = 5
-FEWEST_AT_BOTH_LEVELS = 8
-"""Boxes below which the weights of two levels would only add noise."""
 
 
 def check_batches(
@@ -84,72 +81,6 @@ def check_left_out_seeds(
         left = len({*seeds} - {*left_out_seeds})
         if left < 2:
             yield Problem(f"{name}.boxes", f"left_out_seeds leave {left} of {len(seeds)} boxes; raise it")
-
-
-def check_resolution(
-    simulation: Simulation,
-    lightcone: Lightcone,
-    derivatives: DerivativeSeeds,
-    left_out_seeds: tuple[int, ...],
-    forecast: ForecastSection,
-    resolution: Resolution,
-) -> Iterator[Problem]:
-    """Levels of resolution can be simulated, and boxes of the derivatives are left for them."""
-    if not resolution.levels:
-        if forecast.scale_cuts == "resolved":
-            yield Problem("forecast.scale_cuts", "resolved without resolution.levels; add some, or give none")
-        return
-    if resolution.boxes > derivatives.boxes:
-        yield Problem(
-            "resolution.boxes",
-            f"{resolution.boxes} given, but they are the first of the {derivatives.boxes} boxes of derivatives; give "
-            f"at most {derivatives.boxes}",
-        )
-    elif len({*derivatives.seeds[: resolution.boxes]} - {*left_out_seeds}) < 2:
-        yield Problem("resolution.boxes", "left_out_seeds leave fewer than 2 boxes; raise it")
-    halved = {
-        "simulation.particles": (simulation.particles, {"particles"}),
-        "lightcone.plane_mesh": (lightcone.plane_mesh, {"particles", "plane_mesh"}),
-    }
-    for key, (number, levels) in halved.items():
-        if levels & {*resolution.levels} and (number % 2 or number < 16):
-            yield Problem(key, f"{number} cannot be halved for resolution.levels; give an even number from 16 on")
-    if "steps" in resolution.levels and getattr(simulation.integrator, "steps", 2) < 2:
-        yield Problem("resolution.levels", "one step cannot be halved; leave out steps, or raise their number")
-
-
-def check_coarse_only(
-    covariance: Seeds, derivatives: DerivativeSeeds, left_out_seeds: tuple[int, ...], resolution: Resolution
-) -> Iterator[Problem]:
-    """A mean of two levels has boxes at both, enough for its weights, and others with seeds of their own."""
-    coarse, key = resolution.coarse_only, "resolution.coarse_only"
-    if coarse is None:
-        return
-    if "particles" not in resolution.levels:
-        yield Problem(key, "given without particles in resolution.levels, the level of these boxes; add it there")
-    if resolution.boxes != derivatives.boxes:
-        yield Problem(
-            "resolution.boxes",
-            f"{resolution.boxes} given, but with coarse_only all boxes of derivatives are simulated at both levels; "
-            f"give {derivatives.boxes}",
-        )
-    both, alone = (len({*each.seeds} - {*left_out_seeds}) for each in (derivatives, coarse))
-    if both < FEWEST_AT_BOTH_LEVELS:
-        yield Problem(
-            key,
-            f"{both} boxes of derivatives are too few to weigh the levels; raise derivatives.boxes to "
-            f"{FEWEST_AT_BOTH_LEVELS} or more, or remove coarse_only",
-        )
-    if alone < 2:
-        yield Problem(f"{key}.boxes", f"left_out_seeds leave {alone} of {coarse.boxes} boxes; raise it")
-    for name, section in {"covariance": covariance, "derivatives": derivatives}.items():
-        last = section.seeds
-        if max(coarse.seeds.start, last.start) < min(coarse.seeds.stop, last.stop):
-            yield Problem(
-                f"{key}.first_seed",
-                f"seeds {coarse.seeds[0]} to {coarse.seeds[-1]} overlap the seeds {last[0]} to {last[-1]} of {name}; "
-                f"give {max(covariance.seeds.stop, derivatives.seeds.stop)} or more",
-            )
 
 
 def check_lengths(survey: Survey, forecast: ForecastSection, lengths: Mapping[str, int]) -> Iterator[Problem]:
@@ -276,8 +207,6 @@ CHECKS = (
     check_batches,
     check_seeds,
     check_left_out_seeds,
-    check_resolution,
-    check_coarse_only,
     check_data_vectors,
     check_lengths,
     check_covariance,

@@ -140,7 +140,6 @@ def data_vector_forecast(
     """
     options = options or ForecastOptions()
     bins = summaries.bins[summaries.bins["statistic"].isin(statistics)]
-    controlled = [name for name in statistics if name in options.controlled]
     gaussian = gaussian_table(summaries, bins, options.counts, options.gaussian_bins)
     if options.drop_bins == "auto":
         every, bins = len(bins), bins[(gaussian["verdict"] == "Gaussian").to_numpy()]
@@ -149,7 +148,7 @@ def data_vector_forecast(
                 f"forecast.drop_bins: {len(bins)} of {every} bins are Gaussian, fewer than the {len(space.names)} "
                 "parameters: widen the bins, widen forecast.gaussian_bins, or set drop_bins: none"
             )
-    estimate, covariance, gains = _estimate(summaries, jacobians, bins, space, area_ratio, controlled, options.levels)
+    estimate, covariance, gains = _estimate(summaries, jacobians, bins, space, area_ratio, options)
     bin_tables, parameter_tables, reasons = [], [], {}
     if options.levels and options.scale_cuts == "resolved":
         verdicts = pd.concat([_resolution(level, estimate, covariance, space)[0] for level in options.levels])
@@ -163,9 +162,7 @@ def data_vector_forecast(
                 f"forecast.scale_cuts: {len(bins)} of {len(covariance.data)} bins are resolved, fewer than the "
                 f"{len(space.names)} parameters: raise {keys}, or set scale_cuts: none"
             )
-        estimate, covariance, gains = _estimate(
-            summaries, jacobians, bins, space, area_ratio, controlled, options.levels
-        )
+        estimate, covariance, gains = _estimate(summaries, jacobians, bins, space, area_ratio, options)
     for level in options.levels:
         of_bins, of_parameters, reason = _resolution(level, estimate, covariance, space)
         bin_tables.append(of_bins)
@@ -201,32 +198,21 @@ def _estimate(
     bins: pd.DataFrame,
     space: ParameterSpace,
     area_ratio: float,
-    controlled: Sequence[str],
-    levels: Sequence[Level],
+    options: ForecastOptions,
 ) -> tuple[FisherEstimate, Covariance, pd.DataFrame]:
     """Fisher matrices of some bins, the covariance of their data, and what two levels gain."""
     data, chosen = tuple(bins["name"]), summaries.bins["name"].isin(bins["name"]).to_numpy()
     covariance = sample_covariance(summaries.measured[:, chosen], summaries.box, data)
-    derivatives, gains = _derivatives(jacobians, space, data), pd.DataFrame(columns=COLUMNS)
-    for level in levels:
+    derivatives, gains = DerivativeSample.of(jacobians, space.names, data), pd.DataFrame(columns=COLUMNS)
+    for level in options.levels:
         if level.further is not None:
-            at_half = (_derivatives(each, space, data) for each in (level.coarse, level.further))
-            derivatives, gains = two_level_mean(derivatives, *at_half, list(bins["statistic"]))
+            coarse, further = (DerivativeSample.of(each, space.names, data) for each in (level.coarse, level.further))
+            derivatives, gains = two_level_mean(derivatives, coarse, further, list(bins["statistic"]))
+    controlled = [name for name in bins["statistic"].unique() if name in options.controlled]
     control = _control(summaries, jacobians, bins, controlled)
     if control is not None:
         derivatives = with_control(derivatives, control)
     return fisher_estimate(derivatives, covariance, space.fiducial, area_ratio), covariance, gains
-
-
-def _derivatives(jacobians: Jacobians, space: ParameterSpace, data: tuple[str, ...]) -> DerivativeSample:
-    """Derivatives of some data with respect to the parameters of the forecast."""
-    every = DerivativeSample(
-        parameters=jacobians.parameters,
-        data=tuple(jacobians.bins["name"]),
-        box=jacobians.box,
-        jacobian=jacobians.jacobian,
-    )
-    return every.select(space.names, data)
 
 
 def _resolution(

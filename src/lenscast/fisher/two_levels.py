@@ -92,12 +92,11 @@ def two_level_mean(
         own = names == name
         before, both = fine.jacobian[:, :, own], jacobian[:, :, own]
         after = _noise(both, before) + _size(outside[:, :, own], before)
-        row = {"statistic": name, "correlation": _correlation(before, coarse.jacobian[:, :, own])}
-        rows.append(row | {"gain": _noise(before, before) / after})
-        if rows[-1]["gain"] < LEAST_GAIN:
+        gain = _noise(before, before) / after
+        rows.append((name, _correlation(before, coarse.jacobian[:, :, own]), gain, gain >= LEAST_GAIN))
+        if gain < LEAST_GAIN:
             jacobian[:, :, own], outside[:, :, own] = before, 0
-    table = pd.DataFrame(rows)
-    table["used"] = table["gain"] >= LEAST_GAIN
+    table = pd.DataFrame(rows, columns=COLUMNS)
     return TwoLevelMean(replace(fine, jacobian=jacobian, outside=fewer_rows(outside)), table)
 
 
