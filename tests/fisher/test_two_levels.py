@@ -91,6 +91,15 @@ def test_levels_that_gain_little_leave_the_fine_boxes_as_they_are() -> None:
     assert (made.table["gain"] < 1.2).all()
 
 
+def test_derivatives_without_scatter_stay_as_they_are() -> None:
+    fine, coarse, further = draw(np.random.default_rng(0), 20, 30, 0.8)
+    still = DerivativeSample(NAMES, DATA, fine.box, np.ones_like(fine.jacobian))
+    made = two_level_mean(still, coarse, further, STATISTICS)
+    np.testing.assert_array_equal(made.sample.jacobian, 1)
+    assert made.table["gain"].tolist() == [1, 1]
+    assert made.table["correlation"].tolist() == [0, 0]
+
+
 def test_correlation_is_that_between_boxes() -> None:
     levels = draw(np.random.default_rng(1), 400, 2, 0.8)
     spectrum, peaks = two_level_mean(*levels, STATISTICS).table["correlation"]

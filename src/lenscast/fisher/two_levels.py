@@ -92,7 +92,7 @@ def two_level_mean(
         own = names == name
         before, both = fine.jacobian[:, :, own], jacobian[:, :, own]
         after = _noise(both, before) + _size(outside[:, :, own], before)
-        gain = _noise(before, before) / after
+        gain = _noise(before, before) / after if after > 0 else 1.0  # derivatives that are the same in all boxes
         rows.append((name, _correlation(before, coarse.jacobian[:, :, own]), gain, gain >= LEAST_GAIN))
         if gain < LEAST_GAIN:
             jacobian[:, :, own], outside[:, :, own] = before, 0
