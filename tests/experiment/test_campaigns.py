@@ -10,7 +10,7 @@ import yaml
 
 from lenscast.experiment import load
 from lenscast.experiment.campaigns import Run, check_merge, made_with
-from lenscast.experiment.disk import batch_bytes, disk_use, gathered_bytes
+from lenscast.experiment.disk import batch_bytes, disk_use, gathered_bytes, level_bytes
 
 ROOT = Path(__file__).resolve().parents[2]
 YEAR_1 = yaml.safe_load((ROOT / "configs/lsst_y1.yaml").read_text())
@@ -150,3 +150,15 @@ def test_disk_use_grows_with_batches_and_temporary_maps_do_not() -> None:
     }
     gone = disk_use(experiment.model_copy(update={"simulated": "temporary"}), batches | {"planes": 3}, at_once=8)
     assert gone == kept | {"maps": 8 * size["maps"], "planes": 3 * size["planes"]}
+
+
+def test_levels_of_resolution_take_room_too() -> None:
+    experiment = load(YEAR_1).model_copy(update={"simulated": "kept"})
+    size, batches = batch_bytes(experiment), {"particles": 10, "steps": 2}
+    planes, derivatives = size["planes"], size["derivatives"]
+    # planes of half the mesh points per side
+    expected = 10 * (planes / 4 + derivatives) + 2 * (planes + derivatives)
+    assert level_bytes(experiment, batches, at_once=3) == pytest.approx(expected, rel=1e-3)
+    gone = level_bytes(experiment.model_copy(update={"simulated": "temporary"}), batches, at_once=3)
+    assert gone == pytest.approx(expected - 7 * planes / 4, rel=1e-3)
+    assert level_bytes(experiment, {}, at_once=3) == 0

@@ -79,6 +79,37 @@ REFUSALS = {
         {"resolution": {"boxes": 2, "levels": ["particles"]}, "lightcone.plane_mesh": 511},
         "lightcone.plane_mesh: 511 cannot be halved for resolution.levels; give an even number from 16 on",
     ),
+    "mesh of the planes that cannot be halved": (
+        {"resolution": {"boxes": 2, "levels": ["plane_mesh"]}, "lightcone.plane_mesh": 511},
+        "lightcone.plane_mesh: 511 cannot be halved for resolution.levels; give an even number from 16 on",
+    ),
+    "coarse boxes without their level": (
+        {"resolution": {"boxes": 48, "levels": ["steps"], "coarse_only": {"first_seed": 400000, "boxes": 64}}},
+        "resolution.coarse_only: given without particles in resolution.levels, the level of these boxes; add it there",
+    ),
+    "two levels on some of the boxes": (
+        {"resolution": {"boxes": 4, "levels": ["particles"], "coarse_only": {"first_seed": 400000, "boxes": 64}}},
+        "resolution.boxes: 4 given, but with coarse_only all boxes of derivatives are simulated at both levels; "
+        "give 48",
+    ),
+    "coarse boxes that do not fill batches": (
+        {"resolution": {"boxes": 48, "levels": ["particles"], "coarse_only": {"first_seed": 400000, "boxes": 20}}},
+        "resolution.coarse_only.boxes: 20 is not a multiple of boxes_per_batch = 8; give 16 or 24",
+    ),
+    "coarse boxes with the seeds of others": (
+        {"resolution": {"boxes": 48, "levels": ["particles"], "coarse_only": {"first_seed": 40, "boxes": 64}}},
+        "resolution.coarse_only.first_seed: seeds 40 to 103 overlap the seeds 0 to 47 of derivatives; "
+        "give 100064 or more",
+    ),
+    "two levels of too few boxes": (
+        {
+            "left_out_seeds": [*range(41)],
+            "finite_differences.boxes": 48,
+            "resolution": {"boxes": 48, "levels": ["particles"], "coarse_only": {"first_seed": 400000, "boxes": 64}},
+        },
+        "resolution.coarse_only: 7 boxes of derivatives are too few to weigh the levels; raise derivatives.boxes to 8 "
+        "or more, or remove coarse_only",
+    ),
     "scale cuts without levels": (
         {"forecast.scale_cuts": "resolved", "resolution.levels": []},
         "forecast.scale_cuts: resolved without resolution.levels; add some, or give none",

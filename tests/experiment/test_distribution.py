@@ -28,7 +28,7 @@ from lenscast.sections.lightcone import Lightcone
         (
             {"distribution": {"devices": 256, "layout": "pencils"}, "lightcone.plane_mesh": 300},
             "distribution.devices",
-            "256 pencils cut lightcone.plane_mesh = 150 at half the particles (resolution.levels) into 256 unequal",
+            "256 pencils cut lightcone.plane_mesh = 150 at half the resolution (resolution.levels) into 256",
         ),
         (
             {"simulation.particles": 1400},

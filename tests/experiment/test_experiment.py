@@ -117,7 +117,7 @@ def test_variants_share_phases_planes_and_sources(experiment: Experiment, change
     assert refined.simulation.integrator == aligned.validation.integrator
     assert [each.lightcone.projection for each in (corrected, born, traced)] == ["ray_tracing", "born", "ray_tracing"]
     assert plain.survey.sources.z == aligned.validation.z_source
-    assert plain.survey.n_gal == 3 * (10.0,)
+    assert plain.survey.n_gal == len(plain.survey.sources.z) * (10.0,)
     assert plain.systematics.values == {"A_IA": 0.0, "eta": 0.0}
     assert aligned.systematics.values == {"A_IA": 1.0, "eta": 0.0}
 
@@ -230,11 +230,21 @@ def test_levels_of_resolution_are_half_as_fine_with_the_same_phases(experiment: 
     assert slow.simulation.integrator.steps == 6
     assert slow.lightcone == experiment.lightcone
     assert slow.simulation.particles == 128
+    smooth = experiment.coarser("plane_mesh")
+    assert smooth.lightcone.plane_mesh == 256
+    assert smooth.simulation == experiment.simulation
     adaptive = load(changed({"simulation.integrator": {"kind": "tsit5", "rtol": 1e-4, "atol": 1e-5}}))
     found = adaptive.coarser("steps").simulation.integrator
     assert (found.rtol, found.atol) == pytest.approx((1e-3, 1e-4))
     finer = load(changed({"simulation.noise_size": 256}))
     assert finer.coarser("particles").simulation.noise_size == 256
-    with pytest.raises(ValueError, match="level 'planes': give particles or steps"):
+    with pytest.raises(ValueError, match="level 'planes': give particles, steps or plane_mesh"):
         experiment.coarser("planes")
     assert list(experiment.batches["resolution"].values()) == [range(4)]
+    assert experiment.batches["coarse_only"] == {}
+    two_levels = {"boxes": 24, "levels": ["particles"], "coarse_only": {"first_seed": 400000, "boxes": 16}}
+    batches = load(changed({"resolution": two_levels, "left_out_seeds": [400003]})).batches["coarse_only"]
+    assert batches == {
+        "seeds_400000_400007": range(400000, 400008),
+        "seeds_400008_400015": range(400008, 400016),
+    }

@@ -52,6 +52,31 @@ def test_control_lowers_the_noise_of_the_statistics_that_are_named(campaign) -> 
             assert len(found.estimate.outside) == 0
 
 
+def test_a_level_with_further_boxes_lowers_the_noise_and_says_what_it_gains(campaign) -> None:
+    summaries, jacobians = campaign
+    rng = np.random.default_rng(8)
+    spectra = (BINS["statistic"] == "spectrum").to_numpy()
+    # the coarse level follows the fine one in the spectrum, not in the counts, and has another mean
+    noise = np.where(spectra, 0.2, 20.0) * rng.normal(size=(24, 2, 7))
+    coarse = jacobians._replace(jacobian=0.5 * jacobians.jacobian + noise)
+    scatter = coarse.jacobian[rng.integers(24, size=96)]
+    further = Jacobians(scatter, np.full((96, 7), 100.0), np.arange(500, 596), PARAMETERS, BINS)
+    plain = data_vector_forecast(summaries, jacobians, ["spectrum"], SPACE, 1.0)
+    assert plain.two_levels.empty
+    level = Level("particles", jacobians, coarse, further)
+    found = data_vector_forecast(summaries, jacobians, ["spectrum"], SPACE, 1.0, ForecastOptions(levels=[level]))
+    assert np.all(np.diag(found.estimate.bias) < 0.7 * np.diag(plain.estimate.bias))
+    assert found.two_levels["gain"].item() > 1.2
+    both = data_vector_forecast(
+        summaries, jacobians, ["spectrum", "peaks"], SPACE, 1.0, ForecastOptions(levels=[level])
+    )
+    assert both.two_levels["statistic"].tolist() == ["spectrum", "peaks"]
+    assert both.two_levels["used"].tolist() == [True, False]
+    alone = ForecastOptions(levels=[level._replace(further=None)])
+    made = data_vector_forecast(summaries, jacobians, ["spectrum"], SPACE, 1.0, alone)
+    np.testing.assert_array_equal(made.estimate.bias, plain.estimate.bias)
+
+
 def test_control_needs_the_expected_data_of_all_boxes(campaign) -> None:
     summaries, jacobians = campaign
     plain = data_vector_forecast(summaries, jacobians, ["spectrum"], SPACE, 1.0)

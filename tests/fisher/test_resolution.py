@@ -98,6 +98,13 @@ def test_a_forecast_without_resolved_bins_is_refused(campaign):
         forecast((summaries, jacobians, far), scale_cuts="resolved")
 
 
+def test_the_key_that_raises_the_resolution_follows_from_the_level(campaign):
+    summaries, jacobians, level = campaign
+    far = level._replace(name="plane_mesh", coarse=level.coarse._replace(jacobian=-5 * level.coarse.jacobian))
+    with pytest.raises(ValueError, match=r"parameters: raise lightcone\.plane_mesh, or set scale_cuts: none"):
+        forecast((summaries, jacobians, far), scale_cuts="resolved")
+
+
 def test_levels_have_the_same_boxes(campaign):
     level = campaign[2]
     other = level._replace(coarse=level.coarse._replace(box=np.arange(1, 9)))

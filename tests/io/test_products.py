@@ -10,6 +10,7 @@ from lenscast import io
 from lenscast.fisher.boxes import BoxMeans
 from lenscast.fisher.data_vector import Forecast, ParameterSpace, data_vector_forecast
 from lenscast.fisher.samples import Jacobians, SummarySample
+from lenscast.io.variables import Contents
 
 BINS = pd.DataFrame({"statistic": "peaks", "name": [f"peaks_{index}" for index in range(4)]})
 FIDUCIAL = {"h": 0.7, "n_s": 0.96, "w0": -1.0}
@@ -103,3 +104,20 @@ def test_summaries_and_jacobians_are_counted_where_they_are_joined(tmp_path: Pat
     jacobians = [BoxMeans(each.box, np.ones((1, 2, 4))) for each in means]
     with pytest.raises(ValueError, match=r"1 of 3 entries along 'box' come twice, of seed 3 first"):
         io.save_jacobians(tmp_path / "joined.h5", jacobians + jacobians[:1], means + means[:1], {"bin": BINS}, {})
+
+
+def test_boxes_of_a_level_are_those_of_the_fine_one_and_further_ones() -> None:
+    def batch(seeds: list[int]) -> Contents:
+        values = np.array(seeds, float)
+        variables = {
+            "jacobian": io.Variable(np.ones((1, 1, 4)) * values[:, None, None], ("box", "param", "bin"), "1", "slope"),
+            "expected": io.Variable(np.ones((1, 4)) * values[:, None], ("box", "bin"), "1", "mean"),
+        }
+        return Contents(variables, {"box": pd.DataFrame({"seed": seeds})}, {})
+
+    fine = Jacobians(np.ones((3, 1, 4)), np.ones((3, 4)), np.array([4, 5, 6]), ("h",), BINS)
+    level = io.load_level("particles", [batch([90, 91]), batch([6, 4])], fine)
+    assert level.fine.box.tolist() == level.coarse.box.tolist() == [4, 6]
+    np.testing.assert_array_equal(level.coarse.jacobian[:, 0, 0], [4, 6])
+    np.testing.assert_array_equal(level.further.expected[:, 0], [90, 91])
+    assert io.load_level("steps", [batch([5])], fine).further is None

@@ -7,6 +7,7 @@ import pandas as pd
 
 from lenscast import plotting
 from lenscast.statistics import Peaks, StarletPowerSpectrum
+from lenscast.validation.lensing import with_theory_ratios
 
 
 class Moments(Peaks):
@@ -37,6 +38,7 @@ def validation_table(theory):
     if theory:
         table["theory"], table["limber"], table["ktng_limber"], table["dll_pm"] = 16.0, 20.0, 20.0, np.nan
         table["ktng"] = np.where(table["z_source"] == 0.914, 22.0, np.nan)
+        table = with_theory_ratios(table, ["plain", "refined"])
     return table
 
 

@@ -117,20 +117,33 @@ def spectrum(*edges):
     return PowerSpectrum(name="C_ell", kind="power_spectrum", ell_edges=edges)
 
 
-def test_published_spectra_are_there_for_their_source_and_bins_only(without_camb):
+def test_published_spectra_are_there_for_their_source_and_theory_of_their_cosmology_for_all(without_camb):
     table = validation.published_spectra((0.46, 0.914), spectrum(144.0, 432.0, 800.0, 1008.0, 1296.0))
     assert set(table["statistic"]) == {"C_ell"}
-    assert list(table["low"]) == [144.0, 1008.0]
-    assert list(table["source_1"]) == [1, 1]
-    np.testing.assert_allclose(table["ktng"], [19.1e-10, 3.12e-10])
-    np.testing.assert_allclose(table["dll_hpn"] / table["ktng"], [1.03, 0.88])
-    assert validation.published_spectra((0.5,), spectrum(*EDGES)).empty
+    assert list(table["low"]) == [144.0, 1008.0] * 2
+    assert list(table["source_1"]) == [0, 0, 1, 1]
+    np.testing.assert_allclose(table["ktng"], [np.nan, np.nan, 19.1e-10, 3.12e-10])
+    np.testing.assert_allclose((table["dll_hpn"] / table["ktng"])[2:], [1.03, 0.88])
+    near, far = table["ktng_limber"].to_numpy().reshape(2, 2)
+    assert np.all((near > 0) & (near < far))
     assert validation.published_spectra((0.914,), spectrum(100.0, 300.0)).empty
+
+
+def test_ratios_to_theory_are_there_for_all_sources_and_published_ones_refer_to_their_own_cosmology():
+    table = pd.DataFrame({"plain": [8.0, 6.0], "plain_error": [1.0, 1.0], "theory": [16.0, 10.0]})
+    table = table.assign(ktng_limber=[20.0, 11.0], ktng=[np.nan, 11.0], dll_hpn=[np.nan, 22.0])
+    found = validation.with_theory_ratios(table, ["plain"])
+    np.testing.assert_allclose(found["plain_theory_ratio"], [0.5, 0.6])
+    np.testing.assert_allclose(found["plain_theory_ratio_error"], [0.0625, 0.1])
+    np.testing.assert_allclose(found["ktng_theory_ratio"], [np.nan, 1.0])
+    np.testing.assert_allclose(found["dll_hpn_theory_ratio"], [np.nan, 2.0])
+    assert "dll_pm_theory_ratio" not in found
 
 
 def test_hmcode_is_the_spectrum_of_kappatng():
     pytest.importorskip("camb", reason="the extra `theory` is not installed")
     table = validation.published_spectra((0.914,), spectrum(*validation.KTNG_EDGES))
     assert len(table) == 11
+    assert list(table["low"]) == list(validation.KTNG_EDGES[:-1])
     # HMCode2020 is good to 2.5 % in matter power; three published digits
     np.testing.assert_allclose(table["ktng"] / table["ktng_limber"], 1, atol=0.02)

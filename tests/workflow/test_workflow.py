@@ -21,7 +21,7 @@ import yaml
 from _workflow import arguments, command, snakemake
 from lenscast import io
 from lenscast.experiment import load
-from lenscast.experiment.disk import batch_bytes, gathered_bytes
+from lenscast.experiment.disk import batch_bytes, gathered_bytes, level_bytes
 from lenscast.experiment.observation import observation
 from lenscast.fisher.shown_tables import headline_rows
 from lenscast.parameters import expanded
@@ -276,6 +276,10 @@ def test_workflow_says_what_it_will_take_on_disk(finished: Path) -> None:
             assert file.stat().st_size == pytest.approx(size, rel=0.05)
     gathered = [results / "covariance/summaries.h5", results / "derivatives/jacobians.h5"]
     assert sum(file.stat().st_size for file in gathered) == pytest.approx(gathered_bytes(config), rel=0.1)
+    coarser = [*(results / "resolution").glob("*/particles/*.h5")]
+    assert sum(file.stat().st_size for file in coarser) == pytest.approx(
+        level_bytes(config, {"particles": 1}, 1), rel=0.05
+    )
     said = run(finished, "--dry-run", covariance__boxes=16)
     assert re.search(r"Disk: 1.\d+ MB more for results/tiny \(maps 1.\d+ MB, summaries .*, planes 0 bytes, ", said)
     assert "does not fit" not in said
@@ -332,6 +336,24 @@ def test_two_halves_merge_to_the_whole(finished: Path, tmp_path: Path) -> None:
         done = snakemake(*words(tmp_path, "merge", "--dry-run", **changes))
         assert done.returncode == 1
         assert expected in done.stdout + done.stderr
+
+
+def test_further_boxes_of_a_coarse_level_join_the_mean_jacobian(finished: Path, tmp_path: Path) -> None:
+    directory = Path(shutil.copytree(finished, tmp_path / "two_levels"))
+    section = {"boxes": 8, "levels": ["particles"], "coarse_only": {"first_seed": 300000, "boxes": 4}}
+    changes = {"derivatives__boxes": 8, "resolution": section}
+    target = "results/tiny/fisher/C_ell_parameters.csv"
+    jobs = planned(directory, target, **changes)
+    # two boxes in a batch; two batches of the derivatives and one at the coarse level are there
+    assert jobs["differentiate"] == 2
+    assert jobs["differentiate_coarser"] == jobs["measure_coarser"] == 5
+    said = run(directory, target, **changes)
+    log = (directory / "results/tiny/logs/forecast/C_ell.log").read_text()
+    found = re.search(r"Two levels, power_spectrum: a correlation of (.*) gains (.*) in the variance", log)
+    assert found, said
+    assert 0 < float(found[1]) < 1
+    resolution = pd.read_csv(directory / "results/tiny/fisher/C_ell_resolution.csv")
+    assert set(resolution["level"]) == {"particles"}
 
 
 def test_workflow_refuses_a_bad_config_before_anything_runs(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from humanfriendly import format_size
 
 def made(batch, *folders):
     """Whether a batch has a file in one of the folders: what was measured is not simulated again."""
-    return any(Path(f"{RESULTS}/{folder}/fiducial/{batch}.h5").exists() for folder in folders)
+    return any(Path(f"{RESULTS}/{folder}/{batch}.h5").exists() for folder in folders)
 
 
 @cache
@@ -14,13 +14,25 @@ def say_disk_use():
     if MERGED:
         return
     missing = {
-        name: sum(not made(batch, name, disk.MEASURED.get(name, name)) for batch in EXPERIMENT.batches[section])
+        name: sum(
+            not made(batch, f"{name}/fiducial", f"{disk.MEASURED.get(name, name)}/fiducial")
+            for batch in EXPERIMENT.batches[section]
+        )
         for name, section in disk.SECTIONS.items()
     }
-    if not any(missing.values()):
+    coarser = {
+        level: sum(
+            not made(batch, f"resolution/planes/{level}", f"resolution/derivatives/{level}")
+            for section in level_sections(level)
+            for batch in EXPERIMENT.batches[section]
+        )
+        for level in LEVELS
+    }
+    if not any([*missing.values(), *coarser.values()]):
         return
     limits = [workflow.global_resources[name].value for name in ("_nodes", "_cores")]
-    sizes = disk.disk_use(EXPERIMENT, missing, at_once=next((limit for limit in limits if limit), 1))
+    at_once = next((limit for limit in limits if limit), 1)
+    sizes = disk.disk_use(EXPERIMENT, missing, at_once) | {"levels": disk.level_bytes(EXPERIMENT, coarser, at_once)}
     results = Path(RESULTS).absolute()
     there = next(folder for folder in (results, *results.parents) if folder.exists())
     needed, free = sum(sizes.values()), shutil.disk_usage(there).free

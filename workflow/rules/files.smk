@@ -45,7 +45,13 @@ def gathered_files():
 
 def level_files():
     """Boxes at coarser resolutions."""
-    return batches(rules.measure_coarser.output.summaries, "resolution", level=LEVELS) if LEVELS else []
+    pattern = rules.measure_coarser.output.summaries
+    return [file for level in LEVELS for section in level_sections(level) for file in batches(pattern, section, level=level)]
+
+
+def level_sections(level):
+    """Sections of the config whose boxes a level of resolution has."""
+    return ["resolution", "coarse_only"] if level == "particles" else ["resolution"]
 
 
 def theory_tables():

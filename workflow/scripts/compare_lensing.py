@@ -11,7 +11,7 @@ from lenscast import io
 from lenscast.experiment.observation import observation
 from lenscast.pipeline import fiducial
 from lenscast.theory import MeasuredSpectrum
-from lenscast.validation.lensing import published_spectra, theory_spectra, variant_comparison
+from lenscast.validation.lensing import published_spectra, theory_spectra, variant_comparison, with_theory_ratios
 
 p, described = snakemake.params, experiment(snakemake).variant("plain").measuring(*snakemake.params.statistics)
 files = {variant: paths for variant, paths in snakemake.input.items() if variant != "depth"}
@@ -26,5 +26,6 @@ if p.theory and p.spectrum in p.statistics:
     theory = theory_spectra(fiducial(described).cosmology, z_source, measured, described.lightcone)
     for columns in (theory, published_spectra(z_source, spectrum)):
         table = table.merge(columns, how="left", on=["statistic", "source_1", "low"]) if len(columns) else table
+    table = with_theory_ratios(table, list(values))
 io.save_table(snakemake.output.table, table)
 log.info("\n%s", table.set_index("name").filter(regex="_ratio").to_string())

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lenscast import io
 from lenscast.fisher.shown_tables import short_table
+from lenscast.fisher.two_levels import LEAST_GAIN
 from lenscast.pipeline import forecast
 
 p, described = snakemake.params, experiment(snakemake)
@@ -27,6 +28,11 @@ io.save_table(snakemake.output.reliability, made.reliability)
 io.save_table(snakemake.output.resolution, made.resolution)
 bins = made.gaussian.assign(used=made.gaussian["name"].isin(made.bins["name"]))
 io.save_table(snakemake.output.bins, bins)
+for row in made.two_levels.itertuples():
+    log.info(
+        "Two levels, %s: a correlation of %.2f gains %.2f in the variance of the mean derivatives%s",
+        *(row.statistic, row.correlation, row.gain, "" if row.used else f", less than {LEAST_GAIN}: not used"),
+    )
 seeds = sorted({*summaries.box, *jacobians.box})
 io.save_forecast(snakemake.output.forecast, made, described.priors, provenance(snakemake, seeds))
 directions = made.directions.drop(columns=list(made.estimate.names))  # the column combination has them in words

@@ -60,3 +60,23 @@ def disk_use(experiment: Experiment, batches: Mapping[str, int], at_once: int) -
     }
     size = batch_bytes(experiment)
     return {folder: number * size[folder] for folder, number in kept.items()} | {"gathered": gathered_bytes(experiment)}
+
+
+def level_bytes(experiment: Experiment, batches: Mapping[str, int], at_once: int) -> int:
+    """Bytes that batches at coarser levels of resolution take, planes and derivatives.
+
+    Parameters
+    ----------
+    experiment
+        Experiment of the run.
+    batches
+        Number of batches that get files at each level.
+    at_once
+        Number of jobs that run at the same time.
+    """
+    total = 0
+    for level, number in batches.items():
+        size = batch_bytes(experiment.coarser(level))
+        planes = min(number, at_once) if experiment.simulated == "temporary" else number
+        total += planes * size["planes"] + number * size["derivatives"]
+    return total

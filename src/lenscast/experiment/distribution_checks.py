@@ -22,17 +22,18 @@ FARTHEST = 5.0
 def check_parts(
     simulation: Simulation, lightcone: Lightcone, resolution: Resolution, distribution: Distribution
 ) -> Iterator[Problem]:
-    """Devices have equal parts of particles, meshes and planes, at the coarser level of resolution too."""
+    """Devices have equal parts of particles, meshes and planes, at the coarser levels of resolution too."""
     rows, columns = distribution.grid
-    level = 2 if "particles" in resolution.levels else 1
     sizes = {
-        "simulation.particles": (simulation.particles // level, (rows, columns)),
-        "simulation.noise_size": (simulation.noise_size or simulation.particles, (rows, columns)),
-        "lightcone.plane_mesh": (lightcone.plane_mesh // level, (rows * columns,)),
+        "simulation.particles": (simulation.particles, (rows, columns), {"particles"}),
+        "simulation.noise_size": (simulation.noise_size or simulation.particles, (rows, columns), set()),
+        "lightcone.plane_mesh": (lightcone.plane_mesh, (rows * columns,), {"particles", "plane_mesh"}),
     }
-    for key, (size, parts) in sizes.items():
+    for key, (fine, parts, levels) in sizes.items():
+        is_halved = bool(levels & {*resolution.levels})
+        size = fine // 2 if is_halved else fine
         if any(size % part for part in parts):
-            half = " at half the particles (resolution.levels)" if level == 2 and "noise" not in key else ""
+            half = " at half the resolution (resolution.levels)" if is_halved else ""
             yield Problem(
                 "distribution.devices",
                 f"{distribution.devices} {distribution.layout} cut {key} = {size}{half} into "

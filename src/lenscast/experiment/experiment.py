@@ -118,13 +118,15 @@ class Experiment(Section):
 
         A batch is a fixed range of seeds, named by the first and the last one: more boxes are more batches and change
         none. Seeds that are left out stay in their batch, but a batch of nothing else is left out too. The levels of
-        resolution and the finite differences use the first seeds of the derivatives. Batches of the validation hold one
+        resolution and the finite differences use the first seeds of the derivatives; `coarse_only` are boxes of
+        `resolution` with seeds of their own. Batches of the validation hold one
         box each, since the finer simulations take long.
         """
         seeds = {
             "covariance": self.covariance.seeds,
             "derivatives": self.derivatives.seeds,
             "resolution": self.derivatives.seeds[: self.resolution.boxes],
+            "coarse_only": self.resolution.coarse_only.seeds if self.resolution.coarse_only else range(0),
             "finite_differences": self.derivatives.seeds[: self.finite_differences.boxes],
         }
         batches = {
@@ -180,8 +182,8 @@ class Experiment(Section):
         Parameters
         ----------
         level
-            ``particles``, with which the meshes of forces and planes are halved too, or ``steps`` of time; adaptive
-            steps get ten times the tolerance.
+            ``particles``, with which the meshes of forces and planes are halved too; ``steps`` of time, where adaptive
+            ones get ten times the tolerance; or ``plane_mesh``.
 
         Raises
         ------
@@ -189,13 +191,14 @@ class Experiment(Section):
             If there is no such level.
         """
         simulation, lightcone = self.simulation, self.lightcone
-        changes: dict[str, Any]
+        changes: dict[str, Any] = {}
+        if level in ("particles", "plane_mesh"):
+            lightcone = lightcone.model_copy(update={"plane_mesh": lightcone.plane_mesh // 2})
         if level == "particles":
             changes = {
                 "particles": simulation.particles // 2,
                 "noise_size": simulation.noise_size or simulation.particles,
             }
-            lightcone = lightcone.model_copy(update={"plane_mesh": lightcone.plane_mesh // 2})
         elif level == "steps":
             integrator = simulation.integrator
             coarser: dict[str, float] = (
@@ -204,8 +207,8 @@ class Experiment(Section):
                 else {"rtol": 10 * integrator.rtol, "atol": 10 * integrator.atol}
             )
             changes = {"integrator": integrator.model_copy(update=coarser)}
-        else:
-            raise ValueError(f"level {level!r}: give particles or steps")
+        elif level != "plane_mesh":
+            raise ValueError(f"level {level!r}: give particles, steps or plane_mesh")
         return self.model_copy(update={"simulation": simulation.model_copy(update=changes), "lightcone": lightcone})
 
     def measuring(self, *names: str) -> "Experiment":

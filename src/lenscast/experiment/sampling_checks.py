@@ -10,7 +10,6 @@ from pydantic import ValidationError
 
 from lenscast.experiment.map_checks import shifted_cosmologies
 from lenscast.parameters import COSMOLOGICAL, PER_SOURCE, expanded
-from lenscast.sections.box import Simulation
 from lenscast.sections.cosmology import FiducialCosmology, FlatCosmology
 from lenscast.sections.errors import Problem, did_you_mean
 from lenscast.sections.forecast import FiniteDifferences, ForecastSection, Resolution
@@ -26,6 +25,7 @@ def check_batches(
     covariance: Seeds,
     derivatives: DerivativeSeeds,
     finite_differences: FiniteDifferences,
+    resolution: Resolution,
     boxes_per_batch: int,
 ) -> Iterator[Problem]:
     """Boxes fill whole batches, and finite differences use boxes of the derivatives."""
@@ -34,6 +34,8 @@ def check_batches(
         "derivatives": derivatives.boxes,
         "finite_differences": finite_differences.boxes,
     }
+    if resolution.coarse_only:
+        boxes["resolution.coarse_only"] = resolution.coarse_only.boxes
     for name, number in boxes.items():
         if number % boxes_per_batch:
             below = number - number % boxes_per_batch
@@ -65,51 +67,20 @@ def check_left_out_seeds(
     covariance: Seeds,
     derivatives: DerivativeSeeds,
     finite_differences: FiniteDifferences,
+    resolution: Resolution,
     left_out_seeds: tuple[int, ...],
 ) -> Iterator[Problem]:
     """Seeds that are left out are there, and leave boxes to take errors between."""
-    known = [*covariance.seeds, *derivatives.seeds]
+    sections = [each for each in (covariance, derivatives, resolution.coarse_only) if each]
     for seed in left_out_seeds:
-        if seed not in known:
-            ranges = " or ".join(f"{each.seeds[0]} to {each.seeds[-1]}" for each in (covariance, derivatives))
+        if not any(seed in each.seeds for each in sections):
+            ranges = " or ".join(f"{each.seeds[0]} to {each.seeds[-1]}" for each in sections)
             yield Problem("left_out_seeds", f"{seed} is no seed of this run; give one of {ranges}, or remove it")
     differences = derivatives.seeds[: finite_differences.boxes]
     for name, seeds in {"derivatives": derivatives.seeds, "finite_differences": differences}.items():
         left = len({*seeds} - {*left_out_seeds})
         if left < 2:
             yield Problem(f"{name}.boxes", f"left_out_seeds leave {left} of {len(seeds)} boxes; raise it")
-
-
-def check_resolution(
-    simulation: Simulation,
-    lightcone: Lightcone,
-    derivatives: DerivativeSeeds,
-    left_out_seeds: tuple[int, ...],
-    forecast: ForecastSection,
-    resolution: Resolution,
-) -> Iterator[Problem]:
-    """Levels of resolution can be simulated, and boxes of the derivatives are left for them."""
-    if not resolution.levels:
-        if forecast.scale_cuts == "resolved":
-            yield Problem("forecast.scale_cuts", "resolved without resolution.levels; add some, or give none")
-        return
-    if resolution.boxes > derivatives.boxes:
-        yield Problem(
-            "resolution.boxes",
-            f"{resolution.boxes} given, but they are the first of the {derivatives.boxes} boxes of derivatives; give "
-            f"at most {derivatives.boxes}",
-        )
-    elif len({*derivatives.seeds[: resolution.boxes]} - {*left_out_seeds}) < 2:
-        yield Problem("resolution.boxes", "left_out_seeds leave fewer than 2 boxes; raise it")
-    if "particles" in resolution.levels:
-        for key, number in (
-            ("simulation.particles", simulation.particles),
-            ("lightcone.plane_mesh", lightcone.plane_mesh),
-        ):
-            if number % 2 or number < 16:
-                yield Problem(key, f"{number} cannot be halved for resolution.levels; give an even number from 16 on")
-    if "steps" in resolution.levels and getattr(simulation.integrator, "steps", 2) < 2:
-        yield Problem("resolution.levels", "one step cannot be halved; leave out steps, or raise their number")
 
 
 def check_lengths(survey: Survey, forecast: ForecastSection, lengths: Mapping[str, int]) -> Iterator[Problem]:
@@ -236,7 +207,6 @@ CHECKS = (
     check_batches,
     check_seeds,
     check_left_out_seeds,
-    check_resolution,
     check_data_vectors,
     check_lengths,
     check_covariance,

@@ -53,9 +53,9 @@ def _changes(node: Mapping[str, Any]) -> dict[str, Any]:
     changed = {key: value for key, value in node.items() if key not in ("required", "minProperties", "discriminator")}
     if "$ref" in changed:
         changed["$ref"] += CHANGES
-    if "oneOf" in changed:
+    if alternatives := changed.pop("oneOf", changed.get("anyOf")):
         # without the kind, which the base may give, more than one of them can fit
-        changed["anyOf"] = [_changes(each) for each in changed.pop("oneOf")]
+        changed["anyOf"] = [_changes(each) for each in alternatives]
     required = node.get("required", ())
     if "properties" in node:
         parts = node["properties"].items()

@@ -94,30 +94,79 @@ def with_control(sample: DerivativeSample, control: Control) -> DerivativeSample
         raise ValueError("the data that control a Jacobian are not finite: measure their boxes again")
     if boxes < FEWEST_BOXES or others < 2:
         return sample
-    share = boxes / (boxes + others)
     jacobian = sample.jacobian.copy()
     outside = np.zeros((others, *jacobian.shape[1:]))
     for block in control.blocks:
         here, elsewhere = control.here[:, block], control.elsewhere[:, block]
         varying = here.std(axis=0) > 0
-        here, elsewhere = here[:, varying], elsewhere[:, varying]
-        mean = share * here.mean(axis=0) + (1 - share) * elsewhere.mean(axis=0)
-        coefficients = _out_of_fold(sample.jacobian[:, :, block], here)
-        correction = np.einsum("rx,rxpb->rpb", here - mean, coefficients)
-        # centred on the mean correction, a box keeps the share n/N of its own x that is part of mean_N x
-        jacobian[:, :, block] -= (1 - share) * correction + share * correction.mean(axis=0)
-        scatter = (elsewhere - elsewhere.mean(axis=0)) * np.sqrt(others / (others - 1)) / (boxes + others)
-        outside[:, :, block] = np.einsum("rx,xpb->rpb", scatter, coefficients.mean(axis=0))
-    return replace(sample, jacobian=jacobian, outside=_fewer_rows(outside))
+        coefficients = _out_of_fold(sample.jacobian[:, :, block], here[:, varying])
+        found = deviations(here[:, varying], elsewhere[:, varying])
+        correction = np.einsum("rx,rxpb->rpb", found.here, coefficients)
+        jacobian[:, :, block] = subtracted(sample.jacobian[:, :, block], correction, found.share)
+        outside[:, :, block] = np.einsum("rx,xpb->rpb", found.outside, coefficients.mean(axis=0))
+    return replace(sample, jacobian=jacobian, outside=fewer_rows(np.concatenate([sample.outside, outside])))
+
+
+class Deviations(NamedTuple):
+    """What boxes with derivatives, and others, have to do with the mean of all of them.
+
+    Attributes
+    ----------
+    here
+        Boxes with derivatives less the mean of all boxes.
+    outside
+        Noise that the other boxes bring into this mean, as rows q: its covariance is the sum of q q^T.
+    share
+        Boxes with derivatives over all boxes, n/N.
+    """
+
+    here: Float[np.ndarray, "box ..."]
+    outside: Float[np.ndarray, "other ..."]
+    share: float
+
+
+def deviations(here: Float[np.ndarray, "box ..."], elsewhere: Float[np.ndarray, "other ..."]) -> Deviations:
+    """Deviations of boxes with derivatives from the mean of all boxes, and the noise that others bring into it.
+
+    Parameters
+    ----------
+    here, elsewhere
+        The same quantity in boxes with derivatives and in two or more others.
+    """
+    boxes, others = len(here), len(elsewhere)
+    share = boxes / (boxes + others)
+    mean = share * here.mean(axis=0) + (1 - share) * elsewhere.mean(axis=0)
+    outside = (elsewhere - elsewhere.mean(axis=0)) * np.sqrt(others / (others - 1)) / (boxes + others)
+    return Deviations(here - mean, outside, share)
+
+
+def subtracted(
+    jacobian: Float[np.ndarray, "box param bin"], correction: Float[np.ndarray, "box param bin"], share: float
+) -> Float[np.ndarray, "box param bin"]:
+    """Jacobians with the mean of Jacobian minus correction, and the scatter of this mean.
+
+    Parameters
+    ----------
+    jacobian, correction
+        Of each box; the correction is linear in `Deviations.here`.
+    share
+        Boxes with derivatives over all boxes.
+    """
+    # centred on the mean correction, a box keeps the share n/N of its own x that is part of mean_N x
+    return jacobian - (1 - share) * correction - share * correction.mean(axis=0)
+
+
+def folds(boxes: int) -> Int[np.ndarray, " box"]:
+    """Number of the group of each box: coefficients of its boxes are fitted on the others."""
+    return np.arange(boxes) % min(boxes, MOST_FOLDS)
 
 
 def _out_of_fold(
     jacobian: Float[np.ndarray, "box param bin"], data: Float[np.ndarray, "box x"]
 ) -> Float[np.ndarray, "box x param bin"]:
     """Coefficients of the regression for each box, from boxes in other folds."""
-    boxes = len(data)
-    fold = np.arange(boxes) % min(boxes, MOST_FOLDS)
-    coefficients = np.empty((boxes, data.shape[1], *jacobian.shape[1:]))
+    fold = folds(len(data))
+    coefficients = np.empty((len(data), data.shape[1], *jacobian.shape[1:]))
     for index in range(fold.max() + 1):
         others = fold != index
         coefficients[~others] = _ridge(jacobian[others], data[others])
@@ -128,14 +177,14 @@ def _ridge(
     jacobian: Float[np.ndarray, "box param bin"], data: Float[np.ndarray, "box x"]
 ) -> Float[np.ndarray, "x param bin"]:
     """Coefficients of a ridge regression, with the penalty of the smallest leave-one-out error."""
-    boxes, _, bins = jacobian.shape
+    boxes = len(data)
     scale = np.where(data.std(axis=0) > 0, data.std(axis=0), 1)
     predictors = (data - data.mean(axis=0)) / scale
     centred = jacobian - jacobian.mean(axis=0)
     left, singular, right = np.linalg.svd(predictors, full_matrices=False)
     # combinations of parameters in which each bin has uncorrelated scatter of unit size: those that nearly cancel count
     # as much as the others
-    combinations = np.stack([_whitened(centred[:, :, index]) for index in range(bins)], axis=-1).reshape(boxes, -1)
+    combinations = np.concatenate([rows @ whitening(rows) for rows in centred.transpose(2, 0, 1)], axis=1)
     errors = []
     for penalty in PENALTIES:
         kept = singular**2 / (singular**2 + penalty * boxes)
@@ -165,15 +214,28 @@ def left_out_residuals(
     return residual / np.maximum(1 - leverage, 1e-9)[:, None]
 
 
-def _whitened(rows: Float[np.ndarray, "box param"]) -> Float[np.ndarray, "box param"]:
-    """Orthonormal combinations of the columns, without those that vanish to rounding."""
+def whitening(rows: Float[np.ndarray, "box param"]) -> Float[np.ndarray, "param k"]:
+    """Combinations v of the columns in which rows v is orthonormal, without those that vanish to rounding.
+
+    Parameters
+    ----------
+    rows
+        Parameters of boxes, less their mean over boxes.
+    """
     scale = np.where(rows.std(axis=0) > 0, rows.std(axis=0), 1)
-    left, singular, _ = np.linalg.svd(rows / scale, full_matrices=False)
-    return left * (singular > 1e-9 * max(singular[0], 1e-300))
+    _, singular, right = np.linalg.svd(rows / scale, full_matrices=False)
+    kept = singular > 1e-9 * max(singular[0], 1e-300)
+    return right[kept].T / singular[kept] / scale[:, None]
 
 
-def _fewer_rows(rows: Float[np.ndarray, "other param bin"]) -> Float[np.ndarray, "row param bin"]:
-    """Rows with the same sum of q q^T, at most as many as the rank of the rows."""
+def fewer_rows(rows: Float[np.ndarray, "other param bin"]) -> Float[np.ndarray, "row param bin"]:
+    """Rows with the same sum of q q^T, at most as many as the rank of the rows.
+
+    Parameters
+    ----------
+    rows
+        Noise of the mean Jacobian.
+    """
     if not rows.any():
         return rows[:0]
     flat = rows.reshape(len(rows), -1)

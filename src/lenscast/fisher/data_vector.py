@@ -17,9 +17,10 @@ from lenscast.fisher.estimation import fisher_estimate
 from lenscast.fisher.gaussian_bins import LIMITS, GaussianBins, gaussian_table
 from lenscast.fisher.names import positions
 from lenscast.fisher.reliability import reliability_curve
-from lenscast.fisher.resolution import BIN_COLUMNS, Level, change, resolution_reason, resolution_tables, widened
+from lenscast.fisher.resolution import BIN_COLUMNS, KEYS, Level, change, resolution_reason, resolution_tables, widened
 from lenscast.fisher.samples import Jacobians, SummarySample
 from lenscast.fisher.tables import fisher_table
+from lenscast.fisher.two_levels import COLUMNS, two_level_mean
 from lenscast.fisher.verdicts import direction_table
 
 
@@ -54,7 +55,7 @@ class ForecastOptions:
         Statistics whose Jacobians are controlled by the expected data of all boxes, where the summaries have them. Each
         group of bins with the same statistic, scale and sources controls itself.
     levels
-        Boxes at coarser resolutions.
+        Boxes at coarser resolutions. The mean Jacobian is one of two levels where one of them has further boxes.
     scale_cuts
         ``resolved`` to leave out bins whose derivatives are not resolved at one of the levels, or ``none``.
     counts
@@ -94,6 +95,8 @@ class Forecast(NamedTuple):
         Change of each bin between levels of resolution, those that scale cuts leave out first: `resolution_tables`.
     gaussian
         Whether the data of each bin are Gaussian enough, those that are left out among them: `gaussian_table`.
+    two_levels
+        What a mean of two levels gains for each statistic: `two_level_mean`. It has no rows without such a mean.
     """
 
     estimate: FisherEstimate
@@ -104,6 +107,7 @@ class Forecast(NamedTuple):
     reliability: pd.DataFrame
     resolution: pd.DataFrame
     gaussian: pd.DataFrame
+    two_levels: pd.DataFrame
 
 
 def data_vector_forecast(
@@ -136,7 +140,6 @@ def data_vector_forecast(
     """
     options = options or ForecastOptions()
     bins = summaries.bins[summaries.bins["statistic"].isin(statistics)]
-    controlled = [name for name in statistics if name in options.controlled]
     gaussian = gaussian_table(summaries, bins, options.counts, options.gaussian_bins)
     if options.drop_bins == "auto":
         every, bins = len(bins), bins[(gaussian["verdict"] == "Gaussian").to_numpy()]
@@ -145,22 +148,23 @@ def data_vector_forecast(
                 f"forecast.drop_bins: {len(bins)} of {every} bins are Gaussian, fewer than the {len(space.names)} "
                 "parameters: widen the bins, widen forecast.gaussian_bins, or set drop_bins: none"
             )
-    made = _estimate(summaries, jacobians, bins, space, area_ratio, controlled)
+    estimate, covariance, gains = _estimate(summaries, jacobians, bins, space, area_ratio, options)
     bin_tables, parameter_tables, reasons = [], [], {}
     if options.levels and options.scale_cuts == "resolved":
-        verdicts = pd.concat([_resolution(level, *made, space)[0] for level in options.levels])
+        verdicts = pd.concat([_resolution(level, estimate, covariance, space)[0] for level in options.levels])
         unresolved = {*verdicts.loc[verdicts["verdict"] == "not resolved", "name"]}
         bin_tables.append(verdicts[verdicts["name"].isin(unresolved)])
         bins = bins[~bins["name"].isin(unresolved)]
         if len(bins) < len(space.names):
+            limits = {*verdicts.loc[verdicts["verdict"] == "not resolved", "level"]}
+            keys = " and ".join(key for level, key in KEYS.items() if level in limits)
             raise ValueError(
-                f"forecast.scale_cuts: {len(bins)} of {len(made[1].data)} bins are resolved, fewer than the "
-                f"{len(space.names)} parameters: raise simulation.particles, or set scale_cuts: none"
+                f"forecast.scale_cuts: {len(bins)} of {len(covariance.data)} bins are resolved, fewer than the "
+                f"{len(space.names)} parameters: raise {keys}, or set scale_cuts: none"
             )
-        made = _estimate(summaries, jacobians, bins, space, area_ratio, controlled)
-    estimate, covariance = made
+        estimate, covariance, gains = _estimate(summaries, jacobians, bins, space, area_ratio, options)
     for level in options.levels:
-        of_bins, of_parameters, reason = _resolution(level, *made, space)
+        of_bins, of_parameters, reason = _resolution(level, estimate, covariance, space)
         bin_tables.append(of_bins)
         parameter_tables.append(of_parameters)
         reasons[f"resolution in {level.name}"] = reason
@@ -184,6 +188,7 @@ def data_vector_forecast(
         reliability_curve(estimate, space.priors),
         resolution,
         gaussian,
+        gains,
     )
 
 
@@ -193,21 +198,21 @@ def _estimate(
     bins: pd.DataFrame,
     space: ParameterSpace,
     area_ratio: float,
-    controlled: Sequence[str],
-) -> tuple[FisherEstimate, Covariance]:
-    """Fisher matrices of some bins, and the covariance of their data."""
+    options: ForecastOptions,
+) -> tuple[FisherEstimate, Covariance, pd.DataFrame]:
+    """Fisher matrices of some bins, the covariance of their data, and what two levels gain."""
     data, chosen = tuple(bins["name"]), summaries.bins["name"].isin(bins["name"]).to_numpy()
     covariance = sample_covariance(summaries.measured[:, chosen], summaries.box, data)
-    derivatives = DerivativeSample(
-        parameters=jacobians.parameters,
-        data=tuple(jacobians.bins["name"]),
-        box=jacobians.box,
-        jacobian=jacobians.jacobian,
-    ).select(space.names, data)
+    derivatives, gains = DerivativeSample.of(jacobians, space.names, data), pd.DataFrame(columns=COLUMNS)
+    for level in options.levels:
+        if level.further is not None:
+            coarse, further = (DerivativeSample.of(each, space.names, data) for each in (level.coarse, level.further))
+            derivatives, gains = two_level_mean(derivatives, coarse, further, list(bins["statistic"]))
+    controlled = [name for name in bins["statistic"].unique() if name in options.controlled]
     control = _control(summaries, jacobians, bins, controlled)
     if control is not None:
         derivatives = with_control(derivatives, control)
-    return fisher_estimate(derivatives, covariance, space.fiducial, area_ratio), covariance
+    return fisher_estimate(derivatives, covariance, space.fiducial, area_ratio), covariance, gains
 
 
 def _resolution(

@@ -15,6 +15,7 @@ from jaxtyping import Array, Float, Int
 
 from lenscast.fisher.boxes import box_means, jackknife_error, leave_one_out_means
 from lenscast.fisher.names import positions, require_unique
+from lenscast.fisher.samples import Jacobians
 
 
 class SummaryAndJacobian(NamedTuple):
@@ -82,7 +83,7 @@ class DerivativeSample:
         Mean over the maps of each box [summary per parameter].
     outside
         Further noise of the mean over boxes, as rows q: its covariance is the sum of q q^T. It comes from boxes without
-        derivatives, through a control (`control.with_control`); without control there are no rows.
+        derivatives, through a control (`control.with_control`), or from coarser ones (`two_levels.two_level_mean`).
 
     Raises
     ------
@@ -140,6 +141,25 @@ class DerivativeSample:
         """
         boxes = box_means(jacobian, box)
         return cls(tuple(parameters), tuple(data), boxes.box, boxes.mean)
+
+    @classmethod
+    def of(cls, jacobians: Jacobians, parameters: Sequence[str], data: Sequence[str]) -> "DerivativeSample":
+        """Jacobians of the named data with respect to the named parameters.
+
+        Parameters
+        ----------
+        jacobians
+            Jacobians of all data with respect to all parameters.
+        parameters, data
+            Names to keep.
+
+        Raises
+        ------
+        ValueError
+            If a name is unknown, or as the class does.
+        """
+        names = tuple(jacobians.bins["name"])
+        return cls(jacobians.parameters, names, jacobians.box, jacobians.jacobian).select(parameters, data)
 
     @classmethod
     def join(cls, samples: Sequence["DerivativeSample"]) -> "DerivativeSample":

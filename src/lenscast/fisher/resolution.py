@@ -1,11 +1,11 @@
 """Resolution of a forecast: what a coarser simulation of the same boxes changes, and what it says of the error left.
 
 The same boxes, with the same phases, views and shape noise, are simulated once more at half the resolution of one kind:
-particles, with mesh and planes, or time steps. What changes between the levels is hardly noisy, since the structure of
-the boxes is common to both. With an error that falls as the p-th power of the resolution, what is left at the finer
-level is the change over 2^p - 1 (Richardson 1911, Phil. Trans. R. Soc. A 210, 307): p = 2 is the order of the
-integrators (arXiv:2409.19049) and of clouds in cells (Hockney & Eastwood 1981, Sect. 5). It is an estimate of the size
-of the error and not a correction: with the correction of small scales, no power law has to hold.
+particles, with mesh and planes; time steps; or the mesh of the planes. What changes between the levels is hardly noisy,
+since the structure of the boxes is common to both. With an error that falls as the p-th power of the resolution, what
+is left at the finer level is the change over 2^p - 1 (Richardson 1911, Phil. Trans. R. Soc. A 210, 307): p = 2 is the
+order of the integrators (arXiv:2409.19049) and of clouds in cells (Hockney & Eastwood 1981, Sect. 5). It is an estimate
+of the size of the error and not a correction: with the correction of small scales, no power law has to hold.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,6 +26,13 @@ from lenscast.fisher.samples import Jacobians
 
 ORDER = 2
 """Power p of the resolution with which errors of simulations fall."""
+
+KEYS = {
+    "particles": "simulation.particles",
+    "steps": "simulation.integrator.steps",
+    "plane_mesh": "lightcone.plane_mesh",
+}
+"""Key of the config that raises the resolution of each level."""
 
 RESOLVED_BELOW, PARTLY_BELOW = 0.1, 0.3
 """Change left in the derivatives of a bin, below which it is resolved, and partly resolved."""
@@ -48,14 +55,17 @@ class Level(NamedTuple):
     Attributes
     ----------
     name
-        What is coarser: ``particles`` or ``steps``.
+        What is coarser: ``particles``, ``steps`` or ``plane_mesh``.
     fine, coarse
         Means of the same boxes at the resolution of the forecast and at half of it.
+    further
+        Other boxes at half of it, for a mean of two levels; None for none.
     """
 
     name: str
     fine: Jacobians
     coarse: Jacobians
+    further: Jacobians | None = None
 
 
 class Change(NamedTuple):

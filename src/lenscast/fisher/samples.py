@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 
 class SummarySample(NamedTuple):
@@ -51,3 +51,13 @@ class Jacobians(NamedTuple):
     box: Int[np.ndarray, " box"]
     parameters: tuple[str, ...]
     bins: pd.DataFrame
+
+    def in_boxes(self, rows: Bool[np.ndarray, " box"] | Int[np.ndarray, " box"]) -> "Jacobians":
+        """Some of the boxes.
+
+        Parameters
+        ----------
+        rows
+            Positions of the boxes, or whether each of them is taken.
+        """
+        return self._replace(jacobian=self.jacobian[rows], expected=self.expected[rows], box=self.box[rows])

@@ -139,16 +139,18 @@ def load_jacobians(path: str | Path) -> Jacobians:
 
 
 def load_level(name: str, batches: Sequence[Contents], fine: Jacobians) -> Level:
-    """Boxes at a coarser resolution, from the files of their batches, and the same boxes of `fine`."""
+    """Boxes at a coarser resolution, from the files of their batches, and the same boxes of `fine`.
+
+    Boxes that `fine` does not have are further ones, for a mean of two levels.
+    """
     seeds = np.concatenate([each.coordinates["box"]["seed"] for each in batches])
     jacobian, expected = (
         np.concatenate([each.variables[variable].values for each in batches]) for variable in ("jacobian", "expected")
     )
-    order = np.argsort(seeds)
-    coarse = fine._replace(jacobian=jacobian[order], expected=expected[order], box=seeds[order])
-    rows = np.isin(fine.box, seeds)
-    here = fine._replace(jacobian=fine.jacobian[rows], expected=fine.expected[rows], box=fine.box[rows])
-    return Level(name, here, coarse)
+    every = fine._replace(jacobian=jacobian, expected=expected, box=seeds).in_boxes(np.argsort(seeds))
+    is_shared = np.isin(every.box, fine.box)
+    further = None if is_shared.all() else every.in_boxes(~is_shared)
+    return Level(name, fine.in_boxes(np.isin(fine.box, seeds)), every.in_boxes(is_shared), further)
 
 
 def save_forecast(

@@ -67,7 +67,7 @@ def validation_spectra(table: pd.DataFrame, statistics: Mapping[str, Statistic])
     Parameters
     ----------
     table
-        Table of the comparison. The columns of `theory_spectra` and `published_spectra` are drawn, with the spectra of
+        Table of the comparison. The ratios to theory of `with_theory_ratios` are drawn, with the spectra of
         the maps as they are, where the table has them.
     statistics
         Statistics by name.
@@ -103,11 +103,11 @@ def _over_theory(axes: Axes, rows: pd.DataFrame) -> None:
     ell = rows["centre"].to_numpy()
     axes.plot(ell, rows["theory"] / rows["limber"], ":", color=THEORY, label="windows of the maps")
     for name in _variants(rows):
-        ratio, error = ((rows[each] / rows["theory"]).to_numpy() for each in (name, f"{name}_error"))
+        ratio, error = (rows[f"{name}_theory_ratio{suffix}"].to_numpy() for suffix in ("", "_error"))
         axes.errorbar(ell, ratio, error, **LOOKS[name])
     for name in (each for each in PUBLISHED if each in rows and rows[each].notna().any()):
         look = {**PUBLISHED[name], "markerfacecolor": "white", "linestyle": "none"}
-        axes.plot(ell, rows[name] / rows["ktng_limber"], **look)
+        axes.plot(ell, rows[f"{name}_theory_ratio"], **look)
     symmetric(axes, 1.0)
 
 

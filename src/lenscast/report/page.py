@@ -18,6 +18,7 @@ from markupsafe import Markup
 
 from lenscast.experiment import Experiment
 from lenscast.fisher.along import COVARIANCE, JACOBIAN
+from lenscast.fisher.resolution import KEYS
 from lenscast.fisher.shown_tables import headline_rows, posterior_rows
 from lenscast.parameters import label
 from lenscast.report.captions import CAPTIONS
@@ -25,9 +26,11 @@ from lenscast.report.captions import CAPTIONS
 REMEDIES = {
     JACOBIAN: "raise <code>derivatives.boxes</code>{boxes}",
     COVARIANCE: "raise <code>covariance.boxes</code>",
-    "resolution in particles": "raise <code>simulation.particles</code>, or leave small scales out "
-    "(<code>forecast.scale_cuts: resolved</code>)",
-    "resolution in steps": "raise <code>simulation.integrator.steps</code>",
+    **{
+        f"resolution in {level}": f"raise <code>{key}</code>, or leave out the bins that are not resolved "
+        "(<code>forecast.scale_cuts: resolved</code>)"
+        for level, key in KEYS.items()
+    },
 }
 """What to change for each reason why simulations limit an error."""
 

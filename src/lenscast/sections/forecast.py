@@ -7,6 +7,7 @@ from pydantic import Field
 from lenscast.parameters import PARAMETERS
 
 from .section import Distinct, Name, Section, choices, known
+from .seeds import Seeds
 
 ParameterName = Annotated[str, known("parameter", tuple(PARAMETERS)), choices(tuple(PARAMETERS))]
 # a narrower prior is a parameter that is left out; a wider one says nothing
@@ -14,6 +15,7 @@ Width = Annotated[float, Field(ge=1e-9, le=1e12)]
 # maps in 32 bits do not resolve smaller steps; no parameter has a range as wide as the largest one
 Step = Annotated[float, Field(ge=1e-6, le=1e3)]
 PerSource = Annotated[tuple[Width, ...], Field(min_length=1)]
+Level = Literal["particles", "steps", "plane_mesh"]
 DataVector = Annotated[tuple[Name, ...], Field(min_length=1), Distinct]
 
 
@@ -63,7 +65,13 @@ class Resolution(Section):
     """Coarser simulations of some boxes, which say how much resolution limits the forecast."""
 
     boxes: int = Field(ge=2, le=10**6, description="number of boxes, the first ones of the derivatives")
-    levels: Annotated[tuple[Literal["particles", "steps"], ...], Distinct] = Field(
+    levels: Annotated[tuple[Level, ...], Distinct] = Field(
         description="what is coarser. particles: half of them per side, with their mesh and that of the planes; steps: "
-        "half of them, or ten times the tolerance of adaptive ones. An empty list is none"
+        "half of them, or ten times the tolerance of adaptive ones; plane_mesh: half the mesh points of the planes per "
+        "side. An empty list is none"
+    )
+    coarse_only: Seeds | None = Field(
+        default=None,
+        description="further boxes, with half the particles alone: the mean Jacobian is then one of two levels, few "
+        "fine boxes on top of many coarse ones, and boxes is derivatives.boxes",
     )

@@ -40,18 +40,18 @@ from lenscast.theory import (
 
 MODEL = "mead2020"
 
-KTNG_SOURCE = 0.914
 KTNG_EDGES = tuple(float(edge) for edge in range(144, 3313, 288))
 KTNG_PARAMETERS = MappingProxyType(
     {"Omega_c": 0.2603, "Omega_b": 0.0486, "h": 0.6774, "n_s": 0.9667, "sigma8": 0.8159, "w0": -1.0, "wa": 0.0}
 )
 KTNG = (19.1, 7.11, 4.33, 3.12, 2.31, 1.84, 1.48, 1.22, 1.00, 0.847, 0.725)
 """Convergence C_ell [1e-10 sr] of kappaTNG-Dark (2500^3 particles in 205 Mpc/h; Osato et al. 2021, arXiv:2010.09731),
-sources at `KTNG_SOURCE`, in bins of ell between `KTNG_EDGES`.
+sources at `PUBLISHED_SOURCE`, in bins of ell between `KTNG_EDGES`.
 
 These are means over multipoles. Our maps are measured by means over modes, which are 12 % lower in the first bin and
 3 % lower in the second. The Limber spectrum of HMCode2020, averaged over multipoles too, agrees within 2 % in every
-bin."""
+bin: it stands for kappaTNG-Dark at redshifts where no spectrum is published."""
+PUBLISHED_SOURCE = 0.914
 DLL_HPN = (1.03, 0.96, 0.93, 0.88, 0.85, 0.79, 0.75, 0.70, 0.65, 0.61, 0.56)
 DLL_PM = (1.02, 0.84, 0.73, 0.63, 0.57, 0.50, 0.45, 0.41, 0.40, 0.37, 0.36)
 """C_ell of 128^3 particles in 205 Mpc/h over `KTNG`, with and without a neural correction (Lanzieri et al. 2023,
@@ -153,7 +153,7 @@ def theory_spectra(
 
 
 def published_spectra(z_source: Sequence[float], spectrum: PowerSpectrum) -> pd.DataFrame:
-    """Published convergence spectra for the source and the bins that they share with ours, one row per bin.
+    """Published convergence spectra, and theory of their cosmology, for the bins that they share with ours.
 
     Parameters
     ----------
@@ -164,29 +164,56 @@ def published_spectra(z_source: Sequence[float], spectrum: PowerSpectrum) -> pd.
 
     Returns
     -------
-    Columns: statistic, source_1 and low, as in the bins; ktng, dll_hpn and dll_pm [sr]; ktng_limber [sr], the Limber
-    spectrum of HMCode2020 in the cosmology of these simulations, averaged over multipoles as they are. The table has no
-    rows if no source or no bin is the same.
+    One row per source and shared bin, with the columns statistic, source_1 and low, as in the bins; ktng_limber [sr],
+    the Limber spectrum of HMCode2020 in the cosmology of kappaTNG-Dark, averaged over multipoles; ktng, dll_hpn and
+    dll_pm [sr], NaN for sources at other redshifts than `PUBLISHED_SOURCE`. The table has no rows if no bin is shared.
 
     Raises
     ------
     ValueError
         If CAMB is not installed and the table has rows.
     """
-    same = [source for source, z in enumerate(z_source) if abs(z - KTNG_SOURCE) < 1e-3]
     shared = [number for number, each in enumerate(pairwise(KTNG_EDGES)) if each in set(pairwise(spectrum.ell_edges))]
-    if not same or not shared:
-        return pd.DataFrame(columns=["statistic", "source_1", "low", "ktng", "dll_hpn", "dll_pm", "ktng_limber"])
+    if not shared:
+        return pd.DataFrame(columns=["statistic", "source_1", "low", "ktng_limber", "ktng", "dll_hpn", "dll_pm"])
     parameters = Parameters.of(KTNG_PARAMETERS)
-    power = camb_power(parameters, KTNG_SOURCE, MODEL)
-    # the mean over multipoles, without the weight ell of `bin_averages`
+    power, cosmos = camb_power(parameters, max(z_source), MODEL), jax.jit(cosmology)(parameters)
     nodes, weights = gauss_legendre(np.asarray(KTNG_EDGES), NODES_PER_BIN)
-    integral = _limber(nodes.ravel(), KTNG_SOURCE, jax.jit(cosmology)(parameters), power)[0]
-    exact = (integral.reshape(nodes.shape) * weights).sum(axis=-1) / weights.sum(axis=-1)
-    ktng = 1e-10 * np.array(KTNG)
-    columns = {"ktng": ktng, "dll_hpn": ktng * DLL_HPN, "dll_pm": ktng * DLL_PM, "ktng_limber": exact}
-    table = pd.DataFrame({"low": KTNG_EDGES[:-1], **columns}).iloc[shared]
-    return table.assign(statistic=spectrum.name, source_1=same[0]).reset_index(drop=True)
+    ktng, parts = 1e-10 * np.array(KTNG), []
+    for source, z in enumerate(z_source):
+        integral = _limber(nodes.ravel(), z, cosmos, power)[0].reshape(nodes.shape)
+        # the mean over multipoles, without the weight ell of `bin_averages`
+        exact = (integral * weights).sum(axis=-1) / weights.sum(axis=-1)
+        here = 1.0 if abs(z - PUBLISHED_SOURCE) < 1e-3 else np.nan
+        columns = {"ktng": here * ktng, "dll_hpn": here * ktng * DLL_HPN, "dll_pm": here * ktng * DLL_PM}
+        parts.append(pd.DataFrame({"source_1": source, "low": KTNG_EDGES[:-1], "ktng_limber": exact, **columns}))
+    table = pd.concat([part.iloc[shared] for part in parts], ignore_index=True)
+    return table.assign(statistic=spectrum.name)
+
+
+def with_theory_ratios(table: pd.DataFrame, variants: Sequence[str]) -> pd.DataFrame:
+    """Table of the comparison with ratios to HMCode2020, in which our spectra and published ones can be compared.
+
+    Parameters
+    ----------
+    table
+        From `variant_comparison`, with the columns of `theory_spectra` and possibly of `published_spectra`.
+    variants
+        Variants of the simulation.
+
+    Returns
+    -------
+    The table with ``<variant>_theory_ratio`` and its error, the spectrum of the maps over ``theory``, and
+    ``<name>_theory_ratio`` for each published one, over ``ktng_limber``. Each theory has the cosmology, the windows and
+    the averages over ell of the spectrum above it.
+    """
+    columns = {}
+    for name in variants:
+        columns[f"{name}_theory_ratio"] = table[name] / table["theory"]
+        columns[f"{name}_theory_ratio_error"] = table[f"{name}_error"] / table["theory"]
+    for name in (each for each in ("ktng", "dll_hpn", "dll_pm") if each in table):
+        columns[f"{name}_theory_ratio"] = table[name] / table["ktng_limber"]
+    return table.assign(**columns)
 
 
 def _kernel(z: float, cosmos: Cosmology, lightcone: Lightcone) -> Float[np.ndarray, "plane 1"]:

@@ -35,7 +35,9 @@ rule forecast:
         drop_bins=EXPERIMENT.forecast.drop_bins,
         levels={
             level: {
-                "seeds": kept_seeds("resolution"),
+                "seeds": {
+                    batch: seeds for section in level_sections(level) for batch, seeds in kept_seeds(section).items()
+                },
                 "made_by": made_by(rules.differentiate_coarser, rules.measure_coarser, level=level),
             }
             for level in LEVELS

@@ -1,5 +1,5 @@
 wildcard_constraints:
-    level="particles|steps",
+    level=r"\w+",
 
 
 use rule differentiate as differentiate_coarser with:
