@@ -23,7 +23,8 @@ os.environ.update(
     JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS="0",
     EQX_ON_ERROR="nan",  # as in jobs: JAX caches no program that can raise an error while it runs
     MPLBACKEND="Agg",
-    XLA_FLAGS=f"{FAST_COMPILATION} {os.environ.get('XLA_FLAGS', '')}",
+    # once, where a process of pytest starts others: flags are part of the keys of the cache
+    XLA_FLAGS=f"{FAST_COMPILATION} {os.environ.get('XLA_FLAGS', '').removeprefix(FAST_COMPILATION).strip()}".strip(),
 )
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(REPOSITORY / ".cache" / "jax" / machine()))
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # jobs of the workflow start in half the time

@@ -100,7 +100,7 @@ def test_a_source_has_the_statistics_that_it_has_alone(name):
 
 @pytest.fixture(scope="module", params=[(name, uneven) for name in SECTIONS for uneven in (False, True)], ids=str)
 def sample(request, lognormal_map, uneven_depth):
-    """Measured, expected, derivatives and differences in the amplitude of fluctuations, of maps of 240 seeds."""
+    """Measured, expected, derivatives and differences in the amplitude of fluctuations, of maps of 120 seeds."""
     name, uneven = request.param
     sources = 2 if name in MIXED else 1
     statistic, observation = made(name, sources, uneven_depth(PIXELS) if uneven else None)
@@ -120,7 +120,7 @@ def sample(request, lognormal_map, uneven_depth):
 
         return jax.lax.map(one, keys)
 
-    return [np.asarray(each) for each in draw(jax.random.split(jax.random.key(3), 240))]
+    return [np.asarray(each) for each in draw(jax.random.split(jax.random.key(3), 120))]
 
 
 def probability(differences, tolerance=0.0):
