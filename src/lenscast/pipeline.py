@@ -16,7 +16,7 @@ import math
 import diffrax
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float32, Int
+from jaxtyping import Array, Float32, Float64, Int
 
 from lenscast.corrections import Correction, corrected
 from lenscast.cosmology import Parameters, basis, cosmology
@@ -27,7 +27,7 @@ from lenscast.forecasting import forecast
 from lenscast.gravity import domain, field_from_noise, linear_field, lpt
 from lenscast.lens_tangents import cosmological_tangents, lens_tangents, map_and_tangents
 from lenscast.lensing import convergence, density_planes, draw_view, sky, with_feedback
-from lenscast.measurement import summarise
+from lenscast.measurement import calibrated, summarise, summarise_draw
 from lenscast.model import Lenses, MapsAndTangents, PlanesAndTangents, Theta, fiducial, kernels
 from lenscast.streams import INITIAL_FIELD, VIEW, box_key, stream_key
 
@@ -46,6 +46,7 @@ __all__ = [
     "planes",
     "planes_and_tangents",
     "planes_from_noise",
+    "simulated_data",
     "summarise",
     "tangents",
 ]
@@ -159,6 +160,23 @@ def maps_and_correlations(
 def _realisations(made: Lenses, seed: Seed, experiment: Experiment) -> Float32[Array, "map source y x"]:
     numbers = jnp.arange(experiment.lightcone.realisations_per_box)
     return jax.lax.map(lambda number: look(made, seed, number, experiment), numbers)
+
+
+def simulated_data(
+    seed: Seed, theta: Theta, experiment: Experiment, correction: Correction | None = None, draws: int = 1
+) -> Float64[Array, "map draw bin"]:
+    """Steps 1, 2 and 4: data vectors of a box, of each map through each of `draws` realisations of its shape noise.
+
+    Other arguments as for `planes`; all are those of one box, so that one program serves all parameters.
+    """
+    kappa = maps(seed, theta, experiment, correction)
+
+    def of_map(number: Int[Array, ""]) -> Float64[Array, "draw bin"]:
+        biased = calibrated(kappa[number], theta.systematics.m)
+        of_draw = lambda draw: summarise_draw(biased, seed, number, draw, experiment).measured  # noqa: E731
+        return jax.lax.map(of_draw, jnp.arange(draws))
+
+    return jax.lax.map(of_map, jnp.arange(len(kappa)))
 
 
 def tangents(seed: Seed, theta: Theta, experiment: Experiment, correction: Correction | None = None) -> MapsAndTangents:

@@ -258,6 +258,31 @@ def field_settings():
     }
 
 
+def design_settings():
+    """Which parameters the boxes of simulation-based inference have, and how often their maps are measured."""
+    section = settings_of(EXPERIMENT, "simulation_based")["simulation_based"]
+    kept = ("first_seed", "boxes", "noise_realisations", "ranges", "seed")
+    return {name: section[name] for name in kept} | {
+        "parameters": list(EXPERIMENT.parameters),
+        "priors": EXPERIMENT.priors,
+    }
+
+
+def require_ranges():
+    """Refuse to simulate a prior that the config does not give."""
+    if not EXPERIMENT.simulation_based.ranges:
+        raise WorkflowError(
+            "simulation_based.ranges: missing; give [lower end, upper end] of the prior of each of forecast.parameters, "
+            "as configs/sbi.yaml does"
+        )
+
+
+def learning_settings():
+    """What a learnt posterior depends on besides the data of its boxes and the forecast."""
+    section = settings_of(EXPERIMENT, "simulation_based")["simulation_based"]
+    return {name: section[name] for name in ("held_out", "compression", "flow", "seed")}
+
+
 def mock_jobs():
     """Numbers of the first and the last mock of each job."""
     number = EXPERIMENT.field_level.mocks
@@ -348,6 +373,8 @@ def errors_and_report():
         return f"Weights, tables and figures are in {TRAINED}"
     if targets & {"sample_field", "check_coverage"}:
         return f"Tables are in {RESULTS}/field_level, figures in {RESULTS}/figures"
+    if targets == {"learn_posteriors"}:
+        return f"Tables are in {RESULTS}/simulation_based, the figure is {RESULTS}/figures/sbi_triangle.png"
     if targets == {"compare_posteriors"}:
         return f"Tables are in {RESULTS}/posterior, the figure is {RESULTS}/figures/posteriors.png"
     if targets or not all(Path(table).exists() for table in forecast_tables()):

@@ -8,7 +8,15 @@ from typing import Annotated, Any, TypeVar, cast
 
 from pydantic import TypeAdapter, ValidationError
 
-from lenscast.experiment import distribution_checks, file_checks, map_checks, memory, plane_checks, sampling_checks
+from lenscast.experiment import (
+    distribution_checks,
+    file_checks,
+    map_checks,
+    memory,
+    plane_checks,
+    prior_checks,
+    sampling_checks,
+)
 from lenscast.experiment.base import complete
 from lenscast.experiment.experiment import Experiment, share_the_box
 from lenscast.experiment.map_campaign import MapCampaign
@@ -27,6 +35,7 @@ CHECKS: tuple[Callable[..., Iterator[Problem]], ...] = (
     *plane_checks.CHECKS,
     *file_checks.CHECKS,
     *sampling_checks.CHECKS,
+    *prior_checks.CHECKS,
 )
 
 

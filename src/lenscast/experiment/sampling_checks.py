@@ -16,6 +16,7 @@ from lenscast.sections.errors import Problem, did_you_mean
 from lenscast.sections.forecast import FiniteDifferences, ForecastSection, Resolution
 from lenscast.sections.lightcone import Lightcone
 from lenscast.sections.seeds import DerivativeSeeds, Seeds
+from lenscast.sections.simulation_based import SimulationBased
 from lenscast.sections.survey import Feedback, Survey, SystematicsSection
 from lenscast.statistics import Observation, Region, ShapeNoise, Statistic
 
@@ -65,13 +66,14 @@ def check_left_out_seeds(
     covariance: Seeds,
     derivatives: DerivativeSeeds,
     finite_differences: FiniteDifferences,
+    simulation_based: SimulationBased,
     left_out_seeds: tuple[int, ...],
 ) -> Iterator[Problem]:
     """Seeds that are left out are there, and leave boxes to take errors between."""
-    known = [*covariance.seeds, *derivatives.seeds]
+    ranges_of_seeds = [each for each in (covariance.seeds, derivatives.seeds, simulation_based.seeds) if each]
     for seed in left_out_seeds:
-        if seed not in known:
-            ranges = " or ".join(f"{each.seeds[0]} to {each.seeds[-1]}" for each in (covariance, derivatives))
+        if not any(seed in each for each in ranges_of_seeds):
+            ranges = " or ".join(f"{each[0]} to {each[-1]}" for each in ranges_of_seeds)
             yield Problem("left_out_seeds", f"{seed} is no seed of this run; give one of {ranges}, or remove it")
     differences = derivatives.seeds[: finite_differences.boxes]
     for name, seeds in {"derivatives": derivatives.seeds, "finite_differences": differences}.items():
