@@ -15,7 +15,7 @@ def section(**changes):
     ("changes", "message"),
     [
         (section(boxes=401), "simulation_based.boxes: 401 is not a multiple of boxes_per_batch = 8; give 400"),
-        (section(held_out=201), "simulation_based.held_out: 201 of 400 boxes leave too few to learn from; give at most"),
+        (section(held_out=201), "simulation_based.held_out: 201 of 400 boxes leave too few to learn from; give"),
         (
             section(first_seed=99_990),
             "simulation_based.first_seed: seeds 99990 to 100389 overlap covariance, seeds 100000 to 100047; "
