@@ -39,13 +39,13 @@ coordinates = {
     "bin": bin_table(described),
 }
 with io.batch_writer(snakemake.output.data, coordinates, provenance(snakemake, seeds)) as batch:
-    for number, data in zip(progress(range(len(seeds)), log, ", ".join(names)), boxes, strict=True):
+    for number, (seed, data) in enumerate(zip(progress(seeds, log, ", ".join(names)), boxes, strict=True)):
         axes = ("box", "view", "draw", "bin")
         batch.append(
-            seeds[number],
+            seed,
             {
                 "theta": io.Variable(values[number][None], ("box", "param"), "see param", "parameters of the box"),
                 "data": io.Variable(data[None], axes, "see bins", "statistics of its noisy maps"),
             },
-            partial(beyond_halo, seeds[number], each[number].cosmology, described),
+            partial(beyond_halo, seed, each[number].cosmology, described),
         )

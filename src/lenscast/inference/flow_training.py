@@ -155,31 +155,42 @@ def _epochs(
     seed: int,
 ) -> Iterator[tuple[Any, float, float]]:
     """Flow after each epoch, and mean logarithms of the density of both sets."""
-    import paramax  # comes with flowjax
-
-    is_fixed = lambda leaf: isinstance(leaf, paramax.NonTrainable)  # noqa: E731
-    weights, rest = eqx.partition(flow, eqx.is_inexact_array, is_leaf=is_fixed)
     batch = min(schedule.batch, len(learning[0]))
     steps = len(learning[0]) // batch
-    optimiser = optax.adam(optax.cosine_decay_schedule(schedule.rate, schedule.epochs * steps))
-
-    def loss(weights: Any, residuals: Array, scaled: Array) -> Array:
-        return -jnp.mean(eqx.combine(weights, rest).log_prob(residuals, scaled))
-
-    @jax.jit
-    def epoch(weights: Any, state: Any, key: Array, rows: Any, others: Any) -> Any:
-        def step(carried: Any, chosen: Array) -> Any:
-            weights, state = carried
-            value, slope = jax.value_and_grad(loss)(weights, rows[0][chosen], rows[1][chosen])
-            change, state = optimiser.update(slope, state, weights)
-            return (optax.apply_updates(weights, change), state), value
-
-        order = jax.random.permutation(key, len(rows[0]))[: steps * batch].reshape(steps, batch)
-        (weights, state), values = jax.lax.scan(step, (weights, state), order)
-        return weights, state, -values.mean(), -loss(weights, *others)
-
-    state, key = optimiser.init(weights), jax.random.key(seed)
+    rate = optax.cosine_decay_schedule(schedule.rate, schedule.epochs * steps)
+    state, key = optax.scale_by_adam().init(_split(flow)[0]), jax.random.key(seed)
     rows, others = (tuple(map(jnp.asarray, each)) for each in (learning, stopping))
     for number in range(schedule.epochs):
-        weights, state, learnt, stopped = epoch(weights, state, jax.random.fold_in(key, number), rows, others)
-        yield eqx.combine(weights, rest), float(learnt), float(stopped)
+        chosen = jax.random.permutation(jax.random.fold_in(key, number), len(rows[0]))[: steps * batch]
+        rates = rate(number * steps + jnp.arange(steps))
+        flow, state, learnt = _epoch(flow, state, rows, chosen.reshape(steps, batch), rates)
+        yield flow, -float(learnt), -float(_loss(flow, *others))
+
+
+def _split(flow: Any) -> tuple[Any, Any]:
+    """Arrays that are learnt, and all else: masks, permutations and functions."""
+    import paramax  # comes with flowjax
+
+    return eqx.partition(flow, eqx.is_inexact_array, is_leaf=lambda leaf: isinstance(leaf, paramax.NonTrainable))
+
+
+@eqx.filter_jit
+def _loss(flow: Any, residuals: Array, scaled: Array) -> Array:
+    return -jnp.mean(flow.log_prob(residuals, scaled))
+
+
+@eqx.filter_jit
+def _epoch(flow: Any, state: Any, rows: tuple[Array, Array], order: Array, rates: Array) -> tuple[Any, Any, Array]:
+    """Flow and state of Adam after a pass through the data, and the mean loss during it."""
+    weights, rest = _split(flow)
+    adam = optax.scale_by_adam()
+
+    def step(carried: Any, chosen: tuple[Array, Array]) -> Any:
+        (weights, state), (place, rate) = carried, chosen
+        loss = lambda weights: _loss(eqx.combine(weights, rest), *(each[place] for each in rows))  # noqa: E731
+        value, slope = jax.value_and_grad(loss)(weights)
+        change, state = adam.update(slope, state, weights)
+        return (jax.tree.map(lambda old, along: old - rate * along, weights, change), state), value
+
+    (weights, state), values = jax.lax.scan(step, (weights, state), (order, rates))
+    return eqx.combine(weights, rest), state, values.mean()

@@ -7,6 +7,7 @@ of flowjax.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 import equinox as eqx
@@ -171,6 +172,16 @@ def untrained_flow(shape: FlowShape, seed: int) -> Any:
     ImportError
         If flowjax is not installed.
     """
+    # all flows of a shape share one set of functions, so that JAX compiles one program for them
+    return eqx.combine(eqx.filter(_built(shape, seed), eqx.is_array), _functions(shape))
+
+
+@lru_cache(maxsize=8)
+def _functions(shape: FlowShape) -> Any:
+    return eqx.filter(_built(shape, 0), eqx.is_array, inverse=True)
+
+
+def _built(shape: FlowShape, seed: int) -> Any:
     try:
         from flowjax.bijections import RationalQuadraticSpline
         from flowjax.distributions import StandardNormal
@@ -180,7 +191,7 @@ def untrained_flow(shape: FlowShape, seed: int) -> Any:
     spline = RationalQuadraticSpline(knots=shape.knots, interval=shape.interval)
     return masked_autoregressive_flow(
         jax.random.key(seed),
-        base_dist=StandardNormal((shape.parameters,)),
+        base_dist=StandardNormal((shape.parameters,)),  # type: ignore[call-arg]
         transformer=spline if shape.transformer == "spline" else None,
         cond_dim=shape.features,
         flow_layers=shape.layers,

@@ -6,6 +6,7 @@ them has no mass outside, and no edge to learn.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float64
@@ -106,7 +107,7 @@ class SimulatedPrior:
         z = np.where(below < 0.5, special.ndtri(below), -special.ndtri(above))
         return np.clip(z, -FARTHEST, FARTHEST)
 
-    def _gaussian(self) -> stats.rv_continuous:
+    def _gaussian(self) -> Any:
         """Truncated Gaussians; of any width where the prior is flat."""
         width = np.where(np.isfinite(self.width), self.width, 1.0)
         ends = (self.low - self.centre) / width, (self.high - self.centre) / width
