@@ -27,6 +27,13 @@ RANGES = {"Omega_c": (0.1, 0.5), "sigma8": (0.4, 1.0), "m_1": (-0.02, 0.05)}
 FIDUCIAL = {"Omega_c": 0.26, "sigma8": 0.8, "m_1": 0.0, "h": 0.7}
 
 
+@pytest.fixture(autouse=True, scope="module")
+def rank_promotion():
+    """Flowjax compares arrays of different ranks."""
+    with jax.numpy_rank_promotion("allow"):
+        yield
+
+
 @pytest.fixture(scope="module")
 def prior():
     """One flat prior, one Gaussian that is cut, one that is hardly cut."""
@@ -58,7 +65,7 @@ def test_coordinates_are_standard_normal_under_the_prior(prior, laws):
         ends = prior.parameters(np.repeat(far[:, None], 3, axis=1))[:, column]
         np.testing.assert_allclose(ends, [law.ppf(special.ndtr(-5)), law.isf(special.ndtr(-5))], rtol=1e-9)
     ends = np.array([*RANGES.values()]).T
-    np.testing.assert_allclose(prior.coordinates(ends), [[-8, -8, -5.2]] * 1 + [[8, 8, 8]], atol=0.3)
+    np.testing.assert_array_equal(prior.coordinates(ends), [[-8, -8, -8], [8, 8, 8]])
     np.testing.assert_allclose(wide(2).parameters(z[:, :2]), z[:, :2], atol=1e-12)
 
 

@@ -62,7 +62,8 @@ def calibration(
     which errors show. Draws of the prior show both wrong widths and wrong centres.
     """
     ranks = np.mean(draws < truth[:, None], axis=1)
-    points = np.random.default_rng(seed).standard_normal(truth.shape)
+    # a stream of its own: points that equal the truth of a toy would have no draw nearer
+    points = np.random.default_rng([seed, len(truth), 1]).standard_normal(truth.shape)
     far, here = (np.sum((each - points[:, None]) ** 2, axis=-1) for each in (draws, truth[:, None]))
     return Calibration(names, ranks, np.mean(far < here, axis=1))
 

@@ -101,8 +101,8 @@ class Regression(NamedTuple):
         return np.linalg.solve(self.factor, step[..., None])[..., 0]
 
     def coordinates(
-        self, residuals: Float64[np.ndarray, "*row param"], features: Float64[np.ndarray, "*row feature"]
-    ) -> Float64[np.ndarray, "*row param"]:
+        self, residuals: Float64[np.ndarray, "... row param"], features: Float64[np.ndarray, "row feature"]
+    ) -> Float64[np.ndarray, "... row param"]:
         """Coordinates of residuals: the inverse of `residuals`."""
         return self.mean + features @ self.slope.T + residuals @ self.factor.T
 
