@@ -294,15 +294,16 @@ def test_calibration_knows_posteriors_that_are_too_narrow_too_wide_and_shifted()
     assert found(shift=0.4)[:2] == ["biased"] * 2
 
 
-def test_tarp_sees_correlations_that_single_parameters_do_not_show():
+def test_distances_of_tarp_compare_draws_with_the_truth():
     rng = np.random.default_rng(0)
-    covariance = np.array([[1, 0.95], [0.95, 1]])
-    truth = rng.multivariate_normal([0, 0], covariance, 400)
-    draws = rng.standard_normal((400, 800, 2))  # right margins, no correlation
-    table = calibration_table(calibration(("p0", "p1"), truth, draws)).set_index("parameter")
-    assert (table["verdict"][["p0", "p1"]] == "calibrated").all()
-    assert table["largest_distance"]["joint"] > 1
-    assert table["verdict"]["joint"] != "calibrated"
+    near, far = rng.standard_normal((20, 1, 2)), np.full((20, 1, 2), 100.0)
+    inside = calibration(("p0", "p1"), near[:, 0], np.repeat(far, 30, axis=1))
+    outside = calibration(("p0", "p1"), far[:, 0], np.repeat(near, 30, axis=1))
+    np.testing.assert_array_equal(inside.joint, 0)
+    np.testing.assert_array_equal(outside.joint, 1)
+    # with half of the draws farther than the truth
+    both = np.concatenate([np.repeat(far, 30, axis=1), np.repeat(near, 30, axis=1)], axis=1)
+    np.testing.assert_array_equal(calibration(("p0", "p1"), 2 * near[:, 0] + 20, both).joint, 0.5)
 
 
 def test_the_band_holds_95_of_100_calibrated_curves():

@@ -89,19 +89,17 @@ def calibration_table(found: Calibration) -> pd.DataFrame:
 
     Returns
     -------
-    Table of `field_tables.coverage_table` with ``boxes`` in place of ``mocks``, a last row ``joint`` of the distances
-    of TARP, and the column ``largest_distance``, the largest distance of the distribution function from the diagonal
-    over the band that holds it in 95 % of the cases. Parameters are judged calibrated where ``ks_p`` is above .01; the
-    joint row where ``largest_distance`` is below 1.
+    Table of `field_tables.coverage_table` with ``boxes`` in place of ``mocks``; with the column ``largest_distance``,
+    the largest distance of the distribution function from the diagonal over the band that holds it in 95 % of the
+    cases; and with a last row ``joint``, of the distances of TARP. Its verdict is ``calibrated`` where
+    ``largest_distance`` is below 1, else ``underconfident`` where distances are nearer to the middle than uniform
+    ones, and ``overconfident`` where they are farther from it: a shifted posterior is one of these too.
     """
-    table = pd.concat(
-        [
-            coverage_table(dict(zip(found.names, found.ranks.T, strict=True))),
-            coverage_table({JOINT: found.joint}, least_p=0.05),
-        ],
-        ignore_index=True,
-    )
-    ranks = [*found.ranks.T, found.joint]
-    distances = [stats.kstest(each, "uniform").statistic / band_95(len(each)) for each in ranks]
+    ranks = dict(zip(found.names, found.ranks.T, strict=True)) | {JOINT: found.joint}
+    table = coverage_table(ranks).rename(columns={"mocks": "boxes"})
+    distances = [stats.kstest(each, "uniform").statistic / band_95(len(each)) for each in ranks.values()]
     table.insert(3, "largest_distance", distances)
-    return table.rename(columns={"mocks": "boxes"})
+    # truths that scatter more than the draws are farther from any point: the mean of the distances is no sign of a shift
+    wrong = "underconfident" if np.mean(np.abs(found.joint - 0.5)) < 0.25 else "overconfident"
+    table.loc[len(table) - 1, "verdict"] = "calibrated" if distances[-1] < 1 else wrong
+    return table

@@ -90,7 +90,7 @@ def recovery_table(chains: Sequence[FieldChain], truth: Float[np.ndarray, "x y z
     )
 
 
-def coverage_table(ranks: Mapping[str, Float[np.ndarray, " mock"]], least_p: float = 0.01) -> pd.DataFrame:
+def coverage_table(ranks: Mapping[str, Float[np.ndarray, " mock"]]) -> pd.DataFrame:
     """Whether posteriors hold the truth as often as they say, by simulation-based calibration.
 
     Parameters
@@ -98,16 +98,14 @@ def coverage_table(ranks: Mapping[str, Float[np.ndarray, " mock"]], least_p: flo
     ranks
         By parameter, the share of the draws of each mock that are below its true value. The truth of each mock is a
         draw of the prior.
-    least_p
-        Smallest probability that counts as uniform.
 
     Returns
     -------
     One row per parameter with the columns ``parameter``; ``mocks``; ``ks_p``, the probability of a Kolmogorov-Smirnov
     distance from uniform ranks as large as this one; ``coverage_68``, the share of the mocks whose truth is in the
-    middle 68 % of the draws; and ``verdict``: ``calibrated`` where ``ks_p`` is above `least_p`, else ``biased`` where
-    the mean of the ranks is more than three standard deviations from 1/2, else ``overconfident`` or
-    ``underconfident`` where ranks are farther from the middle than uniform ones or nearer to it.
+    middle 68 % of the draws; and ``verdict``: ``calibrated`` where ``ks_p`` is above .01, else ``biased`` where the
+    mean of the ranks is more than three standard deviations from 1/2, else ``overconfident`` or ``underconfident``
+    where ranks are farther from the middle than uniform ones or nearer to it.
 
     Notes
     -----
@@ -126,7 +124,7 @@ def coverage_table(ranks: Mapping[str, Float[np.ndarray, " mock"]], least_p: flo
                 "mocks": len(each),
                 "ks_p": p,
                 "coverage_68": float(np.mean(np.abs(each - 0.5) < 0.34)),
-                "verdict": "calibrated" if p > least_p else wrong,
+                "verdict": "calibrated" if p > 0.01 else wrong,
             }
         )
     return pd.DataFrame(rows)
