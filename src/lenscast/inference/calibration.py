@@ -99,7 +99,7 @@ def calibration_table(found: Calibration) -> pd.DataFrame:
     table = coverage_table(ranks).rename(columns={"mocks": "boxes"})
     distances = [stats.kstest(each, "uniform").statistic / band_95(len(each)) for each in ranks.values()]
     table.insert(3, "largest_distance", distances)
-    # truths that scatter more than the draws are farther from any point: the mean of the distances is no sign of a shift
+    # truths that scatter more than the draws are farther from any point: the mean of the distances shows no shift
     wrong = "underconfident" if np.mean(np.abs(found.joint - 0.5)) < 0.25 else "overconfident"
     table.loc[len(table) - 1, "verdict"] = "calibrated" if distances[-1] < 1 else wrong
     return table

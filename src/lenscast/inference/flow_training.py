@@ -180,7 +180,7 @@ def _loss(flow: Any, residuals: Array, scaled: Array) -> Array:
 
 
 @eqx.filter_jit
-def _epoch(flow: Any, state: Any, rows: tuple[Array, Array], order: Array, rates: Array) -> tuple[Any, Any, Array]:
+def _epoch(flow: Any, state: Any, rows: tuple[Array, ...], order: Array, rates: Array) -> tuple[Any, Any, Array]:
     """Flow and state of Adam after a pass through the data, and the mean loss during it."""
     weights, rest = _split(flow)
     adam = optax.scale_by_adam()

@@ -81,7 +81,7 @@ def _draw_distribution(panel: Axes, ranks: Float[np.ndarray, " box"], title: str
     """Distribution function of ranks minus that of uniform ones."""
     ordered = np.concatenate([[0], np.sort(ranks), [1]])
     share = np.arange(len(ordered)) / (len(ordered) - 1)
-    panel.plot(ordered, share - ordered, color=colour, linestyle=line, linewidth=1.2, label=title)  # type: ignore[arg-type]
+    panel.plot(ordered, share - ordered, color=colour, linestyle=line, linewidth=1.2, label=title)
 
 
 def _verdicts(found: Calibration) -> str:
