@@ -4,7 +4,7 @@ import pytest
 
 from lenscast.experiment import ConfigError, load
 
-RANGES = {"Omega_c": [0.22, 0.32], "sigma8": [0.6, 1.0], "w0": [-1.1, -0.9]}
+RANGES = {"Omega_c": [0.24, 0.32], "sigma8": [0.6, 1.0], "w0": [-1.05, -0.95]}
 
 
 def section(**changes):
@@ -72,6 +72,6 @@ def test_sources_with_parameters_of_their_own_share_a_range(changed):
         "forecast.parameters": parameters,
         "forecast.priors": {},
         "finite_differences.steps": {"Omega_c": 0.002, "sigma8": 0.003},
-        **section(ranges={"Omega_c": [0.22, 0.32], "sigma8": [0.6, 1.0], "m": [-0.05, 0.05]}),
+        **section(ranges={"Omega_c": [0.24, 0.32], "sigma8": [0.6, 1.0], "m": [-0.05, 0.05]}),
     }
     assert load(changed(changes)).prior_ranges["m_2"] == (-0.05, 0.05)
