@@ -13,7 +13,7 @@ PYTHON ?= python3 python3.13 python3.12 python3.11
 VENV := .venv
 STAMP := $(VENV)/.installed
 # all extras but those of GPUs
-LOCKED := workflow cluster theory fits export inference docs dev
+LOCKED := workflow cluster theory fits export inference sbi docs dev
 IN_VENV := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
 # files stay whole, because their tests share fixtures, and start in the order of collection, the dearest first
 PYTEST := pytest --numprocesses=auto --maxprocesses=8 --dist=loadfile --no-loadscope-reorder

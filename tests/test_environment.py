@@ -80,7 +80,7 @@ def test_makefile_locks_all_extras_but_those_of_gpus():
 
 
 def test_environment_of_jobs_names_packages_alone():
-    extras = [text for extra in ("theory", "fits", "export", "inference") for text in EXTRAS[extra]]
+    extras = [text for extra in ("theory", "fits", "export", "inference", "sbi") for text in EXTRAS[extra]]
     # snakemake copies the file: a path in it would lead nowhere
     assert _conda_dependencies("workflow/envs/job.yaml") == [*PROJECT["dependencies"], *extras]
     rules = [*(REPOSITORY / "workflow/rules").rglob("*.smk")]

@@ -73,16 +73,29 @@ def summarise(
     draws
         Shape-noise realisations to average over; 1 is what a survey observes.
     """
+    return _mean_over_noise(lambda draw: summarise_draw(kappa, seed, realisation, draw, experiment), draws)
+
+
+def summarise_draw(
+    kappa: Float32[Array, "source y x"],
+    seed: Int[Array, ""] | int,
+    realisation: Int[Array, ""] | int,
+    draw: Int[Array, ""] | int,
+    experiment: Experiment,
+) -> Summaries:
+    """Data vector of one map through one realisation of its shape noise.
+
+    Parameters
+    ----------
+    kappa, seed, realisation, experiment
+        As for `summarise`.
+    draw
+        Number of the noise realisation on this map.
+    """
     statistics, observed = experiment.statistics.values(), observation(experiment)
-
-    def of_one(draw: Int[Array, ""]) -> Summaries:
-        noise = noise_maps(seed, realisation, draw, kappa.shape, observed.noise.rms_maps())
-        estimates = (
-            [getattr(each, which)(kappa, noise, observed) for each in statistics] for which in Summaries._fields
-        )
-        return Summaries(*map(jnp.concatenate, estimates))
-
-    return _mean_over_noise(of_one, draws)
+    noise = noise_maps(seed, realisation, draw, kappa.shape, observed.noise.rms_maps())
+    estimates = ([getattr(each, which)(kappa, noise, observed) for each in statistics] for which in Summaries._fields)
+    return Summaries(*map(jnp.concatenate, estimates))
 
 
 def expected_and_jacobian(

@@ -13,6 +13,7 @@ from lenscast.fisher.estimators import HEADLINE
 from lenscast.fisher.matrices import FisherMatrix
 from lenscast.inference import map_area_deg2, with_derived_draws
 from lenscast.io.chains import load_field_chain, load_summary_chains
+from lenscast.io.flows import load_calibration
 from lenscast.io.products import load_forecast
 from lenscast.io.reading import load
 
@@ -60,3 +61,22 @@ def field_posterior(files: Files, experiment: Experiment, data_vectors: Sequence
 def field_recovery(files: Files, experiment: Experiment) -> Figure:
     """Share of the initial field that the map knows, by scale. Files: table."""
     return plotting.field_recovery(pd.read_csv(files["table"]))
+
+
+def sbi_triangle(files: Files, experiment: Experiment, data_vectors: Sequence[str]) -> Figure:
+    """Contours of learnt posteriors and of Fisher matrices, and calibration. Files: draws, ranks, forecasts.
+
+    Parameters
+    ----------
+    data_vectors
+        Names of the data vectors, in the order of the files.
+    """
+    learnt = {}
+    files_of = zip(data_vectors, files["draws"], files["ranks"], files["forecasts"], strict=True)
+    for name, path, ranks, forecast in files_of:
+        contents = load(path, ["draws"])
+        parameters = tuple(contents.coordinates["param"]["name"])
+        names, draws = with_derived_draws(parameters, contents.variables["draws"].values[None], experiment.fiducial)
+        gaussian = with_matter(load_forecast(forecast), experiment)
+        learnt[name] = plotting.LearntContours(names, draws[0], gaussian, load_calibration(ranks))
+    return plotting.sbi_triangle(learnt)

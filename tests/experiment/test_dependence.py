@@ -37,7 +37,7 @@ CHANGES = [
 ]
 
 
-@pytest.mark.parametrize(("changes", "expected"), CHANGES, ids=lambda value: ",".join(value))
+@pytest.mark.parametrize(("changes", "expected"), CHANGES, ids=lambda value: ",".join(sorted(value)))
 def test_change_of_the_config_changes_what_depends_on_it(experiment, changed, changes, expected) -> None:
     other = load(changed(changes))
     moved = {name for name, of in KINDS.items() if of(experiment, experiment.fiducial) != of(other, other.fiducial)}

@@ -33,6 +33,7 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
 TINY = yaml.safe_load((ROOT / "tests/workflow/config.yaml").read_text())
 FIGURES = ["maps", "power_spectrum", "peaks", "derivatives", "correlation", "triangle", "systematics", "reliability"]
+WIDTHS = {"Omega_c": 0.05, "sigma8": 0.2}
 COVARIANCE = [f"results/tiny/summaries/fiducial/seeds_{100000 + i}_{100001 + i}.h5" for i in (0, 2)]
 
 
@@ -197,6 +198,49 @@ def test_chains_of_the_field_level_are_one_job_each(finished: Path) -> None:
     chains = planned(finished, "sample_field", field_level=field_level)
     assert chains == Counter(sample_chain=3, diagnose_chains=1, figure=2, sample_field=1)
     assert planned(finished, "check_coverage", field_level=field_level) == Counter(sample_mocks=3, check_coverage=1)
+
+
+def test_posteriors_are_learnt_from_boxes_with_other_parameters(finished: Path, tmp_path: Path) -> None:
+    pytest.importorskip("flowjax")
+    directory = Path(shutil.copytree(finished, tmp_path / "learnt"))
+    ranges = {
+        name: [TINY["cosmology"][name] - width, TINY["cosmology"][name] + width] for name, width in WIDTHS.items()
+    }
+    learning = {"boxes": 52, "held_out": 20, "noise_realisations": 2, "flows": 2, "ranges": ranges}
+    fewer = {
+        "forecast__parameters": [*WIDTHS],
+        "forecast__priors": {"sigma8": 0.14},
+        "forecast__data_vectors": {"C_ell": ["power_spectrum"]},
+        "finite_differences__steps": {"Omega_c": 0.01, "sigma8": 0.015},
+        "resolution__levels": [],
+        "boxes_per_batch": 4,
+    }
+    run(directory, "learn_posteriors", simulation_based=learning, **fewer)
+    results = directory / "results/tiny/simulation_based"
+    data = io.load(results / "data/seeds_400000_400003.h5")
+    assert data.variables["data"].values.shape == (4, 8, 2, 8)
+    theta = data.variables["theta"].values
+    assert ((theta > [ends[0] for ends in ranges.values()]) & (theta < [ends[1] for ends in ranges.values()])).all()
+    assert len(np.unique(theta[:, 0])) == 4
+    table = pd.read_csv(results / "C_ell/calibration.csv")
+    assert list(table["parameter"]) == ["Omega_c", "sigma8", "joint"]
+    assert (table["boxes"] == 20).all()
+    widths = pd.read_csv(results / "C_ell/posterior.csv")
+    assert (widths["sigma"] > 0).all()
+    assert (directory / "results/tiny/figures/sbi_triangle.png").stat().st_size > 10_000
+    # a flow that is lost is made again, and nothing else but what follows from it
+    (results / "C_ell/flow_1.h5").unlink()
+    (results / "C_ell/calibration.csv").unlink()
+    jobs = planned(directory, "learn_posteriors", simulation_based=learning, **fewer)
+    assert jobs == Counter(train_posterior=1, calibrate_posterior=1, figure=1, learn_posteriors=1)
+    other = planned(directory, "learn_posteriors", simulation_based=learning | {"compression": "none"}, **fewer)
+    assert other == Counter(train_posterior=2, calibrate_posterior=1, figure=1, learn_posteriors=1)
+
+
+def test_learning_without_a_prior_is_an_error_by_key(finished: Path) -> None:
+    done = snakemake(*words(finished, "learn_posteriors", "--dry-run"))
+    assert done.returncode != 0
+    assert "simulation_based.ranges: missing; give [lower end, upper end]" in done.stdout + done.stderr
 
 
 def test_workflow_stores_tangents_by_axis_and_parameter(finished: Path) -> None:

@@ -65,6 +65,15 @@ FIGURES = {
     "field_recovery": figure_of(
         "posterior_figures:field_recovery", lambda: {"table": rules.diagnose_chains.output.recovery}
     ),
+    "sbi_triangle": figure_of(
+        "posterior_figures:sbi_triangle",
+        lambda: {
+            name: expand(getattr(rules.calibrate_posterior.output, name), data_vector=DATA_VECTORS)
+            for name in ("draws", "ranks")
+        }
+        | {"forecasts": fisher("forecast")},
+        data_vectors=DATA_VECTORS,
+    ),
     "systematics": figure_of(
         "systematics",
         lambda: {

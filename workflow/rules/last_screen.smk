@@ -15,6 +15,8 @@ def errors_and_report():
         return f"Weights, tables and figures are in {TRAINED}"
     if targets & {"sample_field", "check_coverage"}:
         return f"Tables are in {RESULTS}/field_level, figures in {RESULTS}/figures"
+    if targets == {"learn_posteriors"}:
+        return f"Tables are in {RESULTS}/simulation_based, the figure is {RESULTS}/figures/sbi_triangle.png"
     if targets == {"compare_posteriors"}:
         return f"Tables are in {RESULTS}/posterior, the figure is {RESULTS}/figures/posteriors.png"
     if targets or not all(Path(table).exists() for table in forecast_tables()):

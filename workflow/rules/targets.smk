@@ -5,6 +5,14 @@ rule sample_field:
     localrule: True
 
 
+rule learn_posteriors:
+    input:
+        lambda wildcards: require_ranges()
+        or expand(rules.calibrate_posterior.output.calibration, data_vector=DATA_VECTORS),
+        figures("sbi_triangle"),
+    localrule: True
+
+
 rule compare_posteriors:
     input:
         expand(rules.sample_posterior.output.table, data_vector=DATA_VECTORS),

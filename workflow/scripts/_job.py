@@ -22,6 +22,7 @@ if find_spec("lenscast") is None:  # in a conda environment of Snakemake's, whic
 MAPS = "lightcone.realisations_per_box or lightcone.pixels"
 LARGE = {  # keys of the config that decide how much memory a job takes
     "simulate": f"lightcone.plane_mesh, simulation.particles, {MAPS}",
+    "simulate_prior": f"lightcone.plane_mesh, simulation.particles, {MAPS}",
     "differentiate": "lightcone.plane_mesh, simulation.particles or the number of forecast.parameters",
     "look": f"lightcone.plane_mesh, the number of forecast.parameters, {MAPS}",
     "measure": MAPS,

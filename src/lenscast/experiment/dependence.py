@@ -115,3 +115,20 @@ def field_posterior(experiment: Experiment, made_here: Collection[str] = ()) -> 
         "priors": experiment.priors,
         "chains": {name: getattr(experiment.field_level, name) for name in ("seed", "sampler", "warmup", "draws")},
     }
+
+
+def prior_boxes(experiment: Experiment) -> dict[str, Any]:
+    """Which parameters the boxes of simulation-based inference have, and how often their maps are measured."""
+    section = sections(experiment, "simulation_based")["simulation_based"]
+    kept = ("first_seed", "boxes", "noise_realisations", "ranges", "seed")
+    return {
+        **{name: section[name] for name in kept},
+        "parameters": list(experiment.parameters),
+        "priors": experiment.priors,
+    }
+
+
+def learnt_posterior(experiment: Experiment) -> dict[str, Any]:
+    """What a learnt posterior depends on besides the data of its boxes and the forecast."""
+    section = sections(experiment, "simulation_based")["simulation_based"]
+    return {name: section[name] for name in ("held_out", "compression", "flow", "seed")}

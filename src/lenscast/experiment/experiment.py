@@ -14,6 +14,7 @@ from lenscast.sections.forecast import FiniteDifferences, ForecastSection, Resol
 from lenscast.sections.lightcone import Lightcone
 from lenscast.sections.section import Name, Section
 from lenscast.sections.seeds import DerivativeSeeds, Seeds
+from lenscast.sections.simulation_based import SimulationBased
 from lenscast.sections.survey import NoBaryons, PlaneSources, Survey, SystematicsSection
 from lenscast.sections.validation import Validation
 from lenscast.statistics import Statistic
@@ -54,6 +55,9 @@ class Experiment(Section):
     validation: Validation
     distribution: Distribution = Distribution()
     field_level: FieldLevel = Field(default=FieldLevel(), description="posteriors given one map; may be left out")
+    simulation_based: SimulationBased = Field(
+        default=SimulationBased(), description="posteriors learnt from simulations; may be left out"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -98,6 +102,12 @@ class Experiment(Section):
         return priors
 
     @property
+    def prior_ranges(self) -> dict[str, tuple[float, ...]]:
+        """Ends of the prior of simulation-based inference by parameter."""
+        ranges = self.simulation_based.ranges
+        return {each: ends for name, ends in ranges.items() for each in expanded(name, self.sources)}
+
+    @property
     def steps(self) -> dict[str, float]:
         """Step of each finite difference by parameter."""
         steps = self.finite_differences.steps
@@ -128,6 +138,7 @@ class Experiment(Section):
             "resolution": self.derivatives.seeds[: self.resolution.boxes],
             "coarse_only": self.resolution.coarse_only.seeds if self.resolution.coarse_only else range(0),
             "finite_differences": self.derivatives.seeds[: self.finite_differences.boxes],
+            "simulation_based": self.simulation_based.seeds,
         }
         batches = {
             section: {

@@ -14,6 +14,7 @@ from lenscast.experiment import (
     map_checks,
     memory,
     plane_checks,
+    prior_checks,
     resolution_checks,
     sampling_checks,
 )
@@ -36,6 +37,7 @@ CHECKS: tuple[Callable[..., Iterator[Problem]], ...] = (
     *file_checks.CHECKS,
     *sampling_checks.CHECKS,
     *resolution_checks.CHECKS,
+    *prior_checks.CHECKS,
 )
 
 

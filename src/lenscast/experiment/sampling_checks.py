@@ -15,6 +15,7 @@ from lenscast.sections.errors import Problem, did_you_mean
 from lenscast.sections.forecast import FiniteDifferences, ForecastSection, Resolution
 from lenscast.sections.lightcone import Lightcone
 from lenscast.sections.seeds import DerivativeSeeds, Seeds
+from lenscast.sections.simulation_based import SimulationBased
 from lenscast.sections.survey import Feedback, Survey, SystematicsSection
 from lenscast.statistics import Observation, Region, ShapeNoise, Statistic
 
@@ -68,13 +69,15 @@ def check_left_out_seeds(
     derivatives: DerivativeSeeds,
     finite_differences: FiniteDifferences,
     resolution: Resolution,
+    simulation_based: SimulationBased,
     left_out_seeds: tuple[int, ...],
 ) -> Iterator[Problem]:
     """Seeds that are left out are there, and leave boxes to take errors between."""
-    sections = [each for each in (covariance, derivatives, resolution.coarse_only) if each]
+    sections = [each for each in (covariance, derivatives, resolution.coarse_only, simulation_based) if each]
+    used = [each.seeds for each in sections if each.seeds]
     for seed in left_out_seeds:
-        if not any(seed in each.seeds for each in sections):
-            ranges = " or ".join(f"{each.seeds[0]} to {each.seeds[-1]}" for each in sections)
+        if not any(seed in each for each in used):
+            ranges = " or ".join(f"{each[0]} to {each[-1]}" for each in used)
             yield Problem("left_out_seeds", f"{seed} is no seed of this run; give one of {ranges}, or remove it")
     differences = derivatives.seeds[: finite_differences.boxes]
     for name, seeds in {"derivatives": derivatives.seeds, "finite_differences": differences}.items():

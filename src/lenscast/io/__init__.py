@@ -12,6 +12,7 @@ from lenscast.io.atomic import save_table
 from lenscast.io.batch_files import batch_writer, gathered, requested_seeds, require_made_by
 from lenscast.io.chains import load_field_chain, load_summary_chains, save_field_chain, save_summary_chains
 from lenscast.io.corrections import correction_of, load_correction, save_correction, warn_of_mismatch
+from lenscast.io.flows import load_calibration, load_flow, save_calibration, save_flow
 from lenscast.io.origin import disagreement, provenance
 from lenscast.io.plane_files import load_planes, plane_variables
 from lenscast.io.products import (
@@ -37,8 +38,10 @@ __all__ = [
     "gathered",
     "load",
     "load_arrays",
+    "load_calibration",
     "load_correction",
     "load_field_chain",
+    "load_flow",
     "load_forecast",
     "load_jacobians",
     "load_level",
@@ -51,8 +54,10 @@ __all__ = [
     "requested_seeds",
     "require_made_by",
     "save",
+    "save_calibration",
     "save_correction",
     "save_field_chain",
+    "save_flow",
     "save_forecast",
     "save_jacobians",
     "save_summaries",

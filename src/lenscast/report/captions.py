@@ -50,6 +50,12 @@ CAPTIONS: Mapping[str, Caption] = MappingProxyType(
             "Posteriors sampled with the likelihood of a covariance from simulations (Sellentin & Heavens 2016) inside "
             "the ranges of the parameters, compared with the Gaussian ones of Fisher matrices, dashed.",
         ),
+        "sbi_triangle": Caption(
+            _FORECAST,
+            "Contours learnt from simulations",
+            "Posteriors given the fiducial data, learnt by neural networks from simulations with other parameters, "
+            "compared with the Gaussian ones of Fisher matrices, dashed; and their calibration on held-out boxes.",
+        ),
         "field_posterior": Caption(
             _FORECAST,
             "Contours of the field level",
