@@ -14,7 +14,6 @@ from lenscast.measurement import summarise
 REPOSITORY = Path(__file__).resolve().parents[2]
 CHANGES = {
     "base": str(REPOSITORY / "tests/workflow/config.yaml"),
-    "simulation": {"box_size": 600.0, "particles": 8, "integrator": {"kind": "fastpm", "steps": 2}},
 }
 
 

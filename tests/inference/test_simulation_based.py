@@ -27,13 +27,6 @@ RANGES = {"Omega_c": (0.1, 0.5), "sigma8": (0.4, 1.0), "m_1": (-0.02, 0.05)}
 FIDUCIAL = {"Omega_c": 0.26, "sigma8": 0.8, "m_1": 0.0, "h": 0.7}
 
 
-@pytest.fixture(autouse=True, scope="module")
-def rank_promotion():
-    """Flowjax compares arrays of different ranks."""
-    with jax.numpy_rank_promotion("allow"):
-        yield
-
-
 @pytest.fixture(scope="module")
 def prior():
     """One flat prior, one Gaussian that is cut, one that is hardly cut."""

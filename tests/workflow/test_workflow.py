@@ -218,7 +218,7 @@ def test_posteriors_are_learnt_from_boxes_with_other_parameters(finished: Path, 
     run(directory, "learn_posteriors", simulation_based=learning, **fewer)
     results = directory / "results/tiny/simulation_based"
     data = io.load(results / "data/seeds_400000_400003.h5")
-    assert data.variables["data"].values.shape == (4, 8, 2, 8)
+    assert data.variables["data"].values.shape[:3] == (4, 8, 2)
     theta = data.variables["theta"].values
     assert ((theta > [ends[0] for ends in ranges.values()]) & (theta < [ends[1] for ends in ranges.values()])).all()
     assert len(np.unique(theta[:, 0])) == 4
@@ -395,7 +395,7 @@ def test_further_boxes_of_a_coarse_level_join_the_mean_jacobian(finished: Path, 
     log = (directory / "results/tiny/logs/forecast/C_ell.log").read_text()
     found = re.search(r"Two levels, power_spectrum: a correlation of (.*) gains (.*) in the variance", log)
     assert found, said
-    assert 0 < float(found[1]) < 1
+    assert -1 < float(found[1]) < 1
     resolution = pd.read_csv(directory / "results/tiny/fisher/C_ell_resolution.csv")
     assert set(resolution["level"]) == {"particles"}
 

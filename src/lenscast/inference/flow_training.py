@@ -14,7 +14,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Bool, Float64
 
-from lenscast.inference.flows import ConditionalFlow, FlowShape, Regression, untrained_flow
+from lenscast.inference.flows import ConditionalFlow, FlowShape, Regression, log_prob, untrained_flow
 
 __all__ = ["Schedule", "TrainedFlow", "train_flow", "validation_boxes"]
 
@@ -176,7 +176,7 @@ def _split(flow: Any) -> tuple[Any, Any]:
 
 @eqx.filter_jit
 def _loss(flow: Any, residuals: Array, scaled: Array) -> Array:
-    return -jnp.mean(flow.log_prob(residuals, scaled))
+    return -jnp.mean(log_prob(flow, residuals, scaled))
 
 
 @eqx.filter_jit

@@ -135,7 +135,7 @@ class ConditionalFlow(NamedTuple):
             Coordinates and features, row by row.
         """
         scaled = self.regression.scaled(features)
-        found = _log_prob(self.flow, jnp.asarray(self.regression.residuals(z, scaled)), jnp.asarray(scaled))
+        found = log_prob(self.flow, jnp.asarray(self.regression.residuals(z, scaled)), jnp.asarray(scaled))
         return np.asarray(found) - np.log(np.diag(self.regression.factor)).sum()
 
     def draws(
@@ -188,23 +188,27 @@ def _built(shape: FlowShape, seed: int) -> Any:
         from flowjax.flows import masked_autoregressive_flow
     except ImportError as error:
         raise ImportError("flowjax is not installed; pip install 'lenscast[sbi]' brings it") from error
-    spline = RationalQuadraticSpline(knots=shape.knots, interval=shape.interval)
-    return masked_autoregressive_flow(
-        jax.random.key(seed),
-        base_dist=StandardNormal((shape.parameters,)),  # type: ignore[call-arg]
-        transformer=spline if shape.transformer == "spline" else None,
-        cond_dim=shape.features,
-        flow_layers=shape.layers,
-        nn_width=shape.width,
-        nn_activation=jax.nn.silu,  # smooth densities of smooth functions
-    )
+    with jax.numpy_rank_promotion("allow"):  # flowjax compares arrays of different ranks
+        spline = RationalQuadraticSpline(knots=shape.knots, interval=shape.interval)
+        return masked_autoregressive_flow(
+            jax.random.key(seed),
+            base_dist=StandardNormal((shape.parameters,)),  # type: ignore[call-arg]
+            transformer=spline if shape.transformer == "spline" else None,
+            cond_dim=shape.features,
+            flow_layers=shape.layers,
+            nn_width=shape.width,
+            nn_activation=jax.nn.silu,  # smooth densities of smooth functions
+        )
 
 
 @eqx.filter_jit
-def _log_prob(flow: Any, residuals: Array, scaled: Array) -> Array:
-    return flow.log_prob(residuals, scaled)
+def log_prob(flow: Any, residuals: Array, scaled: Array) -> Array:
+    """Logarithm of the density of a distribution of flowjax."""
+    with jax.numpy_rank_promotion("allow"):
+        return flow.log_prob(residuals, scaled)
 
 
 @eqx.filter_jit
 def _sample(flow: Any, key: Array, number: int, scaled: Array) -> Array:
-    return flow.sample(key, (number,), scaled)
+    with jax.numpy_rank_promotion("allow"):
+        return flow.sample(key, (number,), scaled)
