@@ -46,7 +46,9 @@ def gathered_files():
 def level_files():
     """Boxes at coarser resolutions."""
     pattern = rules.measure_coarser.output.summaries
-    return [file for level in LEVELS for section in level_sections(level) for file in batches(pattern, section, level=level)]
+    return [
+        file for level in LEVELS for section in level_sections(level) for file in batches(pattern, section, level=level)
+    ]
 
 
 def level_sections(level):

@@ -2,15 +2,6 @@ wildcard_constraints:
     flow=r"\d+",
 
 
-def require_ranges():
-    """Refuse to simulate a prior that the config does not give."""
-    if not EXPERIMENT.simulation_based.ranges:
-        raise WorkflowError(
-            "simulation_based.ranges: missing; give [lower end, upper end] of the prior of each of forecast.parameters, "
-            "as configs/sbi.yaml does"
-        )
-
-
 localrules:
     calibrate_posterior,
 

@@ -1,0 +1,17 @@
+MOCKS_PER_JOB = 8
+FIELD_SETTINGS = dependence.field_posterior(EXPERIMENT, MADE_HERE)
+
+
+def mock_jobs():
+    """Numbers of the first and the last mock of each job."""
+    number = EXPERIMENT.field_level.mocks
+    return [f"{first}_{min(first + MOCKS_PER_JOB, number) - 1}" for first in range(0, number, MOCKS_PER_JOB)]
+
+
+def require_ranges():
+    """Refuse to simulate a prior that the config does not give."""
+    if not EXPERIMENT.simulation_based.ranges:
+        raise WorkflowError(
+            "simulation_based.ranges: missing; give [lower end, upper end] of the prior of each of forecast.parameters, "
+            "as configs/sbi.yaml does"
+        )
