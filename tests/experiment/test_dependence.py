@@ -15,6 +15,8 @@ KINDS: dict[str, Callable[[Experiment, dict[str, float]], dict[str, Any]]] = {
     "views": lambda experiment, values: dependence.views(dependence.maps(experiment, values)),
     "maps": dependence.maps,
     "summaries": dependence.summaries,
+    "prior": lambda experiment, values: dependence.prior_boxes(experiment),
+    "learnt": lambda experiment, values: dependence.learnt_posterior(experiment),
 }
 FROM_PLANES = {"planes", "views", "maps"}
 CHANGES = [
@@ -32,7 +34,10 @@ CHANGES = [
     ({"survey.n_gal": [10.0, 11.0]}, {"summaries"}),
     ({"statistics.peaks.snr_edges": [0.0, 1.5, 3.0]}, {"summaries"}),
     ({"survey.area_deg2": 14000.0}, set()),
-    ({"forecast.priors.w0": 0.5}, set()),
+    ({"forecast.priors.w0": 0.5}, {"prior"}),
+    ({"simulation_based": {"compression": "none"}}, {"learnt"}),
+    ({"simulation_based": {"seed": 1}}, {"prior", "learnt"}),
+    ({"simulation_based": {"flows": 2}}, set()),
     ({"run": "another", "covariance.boxes": 56, "derivatives.boxes": 32}, set()),
 ]
 
