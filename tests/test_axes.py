@@ -49,6 +49,7 @@ AXES = {
     "nz": "as nx",
     "chain": "chain of a posterior",
     "draw": "draw of a chain after its warm-up",
+    "epoch": "pass through all that a training learns from",
 }
 
 

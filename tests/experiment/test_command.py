@@ -24,6 +24,7 @@ OPTIONAL = {
     "TabulatedSources": {"interpretation", "redshifts"},
     "Distribution": {"devices", "layout", "halo_mpc"},
     "Experiment": {"distribution", "field_level", "simulation_based"},
+    "Resolution": {"coarse_only"},
     "Training": {"steps"},
     "ForecastSection": {"samples", "scale_cuts", "gaussian_bins", "drop_bins"},
     "GaussianBinsSection": {"min_count", "max_skewness"},

@@ -206,7 +206,7 @@ def test_posteriors_are_learnt_from_boxes_with_other_parameters(finished: Path, 
     ranges = {
         name: [TINY["cosmology"][name] - width, TINY["cosmology"][name] + width] for name, width in WIDTHS.items()
     }
-    learning = {"boxes": 40, "held_out": 20, "noise_realisations": 2, "flows": 2, "ranges": ranges}
+    learning = {"boxes": 52, "held_out": 20, "noise_realisations": 2, "flows": 2, "ranges": ranges}
     fewer = {
         "forecast__parameters": [*WIDTHS],
         "forecast__priors": {"sigma8": 0.14},
