@@ -23,6 +23,7 @@ def alone():
 
 
 # memory in that of one box and two results; a fifth of it is kept free, and six boxes make no groups of four
+@pytest.mark.slow
 @pytest.mark.parametrize(("memory", "size"), [(0.1, 1), (1.5, 1), (2.7, 2), (5.4, 3), (100, 6)])
 def test_groups_are_as_large_as_memory_allows_and_change_no_box(alone, monkeypatch, memory, size):
     sizes, side_by_side = [], batches._side_by_side

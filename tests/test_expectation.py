@@ -113,6 +113,7 @@ def test_spectra_of_all_views_are_those_of_many_maps(experiment, boxes, measured
         assert np.median(error[moved] / np.abs(exact)[moved]) < 0.1
 
 
+@pytest.mark.slow
 def test_boxes_of_the_covariance_have_the_same_means(experiment, boxes, measured):
     theta = fiducial(experiment)
     correlation = correlations(pipeline.lenses(boxes.planes, theta, experiment), experiment)

@@ -62,6 +62,7 @@ def described(tmp_path, tiny, kappa):
     return write
 
 
+@pytest.mark.slow
 def test_data_vectors_are_those_of_the_pipeline(described, tiny, kappa):
     found = measure_campaign(read_map_campaign(described()))
     assert found["bin"] == bin_table(tiny)["name"].tolist()
@@ -77,6 +78,7 @@ def test_data_vectors_are_those_of_the_pipeline(described, tiny, kappa):
     assert found["area_ratio"] == pytest.approx(1000 / noise.area_deg2(region))
 
 
+@pytest.mark.slow
 def test_spectra_have_the_derivative_of_a_square(described, tiny):
     found = measure_campaign(read_map_campaign(described()))
     jacobian = central_differences(found["plus"], found["minus"], found["step"])

@@ -140,6 +140,7 @@ def test_draws_average_single_draws_with_noise_of_their_own(maps, summary):
         assert np.all(summary(maps[0], seed, realisation, 2).measured[:9] != average.measured[:9])
 
 
+@pytest.mark.slow
 def test_measured_data_average_to_the_expected(maps):
     @jax.jit
     def both(kappa):
@@ -208,6 +209,7 @@ def test_data_seen_through_a_mask_average_to_the_expected_and_do_not_know_what_i
     np.testing.assert_array_equal(both(changed).measured, measured)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parameters", [("sigma8", "delta_z", "m"), ("m", "sigma8", "delta_z")])
 def test_jacobian_with_respect_to_parameters_of_each_source_moves_one_source_at_a_time(parameters, maps):
     kappa, tangents = maps
@@ -238,6 +240,7 @@ def test_derivative_with_respect_to_calibration_is_that_along_the_map(maps, summ
         np.testing.assert_allclose(jacobian[source, :9], (ends[0] - ends[1]) / 0.2, rtol=1e-4, atol=1e-14)
 
 
+@pytest.mark.slow
 def test_statistic_in_a_file_of_the_user_has_data_and_a_jacobian(maps, tmp_path):
     (tmp_path / "moment.py").write_text(SECOND_MOMENT)
     experiment = experiment_of(
@@ -258,6 +261,7 @@ def test_statistic_in_a_file_of_the_user_has_data_and_a_jacobian(maps, tmp_path)
     np.testing.assert_allclose(summary.measured[-2:], value[-2:], rtol=0.01)
 
 
+@pytest.mark.slow
 def test_noise_alone_is_the_mean_of_spectra_without_signal():
     pixel = np.radians(FIELD / PIXELS)
     alone = noise_alone(SPECTRUM).reshape(3, 3)

@@ -107,6 +107,7 @@ assert experiment.cosmologies["Omega_k_plus"]["Omega_k"] == 0.01
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("check", FOLLOWS.values(), ids=FOLLOWS.keys())
 def test_a_new_cosmological_row_appears_in(check: str) -> None:
     command = [sys.executable, "-c", (NEW_ROW + check).replace("\\\\", "\\")]

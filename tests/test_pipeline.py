@@ -89,6 +89,7 @@ def derivatives(theta, single):
     return TANGENTS(3, theta, single)
 
 
+@pytest.mark.slow
 def test_seeds_and_realisations_make_different_maps(theta, experiment, maps):
     other = MAPS(4, theta, experiment)
     np.testing.assert_array_equal(MAPS(3, theta, experiment), maps)

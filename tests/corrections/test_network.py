@@ -196,6 +196,7 @@ def faint_wave(cosmos, mesh):
     return k, momentum, grown
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("integrator", [TSIT5, FixedSteps(kind="fastpm", steps=16)], ids=lambda each: each.kind)
 def test_a_wave_grows_by_the_corrected_force(cosmos, mesh, integrator):
     k, momentum, grown = faint_wave(cosmos, mesh)

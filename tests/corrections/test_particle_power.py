@@ -112,6 +112,7 @@ def clustered(quiet):
 CROSS = jax.jit(cross_power, static_argnums=(2, 3))
 
 
+@pytest.mark.slow
 def test_particles_correlate_fully_with_themselves(clustered):
     mesh, displacement = clustered
     position = lattice(mesh) + displacement

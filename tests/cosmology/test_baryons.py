@@ -88,6 +88,7 @@ def test_suppression_agrees_with_camb_on_its_linear_power(name, table, oracle_co
     assert difference.max() < 6e-4
 
 
+@pytest.mark.slow
 def test_derivative_with_respect_to_temperature_agrees_with_differences_of_camb(table, oracle_cosmology):
     k, a, expected = table
     _, slope = jax.jit(lambda T: jax.jvp(lambda T: baryon_suppression(k, a, oracle_cosmology, T), (T,), (1.0,)))(7.8)

@@ -87,6 +87,7 @@ def test_power_table_agrees_with_the_fit(w0wa, table):
     np.testing.assert_allclose(table.root(K) ** 2, table(K), rtol=1e-13)
 
 
+@pytest.mark.slow
 def test_power_table_evaluates_float32_meshes(w0wa, table):
     k = K[:990].reshape(2, 11, 45)
     power = table(k.astype(jnp.float32))

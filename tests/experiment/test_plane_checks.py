@@ -36,6 +36,7 @@ def halofit():
 
 
 # 0 where no plane is in front of the sources, and as far as 1 % of C_ell
+@pytest.mark.slow
 @pytest.mark.parametrize("z", [0.03, 0.05, 0.08, 0.15, 0.3, 0.9])
 @pytest.mark.parametrize("slabs", [1, 2])
 def test_sum_over_planes_misses_the_integral_by_what_halofit_gives(z: float, slabs: int, changed, halofit) -> None:

@@ -119,6 +119,7 @@ def node_of(path: tuple[Any, ...]) -> dict[str, Any] | None:
 PLAIN = {path: node for path in keys(CONFIGS["small"]) if (node := node_of(path)) is not None}
 
 
+@pytest.mark.slow
 @PATIENT
 @hypothesis.given(st.data())
 def test_values_in_the_ranges_of_the_schema_load_and_come_back_or_are_refused_by_key(data: Any) -> None:

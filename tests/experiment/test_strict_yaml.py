@@ -105,6 +105,7 @@ def test_what_a_config_has_no_use_for_is_refused(text: str, line: str) -> None:
     assert refusals(text) == [line]
 
 
+@pytest.mark.slow
 def test_aliases_that_multiply_end_early() -> None:
     text = "a0: &a0 [1, 1]\n" + "".join(f"a{i}: &a{i} [{9 * f'*a{i - 1}, '}]\n" for i in range(1, 30))
     (line,) = refusals(text)

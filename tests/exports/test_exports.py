@@ -25,6 +25,7 @@ def gaussian_errors(jacobian, covariance, priors):
     return np.sqrt(np.diag(np.linalg.inv(jacobian @ np.linalg.inv(covariance) @ jacobian.T + np.diag(priors))))
 
 
+@pytest.mark.slow
 def test_headline_jacobian_has_the_information_of_the_headline(files):
     for each in files.values():
         made = each.headline_jacobian
@@ -233,6 +234,7 @@ def test_files_are_hdf5_with_scales(files, samples, described, tmp_path):
         assert file["C_ell/bin"].is_scale
 
 
+@pytest.mark.slow
 def test_dataset_is_a_file_of_arrays_with_the_same_errors(files, samples, described, sigma, tmp_path):
     exports.save_dataset(tmp_path / "forecast.h5", samples, files, described, {})
     arrays = load_arrays(tmp_path / "forecast.h5")

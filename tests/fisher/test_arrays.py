@@ -25,6 +25,7 @@ def arrays():
     return summaries, MEAN + 0.1 * rng.standard_normal((40, 2, DATA))
 
 
+@pytest.mark.slow
 def test_errors_are_those_of_the_gaussian_model(arrays):
     forecasts = forecast_arrays(*arrays, SETTING)
     assert list(forecasts) == ["spectrum", "peaks", ALL]

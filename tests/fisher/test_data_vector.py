@@ -39,6 +39,7 @@ def campaign() -> tuple[SummarySample, Jacobians]:
     return summaries, Jacobians(jacobian, here, np.arange(24), PARAMETERS, BINS)
 
 
+@pytest.mark.slow
 def test_control_lowers_the_noise_of_the_statistics_that_are_named(campaign) -> None:
     summaries, jacobians = campaign
     for vector, gains in ((["spectrum"], True), (["peaks"], False), (["spectrum", "peaks"], True)):

@@ -57,6 +57,7 @@ def test_bins_have_verdicts_by_what_is_left_in_their_derivatives(campaign):
     np.testing.assert_allclose(table["derivative_left"], share, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_intervals_and_shares_contain_the_error_with_the_true_derivatives(campaign):
     made, plain = forecast(campaign), data_vector_forecast(*campaign[:2], ["spectrum"], SPACE, 1.0)
     inverse = made.estimate.scale * np.linalg.inv(made.covariance.matrix)

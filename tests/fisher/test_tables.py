@@ -142,6 +142,7 @@ def test_prior_on_an_unknown_parameter_is_refused() -> None:
         fisher_table(estimate(0.1), {"sigma_8": 0.1})
 
 
+@pytest.mark.slow
 def test_runs_side_by_side_hold_the_rows_of_each() -> None:
     tables = {"plain": fisher_table(estimate(0.1), PRIORS), "derived": fisher_table(estimate(0.3), {}, [S8(FIDUCIAL)])}
     together = runs_table(tables).set_index(["parameter", "with_priors"])

@@ -113,6 +113,7 @@ def test_share_is_that_of_noise_in_the_information_of_the_posterior() -> None:
     assert parameter_verdicts(made, {"none": 0.05}).share[2] < 0.05
 
 
+@pytest.mark.slow
 def test_error_of_the_information_is_its_scatter() -> None:
     vectors = np.eye(3)
     found = [along(estimate(2.0, seed=seed), PRIORS, vectors) for seed in range(200)]

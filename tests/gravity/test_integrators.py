@@ -108,6 +108,7 @@ def test_short_steps_obey_the_equations_of_motion(step, cosmos, solver, a):
     np.testing.assert_allclose(momentum[1, 0] / width, gravity, rtol=tolerance)
 
 
+@pytest.mark.slow
 def test_interpolation_is_exact_for_cubics_in_growth(cosmos):
     coefficients = np.array([0.3, -1.2, 0.7, 0.4])
 

@@ -119,6 +119,7 @@ def test_adaptive_outputs_are_those_of_other_solves(cosmos, start, mesh):
     assert_equal_particles(output(states, 0), output(others, 1), rtol=3e-4)
 
 
+@pytest.mark.slow
 def test_fixed_steps_are_even_in_growth_and_joined_by_a_cubic(cosmos, start, mesh):
     growth, between = cosmos.growth, TIMES[1]
     ends = growth.D1(TIMES)[jnp.array([0, 2])]

@@ -152,6 +152,7 @@ def derivatives(request, inside, moves):
     return jax.jit(slope), *jax.jit(lambda moves: (jax.vmap(along)(moves), along(moves[0])))(moves)
 
 
+@pytest.mark.slow
 def test_painting_and_reading_differentiate_in_both_modes(derivatives, inside, moves):
     slope, (changes, _), _ = derivatives
     step = 0.02  # [Mpc/h], up to 0.02 cells: linear pieces, so that the next order is 1e-4; float32 leaves 1e-3

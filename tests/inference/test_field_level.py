@@ -123,6 +123,7 @@ def chains(linear):
     return found
 
 
+@pytest.mark.slow
 def test_white_noise_as_an_argument_gives_the_maps_of_a_seed(posterior, experiment, mock):
     kappa = jax.jit(pipeline.maps, static_argnums=2)(3, pipeline.fiducial(experiment), experiment)[0]
     noise = noise_maps(3, 0, 0, kappa.shape, posterior.rms)
@@ -184,6 +185,7 @@ def test_masked_pixels_do_not_count(posterior):
     assert slope[0, 1:].all()
 
 
+@pytest.mark.slow
 def test_chains_of_a_linear_model_have_its_exact_posterior(linear, chains):
     posterior, _, mean, covariance = linear
     slope = float(posterior.coordinates.factor[0, 0])
@@ -252,6 +254,7 @@ def test_bands_count_every_mode_once():
         Bands(8, 600.0, 20)
 
 
+@pytest.mark.slow
 def test_draws_of_the_prior_are_gaussian_inside_the_ranges(posterior):
     coordinates, priors = posterior.coordinates, np.asarray(posterior.priors).copy()
     priors[0, 0] = 0  # flat between its limits

@@ -25,6 +25,7 @@ def chain(target, sampler, number, transitions=WARMUP + DRAWS):
     return [*run_chain(target, sampler, start, transitions, (0, number))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampler", [HMC(WARMUP), MCLMC(WARMUP)], ids=["hmc", "mclmc"])
 def test_draws_of_a_gaussian_have_its_means_and_variances(sampler):
     states = [state for number in range(2) for state in chain(gaussian, sampler, number)[WARMUP:]]

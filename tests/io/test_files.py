@@ -226,6 +226,7 @@ def in_pieces(path: Path) -> None:
             boxes.append(seed, {"measured": summary, "mean": mean})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("write", [lambda path: io.save(path, variables(), COORDINATES, ORIGIN), in_pieces])
 def test_a_damaged_byte_is_noticed_or_harmless(tmp_path: Path, write: Callable[[Path], None]) -> None:
     path, rng = tmp_path / "file.h5", np.random.default_rng(15)
@@ -362,6 +363,7 @@ print(*[path.name for path in folder.iterdir()], io.load(folder / "kept.h5").var
 """
 
 
+@pytest.mark.slow
 def test_full_disk_of_its_own(tmp_path: Path) -> None:
     # a file system of half a megabyte, which only this process sees
     mount = f"mount -t tmpfs -o size=512k none {tmp_path}"

@@ -45,6 +45,7 @@ def contents(draw: Any) -> tuple[dict[str, tuple[Any, ...]], dict[str, dict[str,
     return variables, coordinates
 
 
+@pytest.mark.slow
 @SETTINGS
 @hypothesis.given(contents(), st.dictionaries(NAMES, TEXTS, max_size=3))
 def test_files_come_back(made: Any, provenance: dict[str, str]) -> None:

@@ -79,6 +79,7 @@ def test_a_lag_is_the_mean_product_over_all_shifts():
         np.testing.assert_allclose(found[y, x], expected, rtol=0, atol=3e-5 * np.mean(plane**2))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize("kind", ["plain", "starlet"])
 def test_spectra_of_all_views_are_the_mean_over_views(maps, correlation, masked, kind):

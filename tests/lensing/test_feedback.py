@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from lenscast.cosmology import baryon_suppression
 from lenscast.lensing import suppression_wavenumbers, with_feedback, with_suppressed_power
@@ -75,6 +76,7 @@ def test_suppression_differentiates_in_both_modes():
     np.testing.assert_allclose(backward, np.vdot(tangent, tangent), rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_tangent_of_feedback_agrees_with_differences_to_1e_3(cosmos):
     fine = Lightcone(box_size=30.0, slabs_per_box=2, planes=2, plane_mesh=32, field_deg=5.0, pixels=16)
     original, step = jnp.asarray(planes(4)), 0.02

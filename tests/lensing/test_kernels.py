@@ -78,6 +78,7 @@ def of_parameters(lightcone):
     return jax.jit(lambda p: lensing_kernel(PLANES, UNSHIFTED, cosmology(p), lightcone))
 
 
+@pytest.mark.slow
 def test_derivatives_hold_redshifts_and_planes_fixed(parameters, of_parameters):
     units, covector = basis(parameters, COSMOLOGICAL), jnp.cos(jnp.arange(22.0)).reshape(11, 2)
 
@@ -126,6 +127,7 @@ def test_galaxies_are_in_the_slab_that_their_redshift_is_in(broad, parameters, c
     np.testing.assert_array_equal(at_once, np.eye(11)[:, home])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("function", [lensing_kernel, source_shares])
 @pytest.mark.parametrize("kind", ["broad", "planes"])
 def test_a_shift_moves_the_redshifts(function, kind, broad, cosmos, lightcone):
@@ -197,6 +199,7 @@ def test_alignments_add_their_kernel_times_the_matter(draw):
     np.testing.assert_array_equal(kappa, convergence_born(lensing, kernel) + convergence_born(matter, alignment))
 
 
+@pytest.mark.slow
 def test_limber_sum_over_thin_planes_is_the_limber_integral(parameters, cosmos, distance):
     ell, far = np.array([300.0, 1000.0]), distance(Z_SOURCE[-1], parameters)
     thin = Lightcone(box_size=far / 400, slabs_per_box=1, planes=400, plane_mesh=8, field_deg=5.0, pixels=16)

@@ -269,6 +269,7 @@ def changes(planes):
     return jnp.stack([dots, 0 * dots, dots]), jnp.array([[0.0, 0.0, 0.0], [0.01, 0.02, -0.01], [0.01, 0.0, 0.01]])
 
 
+@pytest.mark.slow
 def test_tangents_agree_with_differences(signal, planes, changes):
     forward = jax.jit(jax.vmap(lambda *dots: jax.jvp(signal, (planes, STRENGTH), dots)[1]))(*changes)
     step, function = 0.02, jax.jit(signal)

@@ -84,6 +84,7 @@ LIMITS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limits", LIMITS)
 def test_bins_of_an_unknown_statistic_are_drawn_at_their_limits_or_numbers(
     limits, rng, summaries_of, jacobians_of, tmp_path

@@ -76,6 +76,7 @@ def drawn_with(figure, style):
     return [line for axes in figure.axes for line in axes.lines if line.get_linestyle() == style]
 
 
+@pytest.mark.slow
 def test_maps_are_those_of_the_first_map_with_its_noise(tiny, files):
     figure = figures.maps({"tangents": [files["tangents"]]}, tiny)
     images = [np.asarray(axes.images[0].get_array()) for axes in figure.axes if axes.images]

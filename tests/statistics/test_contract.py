@@ -62,6 +62,7 @@ def test_every_statistic_of_lenscast_is_here_or_has_tests_of_its_own():
     assert {section["kind"] for section in SECTIONS.values()} | {"starlet_power_spectrum"} == {*STATISTICS}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SECTIONS)
 def test_bins_name_each_element_once(name):
     statistic, observation = made(name, sources=2)
@@ -76,6 +77,7 @@ def test_bins_name_each_element_once(name):
         assert np.isfinite(values).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("uneven", [False, True])
 @pytest.mark.parametrize("name", SECTIONS)
 def test_expected_is_differentiable_in_both_modes(name, uneven, uneven_depth, assert_derivatives):
@@ -87,6 +89,7 @@ def test_expected_is_differentiable_in_both_modes(name, uneven, uneven_depth, as
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SECTIONS)
 def test_a_source_has_the_statistics_that_it_has_alone(name):
     kappa, noise = maps_of(2, 2)

@@ -102,6 +102,7 @@ def test_moments_are_those_of_a_gaussian_field(field, maps):
     assert_mean([measured + 3 * squares.var(axis=0)], 0.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("functional", ["V0", "V1", "V2"])
 def test_minkowski_functionals_are_those_of_a_gaussian_field(functional, field, maps):
     """Tomita (1986), Prog. Theor. Phys. 76, 952; with the derivatives that central differences have, exactly."""
@@ -128,6 +129,7 @@ def peak_density(nu, gamma, theta):
     return (first + second + third) * np.exp(-(nu**2) / 2) / ((2 * np.pi) ** 1.5 * theta**2)
 
 
+@pytest.mark.slow
 def test_minima_are_those_of_a_gaussian_field():
     """White noise on level 4, whose scale is 16 pixels: pixels sample its minima well."""
     level, pixels, edges = 4, 256, [-1.0, 0.0, 0.7, 1.4, 2.1]

@@ -137,6 +137,7 @@ def test_estimates_scatter_less_than_those_with_maps_of_noise(stencil, gain, obs
     assert ratio > gain
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("setting", ["scale", "scale, uneven"])
 def test_estimates_by_the_path_alone_are_differentiable_in_both_modes(setting, observed_peaks, assert_derivatives):
     measure = observed_peaks(setting, pixels=40, levels=(2,))
@@ -164,6 +165,7 @@ def test_estimates_with_the_score_have_the_same_derivative_in_both_modes(setting
     np.testing.assert_allclose(backward, np.sum(forward), atol=1e-9 * np.abs(forward).max())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stencil", ["pixel", "scale"])
 def test_estimates_on_depth_one_are_those_of_even_depth(stencil, observed_peaks, maps):
     peaks, even = observed_peaks(stencil, levels=(3,))
@@ -188,6 +190,7 @@ def test_soft_counts_are_estimated_with_a_map_of_noise(observed_peaks):
     np.testing.assert_array_equal(*(_one(each, soft, key)(kappa) for each in ("estimate", "measured")))
 
 
+@pytest.mark.slow
 def test_estimates_of_a_map_without_structure_are_finite(observed_peaks):
     peaks, observation = observed_peaks("pixel", pixels=48, levels=(2,))
     for height in (0.0, 1e30):

@@ -84,6 +84,7 @@ def test_noise_stencil_has_the_moments_of_noise(level, spacing):
     np.testing.assert_allclose(moments, expected, rtol=0.06)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spacing", [1, 2])
 def test_mean_tails_have_the_mean_of_hard_tails(spacing, gaussian_map):
     level, pixels = 2, 64

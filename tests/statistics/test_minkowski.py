@@ -48,6 +48,7 @@ def by_hand(nu):
     return totals / (len(nu) - 2) ** 2
 
 
+@pytest.mark.slow
 def test_functionals_are_those_of_a_loop_over_pixels():
     kappa, noise = RMS * np.random.default_rng(1).normal(size=(2, 1, PIXELS, PIXELS))
     (nu,) = starlet(jnp.asarray(kappa + noise) / RMS, (LEVEL,))
@@ -81,6 +82,7 @@ def test_noise_of_the_differences_is_that_of_filtered_white_noise(uneven_depth):
         np.testing.assert_allclose(here, np.broadcast_to(there, here.shape), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("functional", ["V0", "V1", "V2"])
 @pytest.mark.parametrize("size", [0.0, 0.3, 3.0, 30.0])
 def test_mean_at_a_pixel_is_that_of_draws_of_its_noise(functional, size):
@@ -104,6 +106,7 @@ def test_mean_at_a_pixel_is_that_of_draws_of_its_noise(functional, size):
         assert abs(values.mean() - found[index]) < 4 * values.std() / np.sqrt(len(values))
 
 
+@pytest.mark.slow
 def test_means_have_derivatives_where_the_signal_is_flat():
     local = noise_of_differences("starlet", LEVEL, observation())
     flat = [jnp.zeros((1, 1, 1))] * 6
@@ -112,6 +115,7 @@ def test_means_have_derivatives_where_the_signal_is_flat():
         assert np.isfinite(np.array(slopes)).all()
 
 
+@pytest.mark.slow
 def test_a_flat_map_has_functionals_and_derivatives():
     """Without signal and noise the gradient is 0 everywhere."""
     blank = jnp.zeros((1, PIXELS, PIXELS))

@@ -116,6 +116,7 @@ def test_peak_counts_of_each_source_are_its_own():
         np.testing.assert_allclose(together.reshape(2, 2, BINS), np.stack(apart, axis=1), rtol=1e-5, atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["peaks", "minima"])
 def test_cross_maps_are_maps_of_the_galaxies_of_both_sources(kind, uneven_depth):
     rms = (SIGMA, 0.7 * SIGMA)
@@ -231,6 +232,7 @@ def assert_counts_through_a_mask(measure, stencil, kappa, noise, hard):
     np.testing.assert_allclose(through_mask.sum(), hard.sum(), rtol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stencil", ["pixel", "scale"])
 def test_peaks_of_a_map_of_depth_one_are_those_without_one(stencil):
     kappa, noise = random_maps(n_sources=1)

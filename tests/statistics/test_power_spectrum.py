@@ -73,6 +73,7 @@ def test_power_spectrum_of_a_periodic_map_is_the_spectrum_it_was_made_from(level
     np.testing.assert_allclose(measured, truth(measure, spectrum), rtol=2e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("levels", [None, LEVELS])
 def test_power_spectrum_of_a_map_that_is_not_periodic_is_unbiased(levels, spectrum, gaussian_map):
     measure = statistic(128, border=15, levels=levels)
@@ -127,6 +128,7 @@ def test_power_spectra_of_all_pairs_are_bilinear(gaussian_map):
     np.testing.assert_allclose(pairs[2], (plus - minus) / 4, atol=1e-6 * np.max(plus))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("uneven", [False, True])
 @pytest.mark.parametrize("levels", [None, LEVELS])
 def test_power_spectrum_expected_is_the_mean_of_measured(levels, uneven, gaussian_map, uneven_depth):

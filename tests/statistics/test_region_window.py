@@ -64,6 +64,7 @@ def test_seen_spectra_of_weights_are_the_spectrum_convolved_with_theirs(uneven_d
     np.testing.assert_allclose(seen(weights, extent), expected, rtol=1e-10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("uneven", [False, True])
 def test_seen_spectra_are_the_mean_of_measured_spectra(uneven, uneven_depth):
     noise = ShapeNoise((1.0,), uneven_depth(REGION.pixels) if uneven else None)

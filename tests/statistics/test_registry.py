@@ -294,6 +294,7 @@ def test_code_of_a_statistic_of_lenscast_is_its_class():
         assert code_object(statistics_from_config({name: section})[name]) == STATISTICS[name]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "code",
     [

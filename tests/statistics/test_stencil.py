@@ -58,6 +58,7 @@ def test_stencil_of_even_depth_is_the_same_everywhere(level, spacing):
     np.testing.assert_allclose(made.local.weights, tiled, rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("level", "spacing"), LEVELS_AND_SPACINGS)
 def test_uneven_noise_follows_its_part_as_even_noise_does(level, spacing, uneven_depth):
     depth = uneven_depth(PIXELS)

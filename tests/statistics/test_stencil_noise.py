@@ -27,6 +27,7 @@ def per_rise(stencil):
     return np.array([stencil.centre] + 4 * [stencil.edge] + 4 * [stencil.corner])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("level", "spacing"), LEVELS_AND_SPACINGS)
 def test_rises_scatter_as_those_of_maps_of_noise(level, spacing):
     stencil, noise = even_noise(level, spacing)

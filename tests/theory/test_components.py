@@ -46,6 +46,7 @@ def without_ccl(monkeypatch, power_law):
     monkeypatch.setattr(components, "ccl_components", exact)
 
 
+@pytest.mark.slow
 def test_theory_is_what_fine_planes_leave_of_the_integral(spectrum, without_ccl):
     table = components.theory_components(Parameters.of(PARAMETERS), GALAXIES, spectrum, FINE, 2.0)
     assert list(table["component"].unique()) == ["GG", "GI", "II"]
@@ -61,6 +62,7 @@ def test_theory_is_what_fine_planes_leave_of_the_integral(spectrum, without_ccl)
     assert np.all(suppressed["theory"].abs() < table["theory"].abs())
 
 
+@pytest.mark.slow
 def test_theory_derivatives_with_respect_to_shifts_and_amplitude_are_exact(spectrum, without_ccl):
     planes, parameters = FINE.model_copy(update={"plane_mesh": 512}), Parameters.of(PARAMETERS)
     steps = {"A_IA": 0.1, "delta_z_1": 0.01}

@@ -34,6 +34,7 @@ def lensing(observed, cosmos):
     return lambda lightcone: observed.kernels(cosmos, lightcone).lensing
 
 
+@pytest.mark.slow
 def test_limber_agrees_with_adaptive_quadrature(cosmos, power_law):
     chi_source = float(cosmos.distances.comoving_distance(jnp.array(1 / 1.914)))
     strength = float(1.5 * cosmos.parameters.Omega_m) / SPEED_OF_LIGHT_OVER_H0**2
@@ -70,6 +71,7 @@ def test_power_with_windows_leaves_out_modes_longer_than_the_box(cosmos, power_l
     assert inside > 0
 
 
+@pytest.mark.slow
 def test_spectra_run_over_pairs_of_sources(cosmos, power_law):
     def spectra(*z):
         return theory.limber(ELL, lensing(galaxies(*z), cosmos), cosmos, power_law, 0.9)
@@ -88,6 +90,7 @@ def test_bin_averages_weigh_by_the_number_of_modes():
     np.testing.assert_allclose(theory.bin_averages(nodes[None] ** 2, edges)[0], expected)
 
 
+@pytest.mark.slow
 def test_spectra_table_has_the_derivatives_of_halofit(parameters):
     pytest.importorskip("camb", reason="the extra `theory` is not installed")
     fine = WITHOUT_WINDOWS.model_copy(update={"plane_mesh": 8192})
@@ -138,6 +141,7 @@ def oracle(name):
     return np.loadtxt(ORACLE / f"{name}.txt")[:, 1:]
 
 
+@pytest.mark.slow
 def test_tomographic_spectra_of_lensing_and_alignments_are_those_of_ccl(year_1):
     survey, spectra = year_1
     gg, ii = spectra(survey, "lensing"), spectra(survey, "alignment")
