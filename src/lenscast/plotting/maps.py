@@ -59,9 +59,8 @@ def maps_and_tangents(
     for axis, tangent, name in zip(panels[2:], tangents, names, strict=False):
         image = _smoothed(tangent, everywhere, pixel_arcmin)
         reach = np.percentile(np.abs(image), 99.5)
-        title = f"derivative by {label(name)}, smoothed"
-        meaning = rf"$\partial\kappa/\partial$ {label(name)}"
-        show_map(axis, image, title, field_deg, ("RdBu_r", meaning), (-reach, reach))
+        derivative = rf"$\partial\kappa/\partial$ {label(name)}"
+        show_map(axis, image, f"{derivative}, smoothed", field_deg, ("RdBu_r", derivative), (-reach, reach))
     for axis in panels[len(names) + 2 :]:
         axis.set_visible(False)
     for axis in axes[-1]:
