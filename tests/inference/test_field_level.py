@@ -230,9 +230,10 @@ def test_diagnostics_have_parameters_and_bands(linear, chains):
 def test_a_killed_chain_goes_on_from_its_file_to_the_same_draws(linear, sampler, tmp_path):
     run = run_of(linear, sampler, 0)
     pieces = [*sample_field(run, begin_field_chain(run), draws=12, every=8)]
-    axes = {"param": {"name": ["m_1"], "fiducial": [0.0]}, "band": {"low": [0.0] * 3, "high": [1.0] * 3}}
     for piece in pieces[:2]:  # without draws, and with some
-        io.save_field_chain(tmp_path / "chain.h5", piece, axes, {"identity": "this one"})
+        io.save_field_chain(tmp_path / "chain.h5", piece, run, {"identity": "this one"})
+        assert io.is_checkpoint(tmp_path / "chain.h5", "this one")
+        assert not io.is_checkpoint(tmp_path / "chain.h5", "another")
         (*_, last) = sample_field(run, io.load_field_chain(tmp_path / "chain.h5"), draws=12, every=5)
         for name in ("draws", "band_power", "log_density", "energy_error", "mean"):
             np.testing.assert_array_equal(getattr(last, name), getattr(pieces[-1], name))

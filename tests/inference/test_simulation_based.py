@@ -13,6 +13,7 @@ from lenscast.inference import (
     LearntPosterior,
     Regression,
     Schedule,
+    SimulatedBoxes,
     SimulatedPrior,
     band_95,
     calibration,
@@ -125,6 +126,16 @@ def test_boxes_are_split_whole_and_each_is_held_out_by_its_number():
     assert (stops != validation_boxes(200, seed=4)).any()
     with pytest.raises(ValueError, match="19 boxes to learn from: give 20 or more"):
         validation_boxes(19, seed=0)
+
+
+def test_a_held_out_box_keeps_all_its_maps():
+    seeds = np.array([7, 3, 9, 4])
+    boxes = SimulatedBoxes(seeds, np.arange(8.0).reshape(4, 2), np.arange(24.0).reshape(4, 3, 2))
+    learnt, held_out = boxes.split(range(4, 8))
+    np.testing.assert_array_equal(learnt.seeds, [3, 9])
+    np.testing.assert_array_equal(held_out.seeds, [7, 4])
+    np.testing.assert_array_equal(held_out.theta, boxes.theta[[0, 3]])
+    np.testing.assert_array_equal(learnt.features, boxes.features[[1, 2]])
 
 
 SLOPE = np.array([[1.5, 0.5], [0.3, -1.0], [0.8, 0.8]])

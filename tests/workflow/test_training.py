@@ -20,7 +20,7 @@ import yaml
 from _workflow import arguments, command, snakemake
 from lenscast import io, plotting
 from lenscast.corrections.reference import Reference
-from lenscast.corrections.training import State, initial_state
+from lenscast.corrections.training import State, initial_state, untrained
 from lenscast.sections.training import Training
 
 pytestmark = pytest.mark.slow
@@ -131,45 +131,37 @@ def training() -> Training:
 
 @pytest.fixture(scope="module")
 def reference(training: Training) -> Reference:
-    import _training as build
-
-    return build.particle_mesh(training.reference("one"))
+    return io.make_reference(training.reference("one"))
 
 
 def test_training_of_other_settings_ignores_a_checkpoint(
     training: Training, reference: Reference, tmp_path: Path
 ) -> None:
-    import _training as build
-
     checkpoint = tmp_path / "checkpoint.h5"
-    fresh = initial_state(build.network(training), {"one": reference}, training)
+    fresh = initial_state(untrained(training), {"one": reference}, training)
     kept = State(fresh.correction, fresh.optimiser, np.ones((1, 1)))
-    build.keep(checkpoint, kept, "this")
-    again = build.resumed(checkpoint, fresh, "this")
+    io.save_state(checkpoint, kept, "this")
+    again = io.load_state(checkpoint, fresh, "this")
     for found, expected in zip(jax.tree.leaves(again), jax.tree.leaves(kept), strict=True):
         np.testing.assert_array_equal(found, expected)
-    assert build.resumed(checkpoint, fresh, "another") is fresh
+    assert io.load_state(checkpoint, fresh, "another") is fresh
 
 
 def test_references_come_back_from_their_files(reference: Reference, tmp_path: Path) -> None:
-    import _training as build
-
     path = tmp_path / "one.h5"
-    build.save_reference(str(path), "one", reference, {})
-    loaded = build.load_reference(path)
+    io.save_reference(path, "one", reference, {})
+    loaded = io.load_reference(path)
     assert loaded.mesh == reference.mesh
     for found, expected in zip(jax.tree.leaves(loaded), jax.tree.leaves(reference), strict=True):
         np.testing.assert_array_equal(found, expected)
 
 
 def test_snapshots_become_a_reference_of_their_own_cosmology(reference: Reference, tmp_path: Path) -> None:
-    import _training as build
-
     particles = [reference.start, reference.start]
     files = [gadget(tmp_path / f"snap_{n}.hdf5", each, reference) for n, each in enumerate(particles)]
     wanted = {"kind": "snapshots", "files": files, "order": "grid", "subsample": 2, "weight": 1.0}
     described = Training.model_validate({**TRAINING, "references": {"one": wanted}})
-    made = build.from_snapshots(described.reference("one"))
+    made = io.make_reference(described.reference("one"))
     assert made.mesh.particles == reference.mesh.particles // 2
     assert made.position.shape == (1, 3, 4**3)
     assert float(made.cosmology.parameters.Omega_m) == pytest.approx(0.2)  # of the file

@@ -6,16 +6,16 @@ log = start(snakemake)
 
 import numpy as np
 
-import _sbi as build
 from lenscast import io
-from lenscast.inference import LearntPosterior, calibration, calibration_table, learnt_table
+from lenscast.inference import LearntPosterior, SimulatedPrior, calibration, calibration_table, learnt_table
 
 DRAWS, FIDUCIAL_DRAWS = 1000, 40_000
 
 p, described = snakemake.params, experiment(snakemake)
-by = build.compression(snakemake.input.forecast, p.made_by["forecast"], described.simulation_based.compression)
-boxes = build.boxes(snakemake.input.data, p.seeds, p.made_by["data"], by).of_seeds(build.held_out(described))
-prior = build.prior(described)
+section = described.simulation_based
+by = io.load_compression(snakemake.input.forecast, p.made_by["forecast"], section.compression)
+_, boxes = io.load_simulated_boxes(snakemake.input.data, p.seeds, p.made_by["data"], by).split(section.held_out_seeds)
+prior = SimulatedPrior.of(described)
 posterior = LearntPosterior(prior, [io.load_flow(path).flow for path in snakemake.input.flows])
 first = boxes.features[:, 0]  # one map of each box: ranks are independent
 draws = prior.coordinates(posterior.draws(first, DRAWS))

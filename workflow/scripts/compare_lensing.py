@@ -6,7 +6,6 @@ log = start(snakemake)
 
 import numpy as np
 
-from _validation import spectra_and_counts
 from lenscast import io
 from lenscast.experiment.observation import observation
 from lenscast.pipeline import fiducial
@@ -15,7 +14,7 @@ from lenscast.validation.lensing import published_spectra, theory_spectra, varia
 
 p, described = snakemake.params, experiment(snakemake).variant("plain").measuring(*snakemake.params.statistics)
 files = {variant: paths for variant, paths in snakemake.input.items() if variant != "depth"}
-observed = {variant: spectra_and_counts(paths, described) for variant, paths in files.items()}
+observed = {variant: io.load_observed(paths, described) for variant, paths in files.items()}
 values, (_, box, bins) = {variant: each.values for variant, each in observed.items()}, observed["refined"]
 z_source = described.survey.sources.z
 table = variant_comparison(values, box, bins, "refined")

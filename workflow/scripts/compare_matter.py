@@ -4,7 +4,6 @@ from _job import start
 
 log = start(snakemake)
 
-import _training as build
 from lenscast import io
 from lenscast.corrections.reference import snapshots
 from lenscast.sections.box import MethodSection
@@ -12,7 +11,7 @@ from lenscast.validation.matter import checks, matter_comparison
 from lenscast.validation.slices import densest_point, density_slice
 
 p, name = snakemake.params, snakemake.wildcards.reference
-reference = build.load_reference(snakemake.input.reference)
+reference = io.load_reference(snakemake.input.reference)
 integrator = MethodSection.model_validate(p.simulation).integrator
 mesh, simulated = reference.mesh, {"pm": snapshots(reference, integrator)}
 for kind in ("hpn", "pgd"):

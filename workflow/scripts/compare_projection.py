@@ -7,14 +7,13 @@ log = start(snakemake)
 import numpy as np
 import pandas as pd
 
-from _validation import spectra_and_counts
 from lenscast import io
 from lenscast.experiment.observation import region
 from lenscast.validation.lensing import variant_comparison
 from lenscast.validation.one_point import one_point, one_point_bins, smoothed, variance
 
 p, described = snakemake.params, experiment(snakemake).variant("born").measuring(*snakemake.params.statistics)
-observed = {name: spectra_and_counts(snakemake.input[name], described) for name in p.projections}
+observed = {name: io.load_observed(snakemake.input[name], described) for name in p.projections}
 
 
 def smooth(paths):

@@ -6,14 +6,14 @@ log = start(snakemake)
 
 import numpy as np
 
-import _field as build
 from lenscast import io
 from lenscast.gravity import white_noise
-from lenscast.inference import field_table, recovery_table
+from lenscast.inference import Bands, field_table, recovery_table
 from lenscast.streams import INITIAL_FIELD, box_key
 
 described = experiment(snakemake)
-chains, bands = [io.load_field_chain(path) for path in snakemake.input.chains], build.bands(described)
+chains = [io.load_field_chain(path) for path in snakemake.input.chains]
+bands = Bands(described.simulation.particles, described.simulation.box_size)
 table = field_table(chains, described.parameters, bands)
 truth = white_noise(box_key(described.field_level.seed, INITIAL_FIELD), described.simulation.particles)
 io.save_table(snakemake.output.table, table)

@@ -6,15 +6,15 @@ log = start(snakemake)
 
 from pathlib import Path
 
-import _training as build
 from lenscast import io
+from lenscast.corrections.card import card
 from lenscast.corrections.pgd_fit import fit_pgd
 from lenscast.sections.training import Training
 
 training = Training.model_validate(snakemake.params.settings)
-references = {Path(path).stem: build.load_reference(path) for path in snakemake.input.references}
+references = {Path(path).stem: io.load_reference(path) for path in snakemake.input.references}
 pgd = fit_pgd(references, training.simulation.integrator)
-card = build.card(pgd, references, training, "mean of ln(1 + ((P / P_ref - 1) / 0.05)^2) over ln k and snapshots")
-io.save_correction(snakemake.output.weights, pgd, card)
+minimised = "mean of ln(1 + ((P / P_ref - 1) / 0.05)^2) over ln k and snapshots"
+io.save_correction(snakemake.output.weights, pgd, card(pgd, references, training, minimised))
 for row in zip(pgd.ln_sigma, *pgd.bands, strict=True):
     log.info("ln sigma = %.2f: alpha = %.4g, k_l = %.3g, k_s = %.3g per cell", *row)

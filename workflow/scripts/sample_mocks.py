@@ -8,12 +8,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-import _field as build
 from lenscast import io
 from lenscast.inference import (
-    FieldRun,
     begin_field_chain,
     chain_rng,
+    field_run,
     field_targets,
     mock_field,
     prior_draw,
@@ -22,14 +21,14 @@ from lenscast.inference import (
 
 p, described = snakemake.params, experiment(snakemake)
 section = described.field_level
-posterior = build.posterior(snakemake.input.forecast, p.made_by, described)
-bands, sampler, targets = build.bands(described), build.sampler(described), field_targets(posterior)
+posterior = io.load_field_posterior(snakemake.input.forecast, p.made_by, described)
+targets = field_targets(posterior)
 make, names = jax.jit(lambda z, seed: mock_field(posterior, z, seed)), list(posterior.coordinates.names)
 ranks = []
 for number in progress(p.mocks, log, "one chain"):
     seed = section.seed + 1 + number  # the first one is that of the map of the other rules
     z = prior_draw(posterior.coordinates, np.asarray(posterior.priors), chain_rng(seed, 1))
-    run = FieldRun(targets(make(jnp.asarray(z), seed).observed), sampler, posterior, bands, (seed, 0))
+    run = field_run(targets(make(jnp.asarray(z), seed).observed), posterior, (seed, 0))
     (chain,) = sample_field(run, begin_field_chain(run), section.draws, section.warmup + section.draws)
     truth = np.asarray(posterior.coordinates.parameters(jnp.asarray(z)))
     ranks.append((chain.draws < truth).mean(axis=0))

@@ -9,17 +9,17 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
-import _sbi as build
 from lenscast import io
 from lenscast.batches import each_box
 from lenscast.bins import bin_table
 from lenscast.halo import beyond_halo
+from lenscast.inference import designed_parameters
 from lenscast.inference.simulated_data import simulated_data
 from lenscast.pipeline import fiducial
 
 described, seeds = experiment(snakemake), snakemake.params.seeds
 section, correction = described.simulation_based, io.correction_of(described.simulation)
-names, values = list(described.parameters), build.parameters(described, seeds)
+names, values = list(described.parameters), designed_parameters(described, seeds)
 each = [fiducial(described, described.fiducial | dict(zip(names, row.tolist(), strict=True))) for row in values]
 thetas = jax.tree.map(lambda *leaves: jnp.stack([jnp.asarray(leaf, float) for leaf in leaves]), *each)
 boxes = each_box(

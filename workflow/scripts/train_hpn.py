@@ -9,24 +9,22 @@ from pathlib import Path
 
 import pandas as pd
 
-import _training as build
 from lenscast import io
-from lenscast.corrections.training import initial_state, train
+from lenscast.corrections.card import card
+from lenscast.corrections.training import initial_state, train, untrained
 from lenscast.sections.training import Training
 
 p, files = snakemake.params, snakemake.input.references
 training = Training.model_validate(p.settings)
-references = {
-    Path(path).stem: build.load_reference(path, training.references[Path(path).stem].weight) for path in files
-}
+references = {Path(path).stem: io.load_reference(path, training.references[Path(path).stem].weight) for path in files}
 checkpoint = Path(snakemake.output.weights).with_name("checkpoint.h5")
-identity = build.fingerprint(p.settings, p.code, files)
-begun = build.resumed(checkpoint, initial_state(build.network(training), references, training), identity)
+identity = io.fingerprint({"settings": p.settings, "code": p.code}, files)
+begun = io.load_state(checkpoint, initial_state(untrained(training), references, training), identity)
 state, before, begin = begun, len(begun.history), time.monotonic()
 if before:
     log.info("going on after epoch %d", before)
 for state in train(begun, references, training):
-    build.keep(checkpoint, state, identity)
+    io.save_state(checkpoint, state, identity)
     done, spent = len(state.history), time.monotonic() - begin
     left = spent / (done - before) * (training.epochs - done)
     losses = ", ".join(f"{name} {value:.4g}" for name, value in zip(references, state.history[-1], strict=True))
@@ -34,7 +32,5 @@ for state in train(begun, references, training):
 history = pd.DataFrame(state.history, columns=list(references)).assign(epoch=range(1, training.epochs + 1))
 io.save_table(snakemake.output.history, history.melt("epoch", var_name="reference", value_name="loss"))
 minimised = {key: p.settings[key] for key in ("loss", "epochs", "learning_rate", "seed")}
-io.save_correction(
-    snakemake.output.weights, state.correction, build.card(state.correction, references, training, minimised)
-)
+io.save_correction(snakemake.output.weights, state.correction, card(state.correction, references, training, minimised))
 checkpoint.unlink(missing_ok=True)

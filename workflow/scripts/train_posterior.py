@@ -4,16 +4,15 @@ from _job import experiment, provenance, start
 
 log = start(snakemake)
 
-import _sbi as build
 from lenscast import io
-from lenscast.inference import train_flow
+from lenscast.inference import SimulatedPrior, train_flow
 
 p, described, number = snakemake.params, experiment(snakemake), int(snakemake.wildcards.flow)
 section = described.simulation_based
-by = build.compression(snakemake.input.forecast, p.made_by["forecast"], section.compression)
-boxes = build.boxes(snakemake.input.data, p.seeds, p.made_by["data"], by)
-learnt = boxes.of_seeds(sorted({*boxes.seeds.tolist()} - {*build.held_out(described)}))
-prior = build.prior(described)
+by = io.load_compression(snakemake.input.forecast, p.made_by["forecast"], section.compression)
+boxes = io.load_simulated_boxes(snakemake.input.data, p.seeds, p.made_by["data"], by)
+learnt, _ = boxes.split(section.held_out_seeds)
+prior = SimulatedPrior.of(described)
 trained = train_flow(
     prior.coordinates(learnt.theta),
     learnt.features,

@@ -1,22 +1,27 @@
 """Reference simulations that a correction learns to reproduce, and simulations of the same start.
 
-A reference follows the same particles with more resolution. It comes from an N-body code (`lenscast.io.read_snapshot`)
-or from the particle mesh itself, on a finer mesh and with more steps (`finer`). `snapshots` runs the simulation that is
-compared with it.
+A reference follows the same particles with more resolution. It comes from an N-body code
+(`lenscast.io.read_snapshot`) or from the particle mesh itself, on a finer mesh and with more steps (`finer`,
+`particle_mesh_reference`). `snapshots` runs the simulation that is compared with it.
 """
 
 from functools import partial
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Float, Float32
 
 from lenscast.corrections.method import Correction, corrected
 from lenscast.corrections.network import HPN
-from lenscast.cosmology import Cosmology
+from lenscast.cosmology import Cosmology, Parameters, cosmology
+from lenscast.gravity.initial import linear_field
+from lenscast.gravity.lpt import lpt
 from lenscast.gravity.mesh import Particles
 from lenscast.gravity.nbody import nbody
-from lenscast.sections.box import Integrator, ParticleMesh
+from lenscast.sections.box import FixedSteps, Integrator, ParticleMesh
+from lenscast.sections.training import ParticleMeshReference, ReferenceDescription
+from lenscast.streams import INITIAL_FIELD, box_key
 
 
 class Reference(eqx.Module):
@@ -83,6 +88,25 @@ def finer(
         return nbody(start, a, cosmology, method, save=lambda state: state.position(fine))
 
     return Reference(start, simulated(start, cosmology), a, cosmology, mesh)
+
+
+def particle_mesh_reference(description: ReferenceDescription, wanted: ParticleMeshReference) -> Reference:
+    """A reference from the particle mesh itself, as a config of a training describes it.
+
+    Parameters
+    ----------
+    description
+        Cosmology, snapshots and start.
+    wanted
+        Box, matter density, seed, and resolution of the reference.
+    """
+    start = description.simulation
+    values = description.cosmology.model_dump() | {"Omega_c": wanted.Omega_m - description.cosmology.Omega_b}
+    cosmos, mesh = jax.jit(cosmology)(Parameters.of(values)), start.mesh(wanted.box_size, wanted.particles)
+    field = linear_field(box_key(wanted.seed, INITIAL_FIELD), cosmos.power, mesh)
+    a = jnp.array([start.a_start, *description.a])
+    particles = lpt(field, float(a[0]), cosmos, mesh, start.lpt_order)
+    return finer(particles, a, cosmos, mesh, wanted.mesh_factor, FixedSteps(kind="bullfrog", steps=wanted.steps))
 
 
 @partial(jax.jit, static_argnames="integrator")

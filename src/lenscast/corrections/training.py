@@ -16,13 +16,14 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float
 
-from lenscast.corrections.network import ForceCorrection
+from lenscast.corrections.network import HPN, ForceCorrection
 from lenscast.corrections.particle_power import cross_power, mean_over_ln_k, power_error
+from lenscast.corrections.published import PublishedHPN
 from lenscast.corrections.reference import Reference
 from lenscast.gravity.mesh import Particles
 from lenscast.gravity.nbody import nbody
 from lenscast.sections.box import Integrator
-from lenscast.sections.training import Loss, Training
+from lenscast.sections.training import HPNNetwork, Loss, Training
 
 DECORRELATION = 1e-4  # of 1 - r: below it, improvements hardly count
 
@@ -90,6 +91,14 @@ def loss(
 
     # `lax.map` holds the meshes of one snapshot at a time in memory
     return reference.weight * jnp.mean(jax.lax.map(snapshot_loss, (states, reference.position)))
+
+
+def untrained(training: Training) -> ForceCorrection:
+    """The network of a training before it begins."""
+    key = jax.random.key(training.seed)
+    if isinstance(training.network, HPNNetwork):
+        return HPN.initial(key, training.network.ln_sigma_range, training.network.width)
+    return PublishedHPN.initial(key)
 
 
 def initial_state(correction: ForceCorrection, references: Mapping[str, Reference], training: Training) -> State:

@@ -13,7 +13,7 @@ from lenscast.inference.chain import ChainState, LogDensity, Sampler, chain_rng,
 from lenscast.inference.compression import Compression
 from lenscast.inference.coordinates import Coordinates, prior_draw
 from lenscast.inference.diagnostics import chain_table
-from lenscast.inference.field_chain import Bands, FieldChain, FieldRun, begin_field_chain, sample_field
+from lenscast.inference.field_chain import Bands, FieldChain, FieldRun, begin_field_chain, field_run, sample_field
 from lenscast.inference.field_posterior import (
     FieldPosterior,
     MockField,
@@ -27,7 +27,8 @@ from lenscast.inference.flows import ConditionalFlow, FlowShape, Regression, unt
 from lenscast.inference.hmc import HMC
 from lenscast.inference.learnt_posterior import LearntPosterior, learnt_table
 from lenscast.inference.mclmc import MCLMC
-from lenscast.inference.simulated_prior import SimulatedPrior, design
+from lenscast.inference.simulated_boxes import SimulatedBoxes
+from lenscast.inference.simulated_prior import SimulatedPrior, design, designed_parameters
 from lenscast.inference.summary_chains import SummaryChains, posterior_table, sample_summaries, with_derived_draws
 from lenscast.inference.summary_posterior import SummaryPosterior, expected_residual
 
@@ -51,6 +52,7 @@ __all__ = [
     "Regression",
     "Sampler",
     "Schedule",
+    "SimulatedBoxes",
     "SimulatedPrior",
     "SummaryChains",
     "SummaryPosterior",
@@ -63,7 +65,9 @@ __all__ = [
     "chain_table",
     "coverage_table",
     "design",
+    "designed_parameters",
     "expected_residual",
+    "field_run",
     "field_table",
     "field_targets",
     "learnt_table",

@@ -13,9 +13,11 @@ from jaxtyping import Float, Float64
 
 from lenscast.inference.chain import ChainState, LogDensity, Sampler, chain_rng, run_chain
 from lenscast.inference.field_posterior import FieldPosterior
+from lenscast.inference.hmc import HMC
+from lenscast.inference.mclmc import MCLMC
 from lenscast.inference.summary_chains import START
 
-__all__ = ["Bands", "FieldChain", "FieldRun", "begin_field_chain", "sample_field"]
+__all__ = ["Bands", "FieldChain", "FieldRun", "begin_field_chain", "field_run", "sample_field"]
 
 
 class Bands:
@@ -104,6 +106,23 @@ class FieldRun(NamedTuple):
     posterior: FieldPosterior
     bands: Bands
     seed: tuple[int, int]
+
+
+def field_run(target: LogDensity, posterior: FieldPosterior, seed: tuple[int, int]) -> FieldRun:
+    """A run with the sampler and the box of the experiment.
+
+    Parameters
+    ----------
+    target
+        Logarithm of the density and its gradient.
+    posterior
+        What is sampled.
+    seed
+        Seed of all chains, and number of this one.
+    """
+    section, simulation = posterior.experiment.field_level, posterior.experiment.simulation
+    kind = MCLMC if section.sampler == "mclmc" else HMC
+    return FieldRun(target, kind(section.warmup), posterior, Bands(simulation.particles, simulation.box_size), seed)
 
 
 def begin_field_chain(run: FieldRun) -> FieldChain:

@@ -12,7 +12,9 @@ import numpy as np
 from jaxtyping import Float64
 from scipy import special, stats
 
-__all__ = ["SimulatedPrior", "design"]
+from lenscast.experiment import Experiment
+
+__all__ = ["SimulatedPrior", "design", "designed_parameters"]
 
 # coordinates beyond which the distribution function of a normal variable is 0 or 1 in 64 bits
 FARTHEST = 8.0
@@ -65,6 +67,12 @@ class SimulatedPrior:
         centre = np.array([fiducial[name] for name in ranges], np.float64)
         width = np.array([widths.get(name, np.inf) for name in ranges], np.float64)
         return cls(tuple(ranges), low, high, centre, width)
+
+    @classmethod
+    def of(cls, experiment: Experiment) -> "SimulatedPrior":
+        """Prior of the parameters of a forecast, in their order."""
+        ranges = {name: experiment.prior_ranges[name] for name in experiment.parameters}
+        return cls.inside(ranges, experiment.fiducial, experiment.priors)
 
     def parameters(self, z: Float64[np.ndarray, "*draw param"]) -> Float64[np.ndarray, "*draw param"]:
         """Values of the parameters at some coordinates.
@@ -131,3 +139,18 @@ def design(prior: SimulatedPrior, boxes: int, seed: int) -> Float64[np.ndarray, 
     sequence = stats.qmc.Sobol(len(prior.names), scramble=True, rng=seed)
     points = sequence.random_base2(max(1, int(np.ceil(np.log2(boxes)))))[:boxes]
     return prior.parameters(special.ndtri(np.clip(points, 2.0**-40, 1 - 2.0**-40)))
+
+
+def designed_parameters(experiment: Experiment, seeds: Sequence[int]) -> Float64[np.ndarray, "box param"]:
+    """Parameters of some boxes of an experiment.
+
+    Parameters
+    ----------
+    experiment
+        Prior, number of boxes and seed of the design.
+    seeds
+        Seeds of the boxes.
+    """
+    section = experiment.simulation_based
+    every = design(SimulatedPrior.of(experiment), section.boxes, section.seed)
+    return every[np.array(seeds) - section.first_seed]

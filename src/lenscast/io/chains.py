@@ -2,12 +2,19 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from lenscast.experiment import Experiment
+from lenscast.fisher.estimators import HEADLINE
+from lenscast.fisher.matrices import FisherMatrix
 from lenscast.inference.chain import ChainState
-from lenscast.inference.field_chain import FieldChain
+from lenscast.inference.field_chain import FieldChain, FieldRun
+from lenscast.inference.field_posterior import FieldPosterior
 from lenscast.inference.summary_chains import SummaryChains
+from lenscast.io.batch_files import require_made_by
+from lenscast.io.corrections import correction_of
 from lenscast.io.reading import load
 from lenscast.io.variables import Variable
 from lenscast.io.writing import save
@@ -75,9 +82,32 @@ _OF_STATE = {
 _NUMBERS = ("log_density", "step", "number", "gradients")
 
 
-def save_field_chain(
-    path: str | Path, chain: FieldChain, axes: Mapping[str, Mapping[str, list]], provenance: Mapping[str, str]
-) -> None:
+def load_field_posterior(path: str | Path, made_by: Mapping[str, Any], experiment: Experiment) -> FieldPosterior:
+    """The posterior of the field level whose coordinates follow from the file of a forecast.
+
+    Parameters
+    ----------
+    path
+        File of a forecast.
+    made_by
+        Settings that must have made it.
+    experiment
+        What is simulated.
+
+    Raises
+    ------
+    ValueError
+        If the file was made with other settings, or as `FieldPosterior.of_forecast`.
+    """
+    contents = load(path, [HEADLINE])
+    require_made_by(made_by, path, contents)
+    parameters = contents.coordinates["param"]
+    names, fiducial = tuple(parameters["name"]), parameters["fiducial"].to_numpy()
+    forecast = FisherMatrix(names, fiducial, contents.variables[HEADLINE].values)
+    return FieldPosterior.of_forecast(forecast, experiment, correction_of(experiment.simulation))
+
+
+def save_field_chain(path: str | Path, chain: FieldChain, run: FieldRun, provenance: Mapping[str, str]) -> None:
     """Write a chain of the field level with its state, from which it can go on.
 
     Parameters
@@ -86,8 +116,8 @@ def save_field_chain(
         File to make.
     chain
         Chain, which may have no draws yet.
-    axes
-        Coordinates of the axes ``param`` (``name``, ``fiducial``) and ``band`` (``low``, ``high``).
+    run
+        What its draws follow from: names and fiducial values of the parameters, and bands.
     provenance
         Provenance of the file.
     """
@@ -113,6 +143,11 @@ def save_field_chain(
             f"state_{name}": Variable(np.array(getattr(state, name)), (), "1", f"{name} of the state")
             for name in _NUMBERS
         },
+    }
+    coordinates, edges = run.posterior.coordinates, run.bands.edges
+    axes: dict[str, dict[str, list[Any]]] = {
+        "param": {"name": list(coordinates.names), "fiducial": coordinates.centre.tolist()},
+        "band": {"low": edges[:-1].tolist(), "high": edges[1:].tolist()},
     }
     save(path, variables, axes if len(chain.draws) else {}, provenance)
 

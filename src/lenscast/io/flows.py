@@ -1,17 +1,21 @@
-"""Files of learnt posteriors: weights of a flow with all that it takes to use it, and ranks of its calibration."""
+"""Files of simulation-based inference: simulated boxes, flows with all that it takes to use them, calibration."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any, Literal
 
 import equinox as eqx
 import jax
 import numpy as np
 
 from lenscast.inference.calibration import Calibration
+from lenscast.inference.compression import Compression
 from lenscast.inference.flow_training import TrainedFlow
 from lenscast.inference.flows import ConditionalFlow, FlowShape, Regression, untrained_flow
+from lenscast.inference.simulated_boxes import SimulatedBoxes
+from lenscast.io.batch_files import gathered, require_made_by
 from lenscast.io.reading import load
 from lenscast.io.variables import Variable
 from lenscast.io.writing import save
@@ -24,6 +28,62 @@ _OF_REGRESSION = {
     "factor": (("param", "param"), "root of the covariance of its residuals"),
 }
 _OF_TRAINING = {"training": "the training", "validation": "the validation boxes"}
+
+
+def load_compression(path: str | Path, made_by: Mapping[str, Any], kind: Literal["score", "none"]) -> Compression:
+    """The compression that the file of a forecast gives.
+
+    Parameters
+    ----------
+    path
+        File of a forecast.
+    made_by
+        Settings that must have made it.
+    kind
+        By the score, or none.
+
+    Raises
+    ------
+    ValueError
+        If the file was made with other settings.
+    """
+    contents = load(path, ["mean", "covariance", "jacobian"])
+    require_made_by(made_by, path, contents)
+    mean, covariance, jacobian = (contents.variables[name].values for name in ("mean", "covariance", "jacobian"))
+    names = contents.coordinates["bin"]["name"].tolist()
+    if kind == "none":
+        return Compression.none(names, mean, covariance)
+    return Compression.by_score(names, mean, covariance, jacobian)
+
+
+def load_simulated_boxes(
+    paths: Sequence[str],
+    seeds: Mapping[str, Sequence[int]],
+    made_by: Mapping[str, Mapping[str, Any]],
+    compression: Compression,
+) -> SimulatedBoxes:
+    """Parameters and compressed data of all boxes.
+
+    Parameters
+    ----------
+    paths, seeds, made_by
+        Files of batches, with the seeds and the settings that each must have, see `gathered`.
+    compression
+        From data to features.
+
+    Raises
+    ------
+    ValueError
+        If a file has other boxes or was made with other settings.
+    """
+    found, theta, features = [], [], []
+    for batch in gathered(paths, seeds, made_by):
+        data, names = batch.variables["data"].values, batch.coordinates["bin"]["name"].tolist()
+        here = batch.coordinates["box"]["seed"].tolist()
+        found += here
+        theta.append(batch.variables["theta"].values)
+        features.append(compression.features(data.reshape(len(here), -1, data.shape[-1]), names))
+    return SimulatedBoxes(np.array(found), np.concatenate(theta), np.concatenate(features))
 
 
 def save_flow(path: str | Path, trained: TrainedFlow, names: tuple[str, ...], provenance: Mapping[str, str]) -> None:

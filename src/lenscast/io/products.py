@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from lenscast.experiment import Experiment
 from lenscast.fisher.boxes import BoxMeans
 from lenscast.fisher.data_vector import Forecast
 from lenscast.fisher.estimators import ESTIMATORS, HEADLINE, clipped, find_estimator, whole_estimators
@@ -16,6 +17,7 @@ from lenscast.io.coordinates import miscounted
 from lenscast.io.reading import load
 from lenscast.io.variables import Contents, Variable
 from lenscast.io.writing import save
+from lenscast.validation.observed import Observed
 
 
 def save_summaries(
@@ -101,6 +103,24 @@ def _require_counted(path: str | Path, axis: str, index: pd.DataFrame) -> None:
     """Refuse pieces that do not add up to a file."""
     if wrong := miscounted(axis, index):
         raise ValueError(f"{path}: {wrong}: join each batch and each run once")
+
+
+def load_observed(paths: Sequence[str], experiment: Experiment) -> Observed:
+    """Data vectors of the maps of some batches, as comparisons take them.
+
+    Parameters
+    ----------
+    paths
+        Files of the rule measure.
+    experiment
+        Experiment whose statistics are in the files.
+    """
+    contents = [load(path, ["measured", "expected"]) for path in paths]
+    measured, expected = (
+        np.concatenate([each.variables[name].values for each in contents]) for name in ("measured", "expected")
+    )
+    box = np.concatenate([each.coordinates["map"]["seed"] for each in contents])
+    return Observed.of(measured, expected, box, contents[0].coordinates["bin"], experiment)
 
 
 def load_summaries(path: str | Path) -> SummarySample:

@@ -70,6 +70,20 @@ class StartSection(Section):
     lpt_order: Literal[1, 2] = Field(description="order of the LPT start")
     gradient: Literal["spectral", "finite_difference"] = Field(description="gradient of the potential on the mesh")
 
+    def mesh(self, box_size: float, particles: int) -> "ParticleMesh":
+        """The box and the force mesh of a simulation that starts so.
+
+        Parameters
+        ----------
+        box_size
+            Comoving side of the box [Mpc/h].
+        particles
+            Particles per side.
+        """
+        return ParticleMesh(
+            box_size=box_size, particles=particles, mesh_factor=self.mesh_factor, gradient=self.gradient
+        )
+
 
 class MethodSection(StartSection):
     """How particles move: what a simulation has apart from its box."""

@@ -42,3 +42,8 @@ class SimulationBased(Section):
     def seeds(self) -> range:
         """Seeds of all boxes; none where no parameter has a range."""
         return range(self.first_seed, self.first_seed + (self.boxes if self.ranges else 0))
+
+    @property
+    def held_out_seeds(self) -> range:
+        """Seeds of the boxes that calibration alone sees, the last ones."""
+        return self.seeds[-self.held_out :]
