@@ -8,7 +8,7 @@ from jaxtyping import Complex128, Float32
 
 from lenscast.io.gadget import DarkMatter, Header
 
-__all__ = ["check_density", "check_displacement", "check_header", "check_momentum", "check_positions"]
+__all__ = ["check_density", "check_displacement", "check_header", "check_momentum", "check_particles"]
 
 CRITICAL_DENSITY = 27.7536627  # [1e10 Msun/h / (Mpc/h)^3]
 CONVENTIONS = {
@@ -52,8 +52,14 @@ def check_density(header: Header, Omega_m: float, size: float) -> None:
         )
 
 
-def check_positions(matter: DarkMatter) -> None:
-    """Refuse positions outside the box; rounding may put them on its border."""
+def check_particles(matter: DarkMatter) -> None:
+    """Refuse what is no number, and positions outside the box; rounding may put them on its border."""
+    for block, values in (("Coordinates", matter.position), ("Velocities", matter.velocity)):
+        if wrong := int((~np.isfinite(values)).any(axis=1).sum()):
+            raise ValueError(
+                f"{matter.header.path}: {wrong} of {len(values)} rows of {block} are not finite: "
+                "the snapshot is damaged; copy it again"
+            )
     low, high, size = matter.position.min(), matter.position.max(), matter.header.number("BoxSize")
     if not (low >= -1e-6 * size and high <= (1 + 1e-6) * size):
         raise ValueError(

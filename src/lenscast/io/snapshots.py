@@ -19,7 +19,7 @@ from lenscast.io.snapshot_checks import (
     check_displacement,
     check_header,
     check_momentum,
-    check_positions,
+    check_particles,
 )
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def read_snapshot(
     side = _particles_per_side(header, subsample)
     check_header(header)
     check_density(header, Omega_m, size)
-    check_positions(matter)
+    check_particles(matter)
     rows = _rows(matter, side, tile if order == "camels" else side)
     start = (np.arange(side) + lattice_shift) * (size / side)
     displacement, momentum = np.empty((2, 3, *rows.shape), np.float32)
