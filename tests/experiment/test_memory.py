@@ -4,10 +4,13 @@ import math
 import time
 import tracemalloc
 
+import jax
 import numpy as np
 import pytest
 
+from lenscast import pipeline
 from lenscast.experiment import ConfigError, load, memory, remarks
+from lenscast.lens_tangents import cosmological_tangents
 from lenscast.statistics.binning import fourier_modes, has_mode
 
 HUGE = {
@@ -49,11 +52,36 @@ def test_memory_follows_the_arrays_of_a_job(changed) -> None:
         return memory.job_bytes(*sections, experiment.distribution)
 
     one, lightcone = sizes(), load(changed({})).lightcone
-    # three axes of the box, three copies, float32, planes and three tangents
-    planes = 3 * 3 * lightcone.planes * lightcone.slabs_per_box * lightcone.plane_mesh**2 * 4 * (1 + 3)
+    # three axes of the box, two copies, float32, planes and three tangents
+    planes = 3 * 2 * lightcone.planes * lightcone.slabs_per_box * lightcone.plane_mesh**2 * 4 * (1 + 3)
     assert one["lightcone.plane_mesh"] == planes
     assert sizes(lightcone__plane_mesh=2 * lightcone.plane_mesh)["lightcone.plane_mesh"] == 4 * planes
     assert sizes(simulation__particles=256)["simulation.particles"] == 8 * one["simulation.particles"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tangents", [1, 3])
+def test_memory_is_that_of_the_compiled_program(changed, tangents) -> None:
+    experiment = load(
+        changed(
+            {
+                "simulation.particles": 48,
+                "simulation.integrator": {"kind": "bullfrog", "steps": 2},
+                "simulation.correction": {"kind": "none"},
+                "lightcone.plane_mesh": 256,
+            }
+        )
+    )
+    names = cosmological_tangents(experiment)[:tangents]
+    described = experiment.model_copy(
+        update={"forecast": experiment.forecast.model_copy(update={"parameters": names, "data_vectors": {}})}
+    )
+    program = jax.jit(lambda theta: pipeline.planes_and_tangents(0, theta, described))
+    taken = program.lower(pipeline.fiducial(described).cosmology).compile().memory_analysis()
+    size = memory.simulation_bytes(
+        described.simulation, described.lightcone, described.distribution, tangents
+    ) + memory.plane_bytes(described.lightcone, tangents)
+    assert taken.temp_size_in_bytes + taken.output_size_in_bytes == pytest.approx(size, rel=0.3)
 
 
 def test_a_job_larger_than_this_machine_is_remarked_on_with_the_key_to_lower(changed, monkeypatch) -> None:

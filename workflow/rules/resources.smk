@@ -9,5 +9,8 @@ def growing(amount):
 
 
 def simulation_memory(tangents):
-    """Megabytes of a job that simulates: the planes and their tangents, and what compiling takes."""
-    return 2000 + round(memory.plane_bytes(EXPERIMENT.lightcone, tangents) / 1e6)
+    """Megabytes of a job that makes planes or reads them, with their tangents, on all of its devices."""
+    distribution, lightcone = EXPERIMENT.distribution, EXPERIMENT.lightcone
+    of_a_device = memory.simulation_bytes(EXPERIMENT.simulation, lightcone, distribution, tangents)
+    arrays = distribution.devices * of_a_device + memory.plane_bytes(lightcone, tangents)
+    return 500 + round((memory.PER_PROCESS + 1.2 * arrays) / 1e6)

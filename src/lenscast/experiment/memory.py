@@ -1,6 +1,7 @@
 """Memory of the largest job of a run, from its config: whether any machine has it is known before it is allocated.
 
-The numbers are estimates: what compiles and runs decides which arrays exist together.
+The numbers are estimates: what compiles and runs decides which arrays exist together. They are within 30 % of what
+jobs of 32^3 to 128^3 particles took (docs/development/measurements.md).
 """
 
 import os
@@ -17,7 +18,7 @@ from lenscast.sections.lightcone import Lightcone
 from lenscast.sections.survey import Survey
 
 FLOAT32 = 4
-PER_PARTICLE = 200
+PER_PARTICLE = 120
 """Bytes of a simulation per particle and mesh point of a particle: positions, momenta, forces and their transforms."""
 
 PER_HALO_CELL = 32
@@ -26,8 +27,11 @@ PER_HALO_CELL = 32
 PER_RANDOM_NUMBER = 20
 """Bytes per point of the white noise of the initial field."""
 
-COPIES = 3
+COPIES = 2
 """Copies of planes or maps that exist together."""
+
+PER_PROCESS = 1_300_000_000
+"""Bytes of a process with its libraries, while it compiles the program with the derivatives."""
 
 LARGEST_MACHINE = 2**44
 """Bytes of memory, 16 TiB, of the largest machines that run one process."""
@@ -60,7 +64,7 @@ def job_bytes(
     forecast: ForecastSection,
     distribution: Distribution,
 ) -> dict[str, int]:
-    """Memory of the largest job on each of its devices, by the keys that decide it."""
+    """Memory of the arrays of the largest job on each of its devices, by the keys that decide it."""
     names = [name for name in forecast.parameters if PARAMETERS[name].enters != "map"]
     cosmological = sum(name in COSMOLOGICAL for name in names)
     sources = survey.sources.number
@@ -97,7 +101,7 @@ def check_memory(
 def memory_remark(sizes: Mapping[str, int]) -> str | None:
     """What to lower where a job does not fit into this machine; None where it does, or nothing is known of it."""
     there = memory_of_machine()
-    if there is None or sum(sizes.values()) <= there:
+    if there is None or PER_PROCESS + sum(sizes.values()) <= there:
         return None
     most = max(sizes, key=lambda key: sizes[key])
     return (
@@ -115,7 +119,7 @@ def memory_of_machine() -> int | None:
 
 
 def _described(sizes: Mapping[str, int]) -> str:
-    """All of it, and the parts that are more than a tenth."""
-    whole = sum(sizes.values())
+    """All of it, with what a process takes, and the parts that are more than a tenth."""
+    whole = PER_PROCESS + sum(sizes.values())
     parts = ", ".join(f"{format_size(size)} by {key}" for key, size in sizes.items() if size > whole / 10)
     return f"{format_size(whole)} ({parts})"
