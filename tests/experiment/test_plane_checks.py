@@ -1,6 +1,7 @@
 """Sources that lens planes cannot carry: the sum over planes against the integral along the line of sight."""
 
 import time
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -12,12 +13,13 @@ from lenscast import theory
 from lenscast.corrections.network import nonlinearity
 from lenscast.cosmology import Parameters, cosmology
 from lenscast.experiment import load, remarks
-from lenscast.experiment.matter import growth, matter_power
+from lenscast.experiment.matter import LN_K, growth, matter_power
 from lenscast.experiment.plane_checks import _LineOfSight
 from lenscast.gravity import ParticleMesh
 from lenscast.lensing import Systematics, limber_sum
 from lenscast.sources import redshift_distributions
 
+ORACLES = Path(__file__).parents[1] / "oracles"
 ELL = np.array([288.0, 1000.0, 2000.0])
 
 
@@ -63,6 +65,30 @@ def test_sum_over_planes_misses_the_integral_by_what_halofit_gives(z: float, sla
     # a tenth of the error, since slopes of the power differ by as much
     np.testing.assert_allclose(found, expected, atol=0.003, rtol=0.1 * float(np.abs(expected - 1).max()) + 1e-3)
     assert abs(line.mismatch(thickness, ELL).error - np.abs(found - 1).max()) < 0.01
+
+
+def test_power_of_the_check_is_that_of_ccl_without_wiggles(changed) -> None:
+    k, linear, *nonlinear = np.loadtxt(ORACLES / "ccl" / "power_without_wiggles.txt").T
+    values = {"Omega_c": 0.2589, "Omega_b": 0.0486, "h": 0.6774, "n_s": 0.9667, "sigma8": 0.8159, "w0": -0.9, "wa": 0.2}
+    table = matter_power(load(changed({f"cosmology.{name}": value for name, value in values.items()})).cosmology)
+    found = np.exp(np.interp(np.log(k), LN_K, np.log(table.linear))) * 2 * np.pi**2 / k**3
+    np.testing.assert_allclose(found, linear, rtol=5e-4)
+    # growth is that of a fit with an exponent of 0.55
+    for a, expected, rtol in zip((1.0, 0.5), nonlinear, (1e-3, 0.015), strict=True):
+        np.testing.assert_allclose(table(k[None], np.array([a]))[0], expected, rtol=rtol)
+
+
+def test_spectra_of_the_check_have_the_ratios_of_theory(changed, halofit) -> None:
+    cosmos, power = halofit
+    experiment = load(changed(near(0.3, 0.9, **{"lightcone.slabs_per_box": 2, "lightcone.planes": 24})))
+    sources = redshift_distributions(experiment.survey.sources)
+    galaxies = theory.Galaxies(sources, Systematics.from_values({}, 2), experiment.systematics)
+    planes = theory.plane_power(ELL, cosmos, power, experiment.lightcone, windows=False)
+    expected = limber_sum(planes, galaxies.kernels(cosmos, experiment.lightcone).lensing)
+    line = _LineOfSight.of(experiment.cosmology, experiment.survey)
+    found = line.spectra((np.arange(24) + 0.5) * experiment.lightcone.thickness, ELL)
+    # without the time of each plane, the ratio of the sources would be a third lower
+    np.testing.assert_allclose(found / found[0, 0], expected / expected[0, 0], rtol=0.1)
 
 
 def test_power_of_the_check_is_that_of_camb_to_ten_percent(halofit, experiment) -> None:

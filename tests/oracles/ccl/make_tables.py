@@ -2,6 +2,9 @@
 
 Linear matter power of Eisenstein & Hu (1998), Limber; sources of LSST Year 1 as of the DESC SRD (arXiv:1809.01669) made
 here from their formulas; NLA alignments. Rows: ell, then all pairs of sources, 1-1, 1-2, ..., 5-5 [sr].
+
+`power_without_wiggles`: k [h/Mpc], then linear power today, and halofit (Takahashi et al. 2012) on it at a = 1 and 0.5
+[(Mpc/h)^3], of the fit without wiggles of Eisenstein & Hu (1998).
 """
 
 from itertools import combinations_with_replacement, pairwise
@@ -57,6 +60,17 @@ def write(name, values):
     np.savetxt(FOLDER / f"{name}.txt", np.column_stack([ELL, values]), fmt="%.8e")
 
 
+def power_without_wiggles():
+    """Columns of the table of that name."""
+    k, h = np.geomspace(1e-3, 20.0, 14), PARAMETERS["h"]
+    names = {"transfer_function": "eisenstein_hu_nowiggles", "matter_power_spectrum": "halofit"}
+    cosmo = pyccl.Cosmology(**PARAMETERS, **names, Omega_g=0.0, T_CMB=2.7255, Neff=0.0, m_nu=0.0)
+    linear = pyccl.linear_matter_power(cosmo, k * h, 1.0)
+    return np.column_stack(
+        [k, *(each * h**3 for each in (linear, *(cosmo.nonlin_matter_power(k * h, a) for a in (1.0, 0.5))))]
+    )
+
+
 def main():
     pyccl.gsl_params.INTEGRATION_LIMBER_EPSREL = 1e-6
     cosmo, step = cosmology(), np.eye(BINS)
@@ -73,6 +87,7 @@ def main():
     }
     for name, (plus, minus, width) in derivatives.items():
         write(f"d_{name}", (plus - minus) / width)
+    np.savetxt(FOLDER / "power_without_wiggles.txt", power_without_wiggles(), fmt="%.8e")
 
 
 if __name__ == "__main__":
