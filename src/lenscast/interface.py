@@ -80,9 +80,7 @@ def _boxes(step: Callable[..., Any], experiment: Experiment, seeds: Sequence[int
     """What a step of the pipeline makes of each seed at the fiducial parameters."""
     correction, theta = correction_of(experiment.simulation), pipeline.fiducial(experiment)
     devices = experiment.distribution.devices
-    boxes = each_box(
-        lambda seed, theta: step(seed, theta, experiment, correction), [*map(int, seeds)], theta, devices=devices
-    )
+    boxes = each_box(lambda *box: step(*box, experiment, correction), [*map(int, seeds)], theta, devices=devices)
     made = []
     for seed, box in zip(seeds, boxes, strict=True):
         made.append(jax.device_get(box))
