@@ -20,7 +20,7 @@ OTHERS = {
     b"PK\x03\x04": "an archive (.npz or .zip): save the array alone, with numpy.save",
     b"\x1f\x8b": "compressed by gzip: decompress it (gunzip)",
     b"BZh": "compressed by bzip2: decompress it (bunzip2)",
-    b"\x89HDF": "HDF5: save the array with numpy.save",
+    b"\x89HDF": "HDF5: save the array with numpy.save (of sacc: save_fits)",
     b"\x80": "a pickle, which is never loaded: save the array with numpy.save",
 }
 LARGEST = 2**31

@@ -155,6 +155,8 @@ def _words(line: str) -> list[str]:
 def _checked(path: str, values: np.ndarray, places: list[str], names: list[str]) -> Table:
     """The table of these values, if they are one."""
     rows, columns = values.shape
+    if not rows:
+        raise ValueError(f"{path} has no row of numbers; give redshifts in the first column and n(z) in the others")
     if rows < 2 or columns < 2:
         raise ValueError(f"{path} has {rows} rows and {columns} columns; 2 is the least of both")
     if columns > 2 * rows and np.all(np.diff(values[0]) > 0):
