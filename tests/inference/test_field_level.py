@@ -113,13 +113,16 @@ def run_of(linear, sampler, chain):
     return FieldRun(field_targets(posterior)(mock.observed), sampler, posterior, bands, (0, chain))
 
 
+DRAWS = 1500  # of each of two chains
+
+
 @pytest.fixture(scope="module")
 def chains(linear):
     """Two chains of the stand-in."""
     found = []
     for number in range(2):
         run = run_of(linear, MCLMC(150), number)
-        found.append([*sample_field(run, begin_field_chain(run), draws=400, every=550)][-1])
+        found.append([*sample_field(run, begin_field_chain(run), draws=DRAWS, every=DRAWS + 150)][-1])
     return found
 
 
@@ -191,16 +194,13 @@ def test_chains_of_a_linear_model_have_its_exact_posterior(linear, chains):
     slope = float(posterior.coordinates.factor[0, 0])
     draws = np.concatenate([each.draws[:, 0] for each in chains]) / slope
     sigma = covariance[-1, -1] ** 0.5
-    assert draws.mean() == pytest.approx(mean[-1], abs=0.15 * sigma)
-    # the leapfrog scheme widens it, by less than a tenth
-    h = np.mean([each.state.step for each in chains]) / 513**0.5
-    widening = (1 - (h / sigma) ** 2 / 4) ** -0.5
-    assert 1 < widening < 1.1
-    assert draws.std() == pytest.approx(sigma * widening, rel=0.07)
+    # some 3000 effective draws: the mean to .02 sigma, the variance to 2.5 % and the bias of the scheme, 2 %
+    assert draws.mean() == pytest.approx(mean[-1], abs=0.08 * sigma)
+    assert draws.var() == pytest.approx(0.98 * sigma**2, rel=0.08)
     # the mean field, mode by mode, to the noise of the number of draws
     field = np.mean([each.mean.ravel() for each in chains], axis=0)
     width = np.sqrt(np.diag(covariance)[:-1])
-    assert np.mean(((field - mean[:-1]) / width) ** 2) < 10 / 800
+    assert np.mean(((field - mean[:-1]) / width) ** 2) < 3 / DRAWS
     # 1 - variance by band, of the exact covariance in Fourier space
     bands = Bands(8, 600.0, 3)
     root = np.linalg.cholesky(covariance[:-1, :-1]).T.reshape(-1, 8, 8, 8)
@@ -221,8 +221,8 @@ def test_diagnostics_have_parameters_and_bands(linear, chains):
     gradients = sum(each.state.gradients for each in chains)
     np.testing.assert_allclose(table["gradients_per_sample"] * table["ess_bulk"], gradients)
     assert (table["broke_down"] == 0).all()
-    assert table["energy_error"][0] == pytest.approx(2e-5**0.5, rel=0.5)
-    with pytest.raises(ValueError, match=r"chains of \[399, 400\] draws: finish them"):
+    assert table["energy_error"][0] == pytest.approx(3e-6**0.5, rel=0.5)
+    with pytest.raises(ValueError, match=rf"chains of \[{DRAWS - 1}, {DRAWS}\] draws: finish them"):
         field_table([chains[0], chains[1]._replace(draws=chains[1].draws[:-1])], ["m_1"], Bands(8, 600.0, 3))
 
 

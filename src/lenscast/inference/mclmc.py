@@ -1,12 +1,17 @@
 """Microcanonical Langevin Monte Carlo: a velocity of unit length whose direction slowly forgets where it came from.
 
 Robnik, De Luca, Silverstein & Seljak (2023), arXiv:2212.08549, and Robnik & Seljak (2023), arXiv:2303.18221. A step
-takes one gradient. In many dimensions an independent draw takes fewer of them than with Hamiltonian Monte Carlo.
+takes two gradients. In many dimensions an independent draw takes fewer of them than with Hamiltonian Monte Carlo.
 
-Nothing is rejected, so that the step size decides the bias. A step moves a coordinate by h = step / sqrt(dimensions).
-The leapfrog scheme conserves a density that differs from the target: a Gaussian coordinate of width sigma is sampled
-with the variance sigma^2 / (1 - (h / sigma)^2 / 4). The default error gives h = .23 for coordinates of unit width,
-whose widths come out .7 % too large; those of half that width, 2.7 %.
+Nothing is rejected, so that the step size decides the bias. A step moves a coordinate by h = step / sqrt(dimensions). A
+scheme conserves a density that differs from the target. With the scheme of smallest error that is used here, the
+variance of a Gaussian coordinate of width sigma is too large by the factor
+
+    (1 - c x^2 / 4) / (1 - l (1 - l) x^2 + l^2 c x^4 / 4),    x = h / sigma,  l = .1932,  c = 1 - 2 l.
+
+The default error gives h = .53 where all coordinates have unit width, whose variances come out within .5 %; those of
+half that width 1 % too small, of a third 5 %. The leapfrog scheme with as many gradients, h = .27, makes them 2, 8
+and 19 % too large.
 """
 
 from dataclasses import dataclass
@@ -18,6 +23,10 @@ from lenscast.inference.chain import ChainState, LogDensity
 
 __all__ = ["MCLMC"]
 
+# Shares of a step in which the force acts and the position moves: the scheme of second order with the smallest error,
+# McLachlan (1995), SIAM J. Sci. Comput. 16, 151; Omelyan, Mryglod & Folk (2003), cond-mat/0110438.
+_LAMBDA = 0.1931833275037836
+_FORCES, _DRIFTS = (_LAMBDA, 1 - 2 * _LAMBDA, _LAMBDA), (0.5, 0.5)
 # The energy error of a second-order scheme grows as step^3, and its square as step^6.
 _ORDER = 6
 # Steps whose error is far from the target say little of the best step: width of their weights in ln(error^2) / 6, and
@@ -44,7 +53,7 @@ class MCLMC:
     """
 
     warmup: int
-    error: float = 2e-5
+    error: float = 3e-6
     length: float = 1.0
     first_step: float = 0.1
     most_steps: int = 256
@@ -90,17 +99,20 @@ class MCLMC:
 
 
 def _step(target: LogDensity, state: ChainState) -> tuple[ChainState, float]:
-    """State after a leapfrog step, and the change of the energy; where the model breaks down, the state turned back."""
-    half = 0.5 * state.step
-    direction, first = _turned(state.direction, state.gradient, half)
-    position = state.position + state.step * direction
-    log_density, gradient = target(position)
-    counted = state._replace(gradients=state.gradients + 1)
-    if not (np.isfinite(log_density) and np.isfinite(gradient).all()):
-        return counted._replace(direction=-state.direction), np.inf
-    direction, second = _turned(direction, gradient, half)
-    error = first + second - (log_density - state.log_density)
-    moved = counted._replace(position=position, log_density=log_density, gradient=gradient, direction=direction)
+    """State after a step, and the change of the energy; where the model breaks down, the state turned back."""
+    moved, error = state, 0.0
+    for share, length in zip(_FORCES, (*_DRIFTS, 0.0), strict=True):
+        direction, kinetic = _turned(moved.direction, moved.gradient, share * state.step)
+        error += kinetic
+        moved = moved._replace(direction=direction)
+        if length:
+            position = moved.position + length * state.step * direction
+            log_density, gradient = target(position)
+            moved = moved._replace(gradients=moved.gradients + 1)
+            if not (np.isfinite(log_density) and np.isfinite(gradient).all()):
+                return state._replace(direction=-state.direction, gradients=moved.gradients), np.inf
+            error -= log_density - moved.log_density
+            moved = moved._replace(position=position, log_density=log_density, gradient=gradient)
     return moved, float(error)
 
 
