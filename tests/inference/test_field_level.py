@@ -194,9 +194,9 @@ def test_chains_of_a_linear_model_have_its_exact_posterior(linear, chains):
     slope = float(posterior.coordinates.factor[0, 0])
     draws = np.concatenate([each.draws[:, 0] for each in chains]) / slope
     sigma = covariance[-1, -1] ** 0.5
-    # some 3000 effective draws: the mean to .02 sigma, the variance to 2.5 % and the bias of the scheme, 2 %
-    assert draws.mean() == pytest.approx(mean[-1], abs=0.08 * sigma)
-    assert draws.var() == pytest.approx(0.98 * sigma**2, rel=0.08)
+    # some 2000 effective draws: the mean to .03 sigma, the variance to 3 % and the bias of the scheme, 1 %
+    assert draws.mean() == pytest.approx(mean[-1], abs=0.1 * sigma)
+    assert draws.var() == pytest.approx(0.99 * sigma**2, rel=0.1)
     # the mean field, mode by mode, to the noise of the number of draws
     field = np.mean([each.mean.ravel() for each in chains], axis=0)
     width = np.sqrt(np.diag(covariance)[:-1])
@@ -221,7 +221,7 @@ def test_diagnostics_have_parameters_and_bands(linear, chains):
     gradients = sum(each.state.gradients for each in chains)
     np.testing.assert_allclose(table["gradients_per_sample"] * table["ess_bulk"], gradients)
     assert (table["broke_down"] == 0).all()
-    assert table["energy_error"][0] == pytest.approx(3e-6**0.5, rel=0.5)
+    assert table["energy_error"][0] == pytest.approx(1e-4**0.5, rel=0.5)
     with pytest.raises(ValueError, match=rf"chains of \[{DRAWS - 1}, {DRAWS}\] draws: finish them"):
         field_table([chains[0], chains[1]._replace(draws=chains[1].draws[:-1])], ["m_1"], Bands(8, 600.0, 3))
 
@@ -279,7 +279,7 @@ def test_ranks_of_the_truth_are_uniform_over_mocks(linear):
     for seed in range(16):
         z = prior_draw(posterior.coordinates, np.asarray(posterior.priors), chain_rng(seed, 1))
         run = FieldRun(targets(make(jnp.asarray(z), seed)), MCLMC(40), posterior, bands, (seed, 0))
-        (chain,) = sample_field(run, begin_field_chain(run), draws=60, every=100)
+        *_, chain = sample_field(run, begin_field_chain(run), draws=60, every=100)
         truth = np.asarray(posterior.coordinates.parameters(jnp.asarray(z)))
         ranks.append(np.mean(chain.draws < truth, axis=0))
     (row,) = coverage_table({"m_1": np.array(ranks)[:, 0]}).to_dict("records")

@@ -8,6 +8,7 @@ from scipy import stats
 
 from lenscast.inference import HMC, MCLMC, ChainState, chain_rng, run_chain
 from lenscast.inference.mclmc import _LAMBDA, _step, _turned
+from lenscast.inference.preconditioner import Preconditioner, curvature
 
 DIMENSIONS, WARMUP, DRAWS = 20, 150, 1000
 VARIANCE = np.linspace(0.3, 1.0, DIMENSIONS)
@@ -38,10 +39,10 @@ def widening(x):
 
 
 def test_the_error_of_the_scheme_is_that_of_its_docstring():
-    x, c = np.array([0.53, 1.06, 1.6]), 1 - 2 * _LAMBDA
+    x, c = np.array([0.95, 1.9]), 1 - 2 * _LAMBDA
     formula = (1 - c * x**2 / 4) / (1 - _LAMBDA * (1 - _LAMBDA) * x**2 + _LAMBDA**2 * c * x**4 / 4)
     np.testing.assert_allclose(widening(x), formula, rtol=1e-12)
-    np.testing.assert_allclose(widening(x), [1, 0.99, 0.95], atol=0.006)
+    np.testing.assert_allclose(widening(x), [0.995, 0.88], atol=0.02)
 
 
 @pytest.mark.slow
@@ -73,7 +74,7 @@ def test_step_sizes_meet_what_they_are_chosen_for():
     assert acceptance == pytest.approx(0.8, abs=0.1)
     errors = [state.energy_error for state in chain(gaussian, MCLMC(WARMUP), 0)[WARMUP:]]
     # the average over steps near the end of the warm-up is noisy; the variance grows as step^6
-    assert np.mean(np.square(errors)) == pytest.approx(3e-6, rel=0.5)
+    assert np.mean(np.square(errors)) == pytest.approx(1e-4, rel=0.5)
 
 
 @pytest.mark.parametrize("sampler", [HMC(30), MCLMC(30)], ids=["hmc", "mclmc"])
@@ -179,3 +180,37 @@ def test_a_trajectory_of_hmc_is_that_of_blackjax():
     np.testing.assert_allclose(position, theirs.position, rtol=1e-12)
     np.testing.assert_allclose(end, theirs.momentum, rtol=1e-10)
     assert value == pytest.approx(float(theirs.logdensity), rel=1e-12)
+
+
+def test_curvature_stretches_a_narrow_density_to_unit_width():
+    rng = np.random.default_rng(3)
+    turn = np.linalg.qr(rng.standard_normal((60, 60)))[0]
+    precision = turn @ np.diag(np.append([400.0, 90.0, 20.0, 5.0], np.ones(56))) @ turn.T
+
+    def target(position):
+        return -0.5 * position @ precision @ position, -precision @ position
+
+    found, gradients = curvature(target, rng.standard_normal(60), rng)
+    assert gradients == 120
+    np.testing.assert_allclose(np.sort(found.width**-2), [5, 20, 90, 400], rtol=1e-6)
+    root = np.stack([found.position(each) for each in np.eye(60)])
+    np.testing.assert_allclose(root @ precision @ root, np.eye(60), atol=1e-6)
+    np.testing.assert_allclose(found.coordinates(found.position(np.arange(60.0))), np.arange(60.0), atol=1e-10)
+    # the gradient of the stretched density is that of differences
+    of_coordinates, z, step = found.target(target), rng.standard_normal(60), 1e-5 * rng.standard_normal(60)
+    slope = of_coordinates(z)[1] @ step
+    assert of_coordinates(z + step)[0] - of_coordinates(z - step)[0] == pytest.approx(2 * slope, rel=1e-6)
+    assert of_coordinates(z)[0] == target(found.position(z))[0]
+
+
+def test_curvature_stops_where_the_model_breaks_down():
+    def target(position):
+        value, gradient = gaussian(position)
+        return (value, gradient) if position[0] < 0.2 else (np.nan, np.full(DIMENSIONS, np.nan))
+
+    found, gradients = curvature(target, np.append(0.19, MEAN[1:]), np.random.default_rng(0))
+    assert gradients < 2 * DIMENSIONS
+    assert np.isfinite(found.vectors).all()
+    bare = Preconditioner.none(DIMENSIONS)
+    assert bare.target(target) is target
+    np.testing.assert_array_equal(bare.position(MEAN), MEAN)

@@ -29,7 +29,7 @@ for number in progress(p.mocks, log, "one chain"):
     seed = section.seed + 1 + number  # the first one is that of the map of the other rules
     z = prior_draw(posterior.coordinates, np.asarray(posterior.priors), chain_rng(seed, 1))
     run = field_run(targets(make(jnp.asarray(z), seed).observed), posterior, (seed, 0))
-    (chain,) = sample_field(run, begin_field_chain(run), section.draws, section.warmup + section.draws)
+    *_, chain = sample_field(run, begin_field_chain(run), section.draws, section.warmup + section.draws)
     truth = np.asarray(posterior.coordinates.parameters(jnp.asarray(z)))
     ranks.append((chain.draws < truth).mean(axis=0))
 variables = {"ranks": io.Variable(np.array(ranks), ("mock", "param"), "1", "share of the draws below the truth")}

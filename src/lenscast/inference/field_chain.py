@@ -15,6 +15,7 @@ from lenscast.inference.chain import ChainState, LogDensity, Sampler, chain_rng,
 from lenscast.inference.field_posterior import FieldPosterior
 from lenscast.inference.hmc import HMC
 from lenscast.inference.mclmc import MCLMC
+from lenscast.inference.preconditioner import Preconditioner, curvature
 from lenscast.inference.summary_chains import START
 
 __all__ = ["Bands", "FieldChain", "FieldRun", "begin_field_chain", "field_run", "sample_field"]
@@ -65,7 +66,9 @@ class FieldChain(NamedTuple):
     Attributes
     ----------
     state
-        State to go on from.
+        State to go on from, in the coordinates of the preconditioner.
+    preconditioner
+        Coordinates of about unit width; those of the posterior before the middle of the warm-up.
     draws
         Parameters of each draw after the warm-up.
     band_power
@@ -77,6 +80,7 @@ class FieldChain(NamedTuple):
     """
 
     state: ChainState
+    preconditioner: Preconditioner
     draws: Float64[np.ndarray, "draw param"]
     band_power: Float64[np.ndarray, "draw band"]
     log_density: Float64[np.ndarray, " draw"]
@@ -138,11 +142,15 @@ def begin_field_chain(run: FieldRun) -> FieldChain:
     position = chain_rng(*run.seed).standard_normal(posterior.modes + parameters)
     position[posterior.modes :] *= START
     empty = (np.zeros((0, parameters)), np.zeros((0, len(run.bands.edges) - 1)), np.zeros(0), np.zeros(0))
-    return FieldChain(run.sampler.start(run.target, position), *empty, np.zeros((size, size, size)))
+    start = run.sampler.start(run.target, position)
+    return FieldChain(start, Preconditioner.none(len(position)), *empty, np.zeros((size, size, size)))
 
 
 def sample_field(run: FieldRun, begun: FieldChain, draws: int, every: int) -> Iterator[FieldChain]:
     """Yield a chain after each piece of its transitions, up to a number of draws.
+
+    In the middle of the warm-up, where the chain has come near the posterior, its coordinates are stretched by the
+    curvature at its place.
 
     Parameters
     ----------
@@ -157,19 +165,23 @@ def sample_field(run: FieldRun, begun: FieldChain, draws: int, every: int) -> It
     """
     posterior = run.posterior
     parameters = jax.jit(lambda z: posterior.coordinates.parameters(z))  # JAX hashes methods with their arrays
-    chain, total = begun, run.sampler.warmup + draws
+    chain, total, middle = begun, run.sampler.warmup + draws, run.sampler.warmup // 2
     while chain.state.number < total:
-        last = min(chain.state.number + every, total)
-        states = [*run_chain(run.target, run.sampler, chain.state, last, run.seed)]
+        if chain.state.number == middle:
+            chain = _stretched(run, chain)
+        last = min(chain.state.number + every, total if chain.state.number >= middle else middle)
+        target = chain.preconditioner.target(run.target)
+        states = [*run_chain(target, run.sampler, chain.state, last, run.seed)]
         chain = chain._replace(state=states[-1])
         kept = [state for state in states if state.number > run.sampler.warmup]
         mean, powers = chain.mean, []
-        for number, state in enumerate(kept, start=len(chain.draws) + 1):
-            noise = state.position[: posterior.modes].reshape(mean.shape)
+        positions = [chain.preconditioner.position(state.position) for state in kept]
+        for number, position in enumerate(positions, start=len(chain.draws) + 1):
+            noise = position[: posterior.modes].reshape(mean.shape)
             mean = mean + (noise - mean) / number
             powers.append(run.bands.cross_power(noise, noise))
         if kept:
-            values = np.array([parameters(each.position[posterior.modes :]) for each in kept])
+            values = np.array([parameters(each[posterior.modes :]) for each in positions])
             chain = chain._replace(
                 draws=np.concatenate([chain.draws.reshape(-1, values.shape[1]), values]),
                 band_power=np.concatenate([chain.band_power.reshape(-1, len(powers[0])), powers]),
@@ -178,3 +190,12 @@ def sample_field(run: FieldRun, begun: FieldChain, draws: int, every: int) -> It
                 mean=mean,
             )
         yield chain
+
+
+def _stretched(run: FieldRun, chain: FieldChain) -> FieldChain:
+    """The chain in the coordinates of the curvature at its place, where the choice of the step begins again."""
+    state = chain.state
+    found, gradients = curvature(run.target, state.position, chain_rng(*run.seed, state.number))
+    begun = run.sampler.start(found.target(run.target), found.coordinates(state.position))
+    counted = state.gradients + gradients + begun.gradients
+    return chain._replace(state=begun._replace(number=state.number, gradients=counted), preconditioner=found)

@@ -12,6 +12,7 @@ from lenscast.fisher.matrices import FisherMatrix
 from lenscast.inference.chain import ChainState
 from lenscast.inference.field_chain import FieldChain, FieldRun
 from lenscast.inference.field_posterior import FieldPosterior
+from lenscast.inference.preconditioner import Preconditioner
 from lenscast.inference.summary_chains import SummaryChains
 from lenscast.io.batch_files import require_made_by
 from lenscast.io.corrections import correction_of
@@ -74,10 +75,14 @@ _OF_DRAWS = {
     "broke_down": (("draw",), "whether the model broke down on the transition"),
 }
 _OF_STATE = {
-    "position": ("dim", "white noise, then coordinates of the parameters"),
+    "position": ("dim", "white noise, then coordinates of the parameters, both stretched to about unit width"),
     "gradient": ("dim", "gradient of the logarithm of the density"),
     "direction": ("velocity", "unit velocity"),
     "adaptation": ("sum", "sums that the step size is chosen from"),
+}
+_OF_STRETCH = {
+    "vectors": (("dim", "stretched"), "directions that are stretched"),
+    "width": (("stretched",), "width of the posterior along them"),
 }
 _NUMBERS = ("log_density", "step", "number", "gradients")
 
@@ -143,6 +148,11 @@ def save_field_chain(path: str | Path, chain: FieldChain, run: FieldRun, provena
             f"state_{name}": Variable(np.array(getattr(state, name)), (), "1", f"{name} of the state")
             for name in _NUMBERS
         },
+        **{
+            f"stretched_{name}": Variable(getattr(chain.preconditioner, name), axes, "1", text)
+            for name, (axes, text) in _OF_STRETCH.items()
+            if chain.preconditioner.width.size
+        },
     }
     coordinates, edges = run.posterior.coordinates, run.bands.edges
     axes: dict[str, dict[str, list[Any]]] = {
@@ -172,7 +182,10 @@ def load_field_chain(path: str | Path) -> FieldChain:
     arrays = {name: found.get(f"state_{name}", np.zeros(0)) for name in _OF_STATE}
     numbers = {name: found[f"state_{name}"].item() for name in _NUMBERS}
     state = ChainState(**arrays, **numbers, energy_error=0.0)
+    stretch = Preconditioner.none(len(state.position))
+    if "stretched_width" in found:
+        stretch = Preconditioner(*(found[f"stretched_{name}"] for name in _OF_STRETCH))
     empty = {name: np.zeros((0,) * len(axes)) for name, (axes, _) in _OF_DRAWS.items()}
     draws = {name: found.get(name, each) for name, each in empty.items()}
     draws["energy_error"] = np.where(draws.pop("broke_down").astype(bool), np.inf, draws["energy_error"])
-    return FieldChain(state, **draws, mean=found["mean"])
+    return FieldChain(state, stretch, **draws, mean=found["mean"])
