@@ -93,6 +93,8 @@ def test_configs_and_code_of_tutorials_are_valid(monkeypatch):
     monkeypatch.chdir(DOCS / "tutorials")
     assert read("small.yaml").run == "small"
     assert [*read("variance.yaml").statistics] == ["power_spectrum", "variance"]
+    assert read("one_map.yaml").parameters == ("Omega_c", "sigma8")
+    assert len(read("learnt.yaml").simulation_based.seeds) == 500
     for page in Path().glob("*.md"):
         for code in re.findall(r"```\{code-cell\} python\n(.*?)```", page.read_text(), re.DOTALL):
             ast.parse(re.sub(r"^:.*\n", "", code))

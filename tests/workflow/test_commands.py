@@ -103,6 +103,21 @@ def test_printed_commands_are_understood(command: str, folder: Path, capsys, mon
         assert words[0] in ("pytest", "python", "snakefmt", "sphinx-build", "uv")
 
 
+@pytest.mark.slow
+def test_the_workflow_is_a_module_of_a_working_copy(tmp_path: Path) -> None:
+    # the folders and the Snakefile that snakedeploy writes
+    shutil.copytree(ROOT / "config", tmp_path / "config")
+    (tmp_path / "workflow").mkdir()
+    (tmp_path / "workflow" / "Snakefile").write_text(
+        'configfile: "config/config.yaml"\n\n'
+        f"module lenscast:\n    snakefile: {str(ROOT / 'workflow/Snakefile')!r}\n    config: config\n\n"
+        "use rule * from lenscast\n"
+    )
+    copy = str(tmp_path / "workflow" / "Snakefile")
+    planned = snakemake("--snakefile", copy, "--directory", str(tmp_path), "--dry-run", "--quiet", "rules", "host")
+    assert planned.returncode == 0, planned.stdout + planned.stderr
+
+
 def test_a_target_after_configfile_is_named_with_the_right_order() -> None:
     with pytest.raises(SystemExit) as end:
         check_words(["--dry-run", "--configfile", "my.yaml", "results/my/a.h5", "--cores", "2"])
