@@ -154,7 +154,7 @@ def _valid_sections(mapping: Any) -> dict[str, Any]:
 
 
 @cache
-def _validator(name: str) -> TypeAdapter[Any]:
+def _validator(name: str) -> TypeAdapter:
     """Validates one section by itself."""
     field = Experiment.model_fields[name]
     return TypeAdapter(cast("Any", Annotated[field.annotation, *field.metadata, field]))
