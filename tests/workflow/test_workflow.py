@@ -212,15 +212,16 @@ def test_posteriors_are_learnt_from_boxes_with_other_parameters(finished: Path, 
         "forecast__priors": {"sigma8": 0.14},
         "forecast__data_vectors": {"C_ell": ["power_spectrum"]},
         "resolution__levels": [],
-        "boxes_per_batch": 26,
+        "boxes_per_batch": 13,
+        **{f"{section}__boxes": 13 for section in ("covariance", "derivatives", "finite_differences")},
     }
     run(directory, "learn_posteriors", simulation_based=learning, **fewer)
     results = directory / "results/tiny/simulation_based"
-    data = io.load(results / "data/seeds_400000_400025.h5")
-    assert data.variables["data"].values.shape[:3] == (26, 8, 2)
+    data = io.load(results / "data/seeds_400000_400012.h5")
+    assert data.variables["data"].values.shape[:3] == (13, 8, 2)
     theta = data.variables["theta"].values
     assert ((theta > [ends[0] for ends in ranges.values()]) & (theta < [ends[1] for ends in ranges.values()])).all()
-    assert len(np.unique(theta[:, 0])) == 26
+    assert len(np.unique(theta[:, 0])) == 13
     table = pd.read_csv(results / "C_ell/calibration.csv")
     assert list(table["parameter"]) == ["Omega_c", "sigma8", "joint"]
     assert (table["boxes"] == 20).all()
@@ -392,7 +393,8 @@ def test_further_boxes_of_a_coarse_level_join_the_mean_jacobian(finished: Path, 
     assert jobs["differentiate"] == 2
     assert jobs["differentiate_coarser"] == jobs["measure_coarser"] == 5
     # all boxes of a level in one job
-    said = run(directory, target, boxes_per_batch=8, **changes)
+    changes |= {"resolution": section | {"coarse_only": {"first_seed": 300000, "boxes": 8}}, "boxes_per_batch": 8}
+    said = run(directory, target, finite_differences__boxes=8, **changes)
     log = (directory / "results/tiny/logs/forecast/C_ell.log").read_text()
     found = re.search(r"Two levels, power_spectrum: a correlation of (.*) gains (.*) in the variance", log)
     assert found, said
