@@ -392,9 +392,7 @@ def test_further_boxes_of_a_coarse_level_join_the_mean_jacobian(finished: Path, 
     # two boxes in a batch; two batches of the derivatives and one at the coarse level are there
     assert jobs["differentiate"] == 2
     assert jobs["differentiate_coarser"] == jobs["measure_coarser"] == 5
-    # all boxes of a level in one job
-    changes |= {"resolution": section | {"coarse_only": {"first_seed": 300000, "boxes": 8}}, "boxes_per_batch": 8}
-    said = run(directory, target, finite_differences__boxes=8, **changes)
+    said = run(directory, target, **changes)
     log = (directory / "results/tiny/logs/forecast/C_ell.log").read_text()
     found = re.search(r"Two levels, power_spectrum: a correlation of (.*) gains (.*) in the variance", log)
     assert found, said
