@@ -39,6 +39,11 @@ TRAINING = SHIPPED.model_copy(
     }
 )
 LOSS = jax.jit(loss, static_argnums=(2, 3))
+START = jax.jit(lambda key, cosmos: lpt(linear_field(key, cosmos.power, MESH), float(TIMES[0]), cosmos, MESH))
+LN_SIGMA = jax.jit(lambda cosmos, a: nonlinearity(cosmos, MESH)(jnp.log(a.astype(jnp.float32))))
+POWER = jax.jit(lambda position: particle_power(position, 32.0, 16).power)
+CORRELATION = jax.jit(lambda first, second: cross_power(first, second, 32.0, 16).correlation)
+DISPLACED = jax.jit(lambda position, band: position + pgd_displacement(position, band, MESH))
 POSITIONS = jax.jit(
     lambda start, cosmos, correction: nbody(
         start,
@@ -52,8 +57,7 @@ POSITIONS = jax.jit(
 
 @pytest.fixture(scope="module")
 def reference(cosmos):
-    start = lpt(linear_field(jax.random.key(1), cosmos.power, MESH), float(TIMES[0]), cosmos, MESH)
-    made = finer(start, TIMES, cosmos, MESH, 4, FixedSteps(kind="bullfrog", steps=6))
+    made = finer(START(jax.random.key(1), cosmos), TIMES, cosmos, MESH, 4, FixedSteps(kind="bullfrog", steps=6))
     return dataclasses.replace(made, weight=2.0)
 
 
@@ -67,7 +71,7 @@ def references(reference, cosmos):
 
 @pytest.fixture(scope="module")
 def network(reference, cosmos):
-    times = nonlinearity(cosmos, MESH)(jnp.log(TIMES.astype(jnp.float32)))
+    times = LN_SIGMA(cosmos, TIMES)
     return HPN.initial(jax.random.key(2), (float(times[0]), float(times[-1])))
 
 
@@ -99,9 +103,9 @@ def test_the_loss_is_the_sum_of_its_terms(reference, corrected_positions, networ
     squared = (apart**2).sum(axis=1).mean() / 4.0**2
     power, correlation, weights = [], [], 1 / np.arange(1, 5)  # the mean over ln k to the Nyquist wavenumber
     for ours, theirs in zip(corrected_positions, reference.position, strict=True):
-        both = [particle_power(each, 32.0, 16).power[:4] for each in (ours, theirs)]
+        both = [np.asarray(POWER(each))[:4] for each in (ours, theirs)]
         power.append(np.average(np.log1p((20 * (both[0] / both[1] - 1)) ** 2), weights=weights))
-        r = cross_power(ours, theirs, 32.0, 16).correlation[:4]
+        r = np.asarray(CORRELATION(ours, theirs))[:4]
         correlation.append(np.average(np.log(1 + (1 - r) / 1e-4), weights=weights))
     terms = [squared, np.mean(power), np.mean(correlation)]
     weighted = np.array([10.0, 0.6, 0.2]) * terms
@@ -165,7 +169,7 @@ def test_a_resumed_training_goes_on_as_if_not_killed_until_its_loss_is_not_finit
 def test_a_finer_mesh_sees_what_the_mesh_misses(reference, cosmos):
     assert reference.position.shape == (2, 3, 512)
     plain = POSITIONS(reference.start, cosmos, None)
-    coarse, fine = (particle_power(each[1], 32.0, 16).power for each in (plain, reference.position))
+    coarse, fine = (POWER(each[1]) for each in (plain, reference.position))
     # the softened force slows growth on all scales of so coarse a mesh, most on the smallest
     ratio = np.asarray(fine / coarse)
     assert np.all(ratio[:4] > 1)
@@ -174,24 +178,17 @@ def test_a_finer_mesh_sees_what_the_mesh_misses(reference, cosmos):
 
 def test_fitted_displacements_bring_a_known_one_back(reference, cosmos):
     known = Band(*(jnp.float32(value) for value in (-0.25, 0.7, CORNER)))
-    move = jax.jit(lambda position: pgd_displacement(position, known, MESH))
     plain = POSITIONS(reference.start, cosmos, None)
-    moved = jnp.stack([each + move(each) for each in plain])
+    moved = jnp.stack([DISPLACED(each, known) for each in plain])
     same = dataclasses.replace(reference, position=moved)
     fit = fit_pgd({"one": same, "again": same}, INTEGRATOR)
-    times = nonlinearity(cosmos, MESH)(jnp.log(TIMES[1:].astype(jnp.float32)))
+    times = LN_SIGMA(cosmos, TIMES)[1:]
     np.testing.assert_allclose(fit.ln_sigma, times, rtol=1e-6)
     for values, expected in zip(fit.bands, known, strict=True):
         # a minimum in float32 positions, flat along changes of all three together
         np.testing.assert_allclose(values, expected, rtol=1e-2)
 
     for position, wanted in zip(plain, moved, strict=True):
-        was, now, power = (
-            particle_power(each, 32.0, 16).power[:4]
-            for each in (
-                position,
-                position + pgd_displacement(position, Band(*(x[0] for x in fit.bands)), MESH),
-                wanted,
-            )
-        )
+        displaced = DISPLACED(position, Band(*(x[0] for x in fit.bands)))
+        was, now, power = (np.asarray(POWER(each))[:4] for each in (position, displaced, wanted))
         assert np.abs(now / power - 1).max() < 0.02 * np.abs(was / power - 1).max()

@@ -15,6 +15,8 @@ PIXELS = 80
 RMS = (0.05, 0.035)
 EDGES = (0.0, 1.0, 2.0, 3.0)
 BINS = len(EDGES) + 1
+# hundreds of draws: without any optimisation they take five times as long as a first level costs to compile
+OPTIMISED = {"xla_backend_optimization_level": "1"}
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +48,7 @@ def maps(gaussian_map, lognormal_map):
     return kappa, jnp.stack([kappa, other, 30 * kappa**2])
 
 
-@partial(jax.jit, static_argnums=(0, 1, 3))
+@partial(jax.jit, static_argnums=(0, 1, 3), compiler_options=OPTIMISED)
 def draws(method, measure, kappa, number):
     """Data vectors by a method of the statistic, one for each draw of its random numbers."""
     return jax.lax.map(lambda key: _one(method, measure, key)(kappa), jax.random.split(jax.random.key(5), number))
@@ -59,7 +61,7 @@ def jacobians(method, measure, kappa, tangents, number):
     return jax.lax.map(lambda key: summary_and_jacobian(_one(method, measure, key), kappa, tangents).jacobian, keys)
 
 
-@partial(jax.jit, static_argnums=(0, 3))
+@partial(jax.jit, static_argnums=(0, 3), compiler_options=OPTIMISED)
 def differences(measure, kappa, tangents, number, step=0.03):
     """Central differences of hard counts with the same noise."""
 

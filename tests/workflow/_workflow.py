@@ -1,10 +1,11 @@
 """Calls of snakemake for the tests: in forks of one process that has it imported, and in processes of their own.
 
 To start Python, import snakemake and hash the code of all scripts takes 3 s of CPU time, as much as a job. A fork of
-a process that has done it once takes 1 s, and calls the same function with the same arguments. Its jobs are forks too
+a process that has done it once takes .5 s, and calls the same function with the same arguments. Its jobs are forks too
 (`_jobs`); a snakemake in a process of its own starts them as a user's does.
 """
 
+import ast
 import fcntl
 import gc
 import json
@@ -82,15 +83,23 @@ def _serve() -> None:
     gc.set_threshold(100_000, 50, 100)
     folder = tempfile.TemporaryDirectory()
     interpreter = _jobs.start(Path(folder.name))
+    import h5py  # noqa: F401
     import nbformat  # noqa: F401
+    import smart_open  # noqa: F401
     from snakemake.cli import get_argument_parser
 
     from lenscast.code_hash import code_hash
-    from lenscast.experiment import campaigns, disk, observation  # noqa: F401
+    from lenscast.experiment import campaigns, command_line, dependence, disk, observation  # noqa: F401
     from lenscast.report import captions  # noqa: F401
+    from lenscast.statistics.registry import STATISTICS
 
+    figures = []
+    for module in ("figures", "posterior_figures"):
+        body = ast.parse((ROOT / f"src/lenscast/{module}.py").read_text()).body
+        figures += [f"lenscast.{module}:{each.name}" for each in body if isinstance(each, ast.FunctionDef)]
     for script in (ROOT / "workflow/scripts").glob("[!_]*.py"):
-        code_hash(script)  # keeps its graph of definitions until a file changes
+        # keeps its graph of definitions until a file changes
+        code_hash(script, *STATISTICS.values(), *(figures if script.stem == "figure" else []))
     get_argument_parser()  # imports the plugins
     gc.freeze()  # forks share what is there
     for line in sys.stdin:

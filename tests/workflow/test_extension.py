@@ -36,10 +36,10 @@ def config() -> dict[str, Any]:
         },
         "forecast": {
             "parameters": ["Omega_c", "sigma8"],
-            "priors": dict.fromkeys(["Omega_b", "h", "n_s", "w0", "A_IA", "m"]),
+            "priors": dict.fromkeys(["A_IA", "m"]),
             "data_vectors": {"peaks": None, "combined": None, "C_ell": ["power_spectrum"], "minima": ["minima"]},
         },
-        "finite_differences": {"steps": dict.fromkeys(["Omega_b", "h", "n_s", "w0"]), "boxes": 2},
+        "finite_differences": {"boxes": 2},
     }
 
 

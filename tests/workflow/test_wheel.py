@@ -11,12 +11,16 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = yaml.safe_load((ROOT / "tests/workflow/config.yaml").read_text())
-SMALLEST = {  # one batch of each kind
+SMALLEST = {  # one batch of each kind, and no nuisance parameters, which have a figure of their own
     **TINY,
     "covariance": TINY["covariance"] | {"boxes": 4},
     "boxes_per_batch": 4,
     "statistics": {"starlet_power_spectrum": TINY["statistics"]["starlet_power_spectrum"]},
-    "forecast": TINY["forecast"] | {"data_vectors": {"C_ell": ["starlet_power_spectrum"]}},
+    "forecast": {
+        "parameters": ["Omega_c", "sigma8"],
+        "priors": {"sigma8": TINY["forecast"]["priors"]["sigma8"]},
+        "data_vectors": {"C_ell": ["starlet_power_spectrum"]},
+    },
     "resolution": {"boxes": 4, "levels": []},
 }
 

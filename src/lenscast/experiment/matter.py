@@ -4,6 +4,7 @@ Free of JAX, and computed in milliseconds. Forecasts never use it: `lenscast.cos
 simulations, and `lenscast.theory` the nonlinear power that they are compared with. Within 10 % of CAMB's halofit.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -67,6 +68,7 @@ class MatterPower(NamedTuple):
         return float(np.exp(np.interp(np.log(radius), LN_R, self.ln_variance) / 2))
 
 
+@lru_cache(maxsize=8)
 def matter_power(cosmology: FlatCosmology) -> MatterPower:
     """Tables of the power of a cosmology, normalised to its sigma8."""
     k = np.exp(LN_K)

@@ -2,7 +2,8 @@
 
 import inspect
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, cast
 
@@ -129,8 +130,14 @@ def load(mapping: Any, source: str = "config", folder: Path = Path()) -> Experim
 
 def _problems(check: Callable[..., Iterator[Problem]], sections: Mapping[str, Any]) -> list[Problem]:
     """What a check finds; nothing where a section that it takes is wrong by itself."""
-    names = inspect.signature(check).parameters
-    return [*check(**{name: sections[name] for name in names})] if names.keys() <= sections.keys() else []
+    names = _arguments(check)
+    return [*check(**{name: sections[name] for name in names})] if names <= sections.keys() else []
+
+
+@cache
+def _arguments(check: Callable[..., Iterator[Problem]]) -> Set[str]:
+    """Names of the sections that a check takes."""
+    return inspect.signature(check).parameters.keys()
 
 
 def _valid_sections(mapping: Any) -> dict[str, Any]:
@@ -139,9 +146,15 @@ def _valid_sections(mapping: Any) -> dict[str, Any]:
     shared = share_the_box(mapping)
     for name, field in Experiment.model_fields.items():
         try:
-            adapter: TypeAdapter[Any] = TypeAdapter(cast("Any", Annotated[field.annotation, *field.metadata, field]))
             given = shared[name] if name in shared or field.is_required() else field.default
-            sections[name] = adapter.validate_python(given)
+            sections[name] = _validator(name).validate_python(given)
         except (ValidationError, KeyError, TypeError):
             continue
     return sections
+
+
+@cache
+def _validator(name: str) -> TypeAdapter:
+    """Validates one section by itself."""
+    field = Experiment.model_fields[name]
+    return TypeAdapter(cast("Any", Annotated[field.annotation, *field.metadata, field]))

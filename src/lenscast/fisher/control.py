@@ -184,7 +184,8 @@ def _ridge(
     left, singular, right = np.linalg.svd(predictors, full_matrices=False)
     # combinations of parameters in which each bin has uncorrelated scatter of unit size: those that nearly cancel count
     # as much as the others
-    combinations = np.concatenate([rows @ whitening(rows) for rows in centred.transpose(2, 0, 1)], axis=1)
+    by_bin = centred.transpose(2, 0, 1)
+    combinations = (by_bin @ whitening(by_bin)).transpose(1, 0, 2).reshape(boxes, -1)
     errors = []
     for penalty in PENALTIES:
         kept = singular**2 / (singular**2 + penalty * boxes)
@@ -214,18 +215,20 @@ def left_out_residuals(
     return residual / np.maximum(1 - leverage, 1e-9)[:, None]
 
 
-def whitening(rows: Float[np.ndarray, "box param"]) -> Float[np.ndarray, "param k"]:
-    """Combinations v of the columns in which rows v is orthonormal, without those that vanish to rounding.
+def whitening(rows: Float[np.ndarray, "*bins box param"]) -> Float[np.ndarray, "*bins param k"]:
+    """Combinations v of the columns in which rows v is orthonormal; 0 in place of those that vanish to rounding.
 
     Parameters
     ----------
     rows
         Parameters of boxes, less their mean over boxes.
     """
-    scale = np.where(rows.std(axis=0) > 0, rows.std(axis=0), 1)
+    scale = rows.std(axis=-2, keepdims=True)
+    scale = np.where(scale > 0, scale, 1)
     _, singular, right = np.linalg.svd(rows / scale, full_matrices=False)
-    kept = singular > 1e-9 * max(singular[0], 1e-300)
-    return right[kept].T / singular[kept] / scale[:, None]
+    kept = singular > 1e-9 * np.maximum(singular[..., :1], 1e-300)
+    inverse = np.divide(1, singular, out=np.zeros_like(singular), where=kept)
+    return np.swapaxes(right * inverse[..., None] / scale, -1, -2)
 
 
 def fewer_rows(rows: Float[np.ndarray, "other param bin"]) -> Float[np.ndarray, "row param bin"]:

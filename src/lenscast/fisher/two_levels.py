@@ -108,20 +108,28 @@ def _out_of_fold_weights(
     weights = np.empty((len(fine), fine.shape[2]))
     for index in range(fold.max() + 1):
         others = fold != index
-        products = [_products(*each) for each in _white_bins(fine[others], coarse[others])]
-        weights[~others] = [both / size if size > 0 else 0.0 for both, size, _ in products]
+        both, size, _ = _products(fine[others], coarse[others])
+        weights[~others] = np.divide(both, size, out=np.zeros_like(both), where=size > 0)
     return weights
 
 
 def _correlation(fine: Float[np.ndarray, "box param bin"], coarse: Float[np.ndarray, "box param bin"]) -> float:
     """Correlation of the levels between boxes."""
-    both, size, unit = np.sum([_products(*each) for each in _white_bins(fine, coarse)], axis=0)
+    both, size, unit = _products(fine, coarse).sum(axis=1)
     return float(both / np.sqrt(size * unit)) if size > 0 else 0.0
 
 
-def _products(fine: Float[np.ndarray, "box k"], coarse: Float[np.ndarray, "box k"]) -> tuple[float, float, float]:
-    """Sums of fine times coarse, of coarse squared and of fine squared."""
-    return float((fine * coarse).sum()), float((coarse**2).sum()), float((fine**2).sum())
+def _products(
+    fine: Float[np.ndarray, "box param bin"], coarse: Float[np.ndarray, "box param bin"]
+) -> Float[np.ndarray, "3 bin"]:
+    """Sums of fine times coarse, of coarse squared and of fine squared over boxes, less their means.
+
+    Both are in combinations of parameters in which the fine one has uncorrelated scatter.
+    """
+    centred = [(each - each.mean(axis=0)).transpose(2, 0, 1) for each in (fine, coarse)]
+    white = whitening(centred[0])
+    first, second = (each @ white for each in centred)
+    return np.stack([(x * y).sum(axis=(1, 2)) for x, y in ((first, second), (second, second), (first, first))])
 
 
 def _noise(jacobian: Float[np.ndarray, "box param bin"], unit: Float[np.ndarray, "box param bin"]) -> float:
@@ -132,16 +140,5 @@ def _noise(jacobian: Float[np.ndarray, "box param bin"], unit: Float[np.ndarray,
 
 def _size(rows: Float[np.ndarray, "row param bin"], unit: Float[np.ndarray, "box param bin"]) -> float:
     """Sum of squares over rows, bins and combinations of parameters in which `unit` has uncorrelated scatter."""
-    centred = unit - unit.mean(axis=0)
-    return sum(
-        float(((rows[:, :, index] @ whitening(centred[:, :, index])) ** 2).sum()) for index in range(rows.shape[2])
-    )
-
-
-def _white_bins(
-    fine: Float[np.ndarray, "box param bin"], coarse: Float[np.ndarray, "box param bin"]
-) -> list[tuple[Float[np.ndarray, "box k"], Float[np.ndarray, "box k"]]]:
-    """Both levels of each bin, in combinations of parameters in which the fine one has uncorrelated scatter."""
-    centred = [each - each.mean(axis=0) for each in (fine, coarse)]
-    white = [whitening(centred[0][:, :, index]) for index in range(fine.shape[2])]
-    return [(centred[0][:, :, index] @ each, centred[1][:, :, index] @ each) for index, each in enumerate(white)]
+    centred = (unit - unit.mean(axis=0)).transpose(2, 0, 1)
+    return float(((rows.transpose(2, 0, 1) @ whitening(centred)) ** 2).sum())

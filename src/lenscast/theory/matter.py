@@ -7,6 +7,7 @@ Boltzmann code, while the simulations start from Eisenstein & Hu's fit. Wavenumb
 
 import dataclasses
 from collections.abc import Mapping
+from functools import lru_cache
 from importlib import import_module
 from typing import Any
 
@@ -81,24 +82,16 @@ def camb_power(
         known = ", ".join(camb.nonlinear.halofit_version_names)
         raise ValueError(f"model = {model!r}: CAMB's models of nonlinear power are {known}")
     value = {name: float(each) for name, each in vars(parameters).items()}
-    h = value["h"]
-    settings = camb.CAMBparams(WantCls=False)
-    settings.set_cosmology(
-        H0=100 * h, ombh2=value["Omega_b"] * h**2, omch2=value["Omega_c"] * h**2, mnu=0.0, num_massive_neutrinos=0
-    )
-    settings.set_dark_energy(w=value["w0"], wa=value["wa"], dark_energy_model="ppf")
-    # CAMB takes an amplitude and no sigma8: a first amplitude gives a sigma8, from which the right amplitude follows
-    settings.InitPower.set_params(As=2e-9, ns=value["n_s"])
     end = 1.05 * z_max + 0.05
     redshifts = np.linspace(0, end, 2 + int(REDSHIFTS_PER_UNIT * end)) if z_max > 0 else np.zeros(1)
-    settings.NonLinear = camb.model.NonLinear_both
-    settings.NonLinearModel.set_params(halofit_version=model)
-    settings.set_matter_power(redshifts=[float(z) for z in redshifts[::-1]], kmax=K_MAX * h)
-    results = camb.get_transfer_functions(settings)
-    results.calc_power_spectra()
-    amplitude = 2e-9 * (value["sigma8"] / results.get_sigma8_0()) ** 2
-    settings.InitPower.set_params(As=amplitude, ns=value["n_s"])
-    results.power_spectra_from_transfer(settings.InitPower)
+    shape = {name: each for name, each in value.items() if name not in ("sigma8", "n_s")}
+    results = _transfer_functions(tuple(sorted(shape.items())), tuple(redshifts[::-1].tolist()), model)
+    # CAMB takes an amplitude and no sigma8: a first amplitude gives a sigma8, from which the right amplitude follows
+    initial = camb.initialpower.InitialPowerLaw()
+    initial.set_params(As=2e-9, ns=value["n_s"])
+    results.power_spectra_from_transfer(initial)
+    initial.set_params(As=2e-9 * (value["sigma8"] / results.get_sigma8_0()) ** 2, ns=value["n_s"])
+    results.power_spectra_from_transfer(initial)
     return MatterPower(
         {
             kind: results.get_matter_power_interpolator(nonlinear=kind == "nonlinear", extrap_kmax=1e3)
@@ -106,6 +99,26 @@ def camb_power(
         },
         None if log10_T_AGN is None else _feedback(parameters, end, log10_T_AGN),
     )
+
+
+@lru_cache(maxsize=16)
+def _transfer_functions(values: tuple[tuple[str, float], ...], redshifts: tuple[float, ...], model: str) -> Any:
+    """CAMB's results for parameters other than sigma8 and n_s, which change the spectrum of the start alone.
+
+    They take most of CAMB's time. Each use of them sets a spectrum of the start and copies the power.
+    """
+    camb = optional("camb", "CAMB")
+    value = dict(values)
+    h = value["h"]
+    settings = camb.CAMBparams(WantCls=False)
+    settings.set_cosmology(
+        H0=100 * h, ombh2=value["Omega_b"] * h**2, omch2=value["Omega_c"] * h**2, mnu=0.0, num_massive_neutrinos=0
+    )
+    settings.set_dark_energy(w=value["w0"], wa=value["wa"], dark_energy_model="ppf")
+    settings.NonLinear = camb.model.NonLinear_both
+    settings.NonLinearModel.set_params(halofit_version=model)
+    settings.set_matter_power(redshifts=redshifts, kmax=K_MAX * h)
+    return camb.get_transfer_functions(settings)
 
 
 def _feedback(parameters: Parameters, z_max: float, log10_T_AGN: Float[Array, ""]) -> RectBivariateSpline:

@@ -5,6 +5,7 @@ Convention: spectra are flat-sky; parameters, distances and kernels of the plane
 
 from collections.abc import Callable
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
@@ -15,6 +16,8 @@ from lenscast.sections.lightcone import Lightcone
 from lenscast.theory.matter import MatterPower
 
 LIMBER_SPACING = 4.0  # Mpc/h; the midpoint rule is then accurate to 1e-4
+DISTANCE = jax.jit(lambda cosmos, a: cosmos.distances.comoving_distance(a))
+SCALE_FACTOR = jax.jit(lambda cosmos, chi: cosmos.distances.scale_factor(chi))
 
 
 def limber(
@@ -51,7 +54,7 @@ def limber(
 
 def thin_planes(cosmos: Cosmology, z_max: float) -> Lightcone:
     """Planes of 4 Mpc/h or less up to a redshift; a sum over them is an integral along the line of sight."""
-    chi = float(cosmos.distances.comoving_distance(jnp.asarray(1 / (1 + z_max))))
+    chi = float(DISTANCE(cosmos, 1 / (1 + z_max)))
     planes = int(np.ceil(chi / LIMBER_SPACING))
     # mesh, field and pixels do not enter a sum over planes without windows
     return Lightcone(box_size=chi / planes, slabs_per_box=1, planes=planes, plane_mesh=8, field_deg=1.0, pixels=16)
@@ -73,7 +76,7 @@ def plane_power(
     windows
         Whether to multiply by `lensing.plane_window`, and to leave out modes longer than the box.
     """
-    a = np.asarray(cosmos.distances.scale_factor(jnp.asarray(lightcone.chi)))
+    a = np.asarray(SCALE_FACTOR(cosmos, jnp.asarray(lightcone.chi)))
     planes = []
     for chi, scale_factor in zip(lightcone.chi, a, strict=True):
         plane = power.nonlinear(ell / chi, 1 / scale_factor - 1) / (chi**2 * lightcone.thickness)
