@@ -24,7 +24,8 @@ from lenscast.sections.training import Loss
 pytestmark = pytest.mark.slow
 
 MESH = ParticleMesh(box_size=32.0, particles=8)
-TIMES = jnp.array([0.3, 0.5, 1.0])
+BEGIN = 0.3
+TIMES = jnp.array([BEGIN, 0.5, 1.0])
 INTEGRATOR = FixedSteps(kind="bullfrog", steps=3)
 CHECKPOINTS = diffrax.RecursiveCheckpointAdjoint()
 ALL = Loss(position=10.0, power=0.6, correlation=0.2)  # each counts alike here
@@ -39,7 +40,7 @@ TRAINING = SHIPPED.model_copy(
     }
 )
 LOSS = jax.jit(loss, static_argnums=(2, 3))
-START = jax.jit(lambda key, cosmos: lpt(linear_field(key, cosmos.power, MESH), float(TIMES[0]), cosmos, MESH))
+START = jax.jit(lambda key, cosmos: lpt(linear_field(key, cosmos.power, MESH), BEGIN, cosmos, MESH))
 LN_SIGMA = jax.jit(lambda cosmos, a: nonlinearity(cosmos, MESH)(jnp.log(a.astype(jnp.float32))))
 POWER = jax.jit(lambda position: particle_power(position, 32.0, 16).power)
 CORRELATION = jax.jit(lambda first, second: cross_power(first, second, 32.0, 16).correlation)
