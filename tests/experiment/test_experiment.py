@@ -79,6 +79,8 @@ def test_cosmologies_are_fiducial_and_shifted(experiment: Experiment, default) -
     assert experiment.fiducial == {**default["cosmology"], "A_IA": 0.0, "eta": 0.0, **of_source}
     step = default["finite_differences"]["steps"]["w0"]
     assert cosmologies["w0_plus"] == {**experiment.fiducial, "w0": pytest.approx(-1 + step)}
+    assert cosmologies["w0_minus"] == {**experiment.fiducial, "w0": pytest.approx(-1 - step)}
+    assert cosmologies["w0_plus_half"] == {**experiment.fiducial, "w0": pytest.approx(-1 + step / 2)}
     assert cosmologies["w0_minus_half"] == {**experiment.fiducial, "w0": pytest.approx(-1 - step / 2)}
 
 
