@@ -452,3 +452,28 @@ def test_primitives_are_reached_with_their_rules():
     found = reached(SCRIPTS / "simulate.py")
     names = ("_push_deposit", "_transpose_fetch", "_fetch_in_blocks", "_primitive", "<import>")
     assert {f"lenscast.gravity.deposit:{name}" for name in names} <= found
+
+
+def test_kept_hashes_are_those_of_the_code(tree, tmp_path, monkeypatch):
+    store = tmp_path / "cache" / "code.json"
+    script, package = tree.scripts / "job.py", tree.package
+
+    def kept():
+        return code_hash(script, package=package, store=store)
+
+    tree.write("pkg/m.py", "def f(): return 1\n")
+    tree.write("scripts/job.py", "from pkg.m import f\nf()\n")
+    first = tree.hash()
+    assert kept() == first
+    with monkeypatch.context() as context:
+        context.setattr("lenscast.code_hash._closure", lambda *_: pytest.fail("computed again"))
+        assert kept() == first
+    tree.write("pkg/m.py", "def f(): return 22\n")
+    assert kept() == tree.hash() != first
+    # what is damaged or cannot be written costs time alone
+    store.write_text("[1")
+    assert kept() == tree.hash()
+    store.unlink()
+    store.parent.rmdir()
+    store.parent.write_text("no folder")
+    assert kept() == tree.hash()

@@ -7,8 +7,10 @@ followed: the place that makes a value brings its code. Annotations of class fie
 """
 
 import hashlib
+import json
 import os
 import sys
+import tempfile
 from functools import cache, lru_cache
 from pathlib import Path
 
@@ -17,9 +19,11 @@ from lenscast.code_syntax import Module
 PACKAGE = Path(__file__).parent
 ON_IMPORT, OWN, WHOLE = "<import>", "<own>", "*"  # in place of a symbol: what acts on import, all but imports, all
 Key = tuple[str, str]  # module and symbol
+State = tuple[tuple[str, int, int], ...]  # path, time and size of each file
+KEPT = 500  # hashes in a file of them, the newest
 
 
-def code_hash(script: Path, *objects: str, package: Path = PACKAGE) -> str:
+def code_hash(script: Path, *objects: str, package: Path = PACKAGE, store: Path | None = None) -> str:
     """Hash of the code that a script and some objects reach, without comments, docstrings and layout.
 
     Parameters
@@ -30,6 +34,8 @@ def code_hash(script: Path, *objects: str, package: Path = PACKAGE) -> str:
         Objects that the script loads by name: "module:symbol", or the path of a Python file, which counts as a whole.
     package
         Folder of the package whose modules count.
+    store
+        File that keeps hashes between processes, for as long as no file of the code has another time or size.
 
     Raises
     ------
@@ -38,8 +44,14 @@ def code_hash(script: Path, *objects: str, package: Path = PACKAGE) -> str:
     ValueError
         If an object names no symbol of the package or of a module in the script's folder.
     """
-    content = "\n".join(f"{key}\n{content}" for key, content in sorted(_closure(script, objects, package).items()))
-    return hashlib.sha256(content.encode()).hexdigest()
+    state = _state(script.absolute(), objects, package.absolute())
+    of_state = repr((sys.version_info, str(script.absolute()), objects, state))
+    name, kept = hashlib.sha256(of_state.encode()).hexdigest(), _kept(store)
+    if name not in kept:
+        content = "\n".join(f"{key}\n{content}" for key, content in sorted(_closure(script, objects, package).items()))
+        kept[name] = hashlib.sha256(content.encode()).hexdigest()
+        _keep(kept, store)
+    return kept[name]
 
 
 def reached(script: Path, *objects: str, package: Path = PACKAGE) -> frozenset[str]:
@@ -47,18 +59,49 @@ def reached(script: Path, *objects: str, package: Path = PACKAGE) -> frozenset[s
     return frozenset(":".join(key) for key, content in _closure(script, objects, package).items() if content)
 
 
-def _closure(script: Path, objects: tuple[str, ...], package: Path) -> dict[Key, str]:
-    script, package = script.absolute(), package.absolute()
+def _kept(store: Path | None) -> dict[str, str]:
+    """Hashes that a file keeps; none of a file that is not there or is damaged."""
+    try:
+        found = json.loads(store.read_bytes()) if store else {}
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _keep(hashes: dict[str, str], store: Path | None) -> None:
+    """Write the newest hashes, whole or not at all; a folder that cannot be written costs time alone."""
+    if not store:
+        return
+    try:
+        store.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=store.parent, delete=False) as file:
+            json.dump(dict([*hashes.items()][-KEPT:]), file)
+        os.replace(file.name, store)
+    except OSError:
+        return
+
+
+def _named_files(objects: tuple[str, ...]) -> dict[str, Path]:
+    """Python files among the objects, by a name that no module has."""
     named = sorted({each for each in objects if each.endswith(".py")})
-    files = {Path(each).name + number * "'": Path(each).absolute() for number, each in enumerate(named)}
+    return {Path(each).name + number * "'": Path(each).absolute() for number, each in enumerate(named)}
+
+
+def _state(script: Path, objects: tuple[str, ...], package: Path) -> State:
+    """All files that code may be in, which a change of time or size makes others."""
+    files = _named_files(objects)
     for path in (script, *files.values()):
         if not path.is_file():
             raise FileNotFoundError(f"{path}: there is no such file; give the path of a Python file")
     walks = (*os.walk(package), *os.walk(script.parent))
     paths = [os.path.join(root, name) for root, _, names in walks for name in names if name.endswith(".py")]
     stats = {path: os.stat(path) for path in [*map(str, files.values()), *paths]}
-    # a change of any file, by time or size, starts a new graph
-    state = tuple((path, stat.st_mtime_ns, stat.st_size) for path, stat in stats.items())
+    return tuple((path, stat.st_mtime_ns, stat.st_size) for path, stat in stats.items())
+
+
+def _closure(script: Path, objects: tuple[str, ...], package: Path) -> dict[Key, str]:
+    script, package = script.absolute(), package.absolute()
+    files, state = _named_files(objects), _state(script, objects, package)
     graph = _graph(package, script.parent, tuple(files.items()), state)
     todo, found = [(name, OWN) for name in (script.stem, *files)], dict[Key, str]()
     for module, _, symbol in (each.partition(":") for each in objects if not each.endswith(".py")):

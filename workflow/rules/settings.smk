@@ -1,7 +1,7 @@
 @cache
 def code(script, *objects):
     """Hash of the code that a script reaches, and of the named objects, which it loads by name."""
-    return code_hash(SCRIPTS / f"{script}.py", *objects)
+    return code_hash(SCRIPTS / f"{script}.py", *objects, store=Path(".cache/code.json"))
 
 
 def statistics_code(names, statistics=EXPERIMENT.statistics):
