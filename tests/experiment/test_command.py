@@ -26,6 +26,8 @@ OPTIONAL = {
     "Experiment": {"distribution", "field_level", "simulation_based"},
     "Resolution": {"coarse_only"},
     "Training": {"steps"},
+    "ParticleMeshReference": {"trained_steps"},
+    "SnapshotsReference": {"trained_steps"},
     "ForecastSection": {"samples", "scale_cuts", "gaussian_bins", "drop_bins"},
     "GaussianBinsSection": {"min_count", "max_skewness"},
     "Lightcone": {"realisations_per_box", "projection"},

@@ -130,9 +130,10 @@ def train(
         correction, optimiser, row = state.correction, state.optimiser, np.zeros(len(names))
         # order and steps from seed and epoch alone, so that a resumed training continues the same sequence
         random = np.random.default_rng([training.seed, epoch])
-        order, drawn = random.permutation(len(names)), random.integers(len(training.integrators), size=len(names))
+        order, drawn = random.permutation(len(names)), random.random(len(names))
         for index in order:
-            reference, integrator = references[names[index]], training.integrators[drawn[index]]
+            reference, choices = references[names[index]], training.integrators(names[index])
+            integrator = choices[int(drawn[index] * len(choices))]
             correction, optimiser, value = _step(
                 correction, optimiser, reference, training, integrator, len(names), adjoint
             )
