@@ -26,7 +26,7 @@ OPTIONAL = {
     "Experiment": {"distribution", "field_level", "simulation_based"},
     "Resolution": {"coarse_only"},
     "Training": {"steps"},
-    "ParticleMeshReference": {"trained_steps"},
+    "ParticleMeshReference": {"trained_steps", "sharpening"},
     "SnapshotsReference": {"trained_steps"},
     "ForecastSection": {"samples", "scale_cuts", "gaussian_bins", "drop_bins"},
     "GaussianBinsSection": {"min_count", "max_skewness"},

@@ -33,7 +33,8 @@ def particle_mesh(description: ReferenceDescription) -> Reference:
     field = linear_field(box_key(wanted.seed, INITIAL_FIELD), cosmos.power, mesh)
     a = jnp.array([method.a_start, *description.a])
     start = lpt(field, float(a[0]), cosmos, mesh, method.lpt_order)
-    return finer(start, a, cosmos, mesh, wanted.mesh_factor, FixedSteps(kind="bullfrog", steps=wanted.steps))
+    integrator = FixedSteps(kind="bullfrog", steps=wanted.steps)
+    return finer(start, a, cosmos, mesh, wanted.mesh_factor, integrator, wanted.sharpening)
 
 
 def from_snapshots(description: ReferenceDescription) -> Reference:

@@ -9,11 +9,13 @@ from functools import partial
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Float, Float32
 
 from lenscast.corrections.method import Correction, corrected
 from lenscast.corrections.network import HPN
 from lenscast.cosmology import Cosmology
+from lenscast.gravity.forces import gradient_wavenumbers
 from lenscast.gravity.mesh import Particles
 from lenscast.gravity.nbody import nbody
 from lenscast.sections.box import Integrator, ParticleMesh
@@ -46,6 +48,19 @@ class Reference(eqx.Module):
     weight: float = eqx.field(static=True, default=1.0)
 
 
+def linear_density(reference: Reference) -> Float32[Array, "x y z"]:
+    """Linear overdensity today of the box of a reference, from the displacements of its start.
+
+    Their divergence is -D1 delta, and second order in the density of the start, which is small.
+    """
+    n, mesh = reference.mesh.particles, reference.mesh
+    displacement = jnp.fft.rfftn(reference.start.displacement.reshape(3, n, n, n), axes=(1, 2, 3))
+    wavevector = gradient_wavenumbers(n, mesh.box_size / n)
+    divergence = sum(1j * k * component for k, component in zip(wavevector, displacement, strict=True))
+    D1 = reference.cosmology.growth.D1(reference.a[0]).astype(jnp.float32)
+    return -jnp.fft.irfftn(divergence, s=(n, n, n)) / D1
+
+
 def finer(
     start: Particles,
     a: Float[Array, " time"],
@@ -53,6 +68,7 @@ def finer(
     mesh: ParticleMesh,
     mesh_factor: int,
     integrator: Integrator,
+    sharpening: float = 0.0,
 ) -> Reference:
     """A reference from the particle mesh itself: the same particles on a finer mesh, whose windows are undone.
 
@@ -70,12 +86,15 @@ def finer(
         Force mesh points of the reference per particle spacing; 4 or more.
     integrator
         Time integration of the reference; it needs more steps than the trained simulation.
+    sharpening
+        Gain of the potential near the fine mesh, beyond the windows that are undone: a constant for the network of HPN.
     """
     fine = ParticleMesh(
         box_size=mesh.box_size, particles=mesh.particles, mesh_factor=mesh_factor, gradient=mesh.gradient
     )
     # An untrained HPN undoes the windows of the clouds and nothing else, so that its ln sigma range does not matter.
     windows = HPN.initial(jax.random.key(0), (-1.0, 1.0))
+    windows = eqx.tree_at(lambda hpn: hpn.layers[-1][1], windows, jnp.full(1, sharpening, jnp.float32))
 
     @jax.jit
     def simulated(start: Particles, cosmology: Cosmology) -> Array:
@@ -105,5 +124,5 @@ def snapshots(
     def save(state: Particles) -> Array:
         return state.position(mesh)
 
-    method = corrected(correction, mesh, integrator, reference.cosmology)
+    method = corrected(correction, mesh, integrator, reference.cosmology, field=linear_density(reference))
     return nbody(reference.start, reference.a, reference.cosmology, method, save=save)

@@ -18,7 +18,7 @@ from jaxtyping import Array, Float
 
 from lenscast.corrections.network import ForceCorrection
 from lenscast.corrections.particle_power import cross_power, mean_over_ln_k, power_error
-from lenscast.corrections.reference import Reference
+from lenscast.corrections.reference import Reference, linear_density
 from lenscast.gravity.mesh import Particles
 from lenscast.gravity.nbody import nbody
 from lenscast.sections.box import Integrator
@@ -72,7 +72,7 @@ def loss(
         How diffrax differentiates the solve, see `nbody`.
     """
     mesh = reference.mesh
-    method = correction.method(mesh, integrator, reference.cosmology)
+    method = correction.method(mesh, integrator, reference.cosmology, field=linear_density(reference))
     # whole states, as `BacksolveAdjoint` needs them
     states = nbody(reference.start, reference.a, reference.cosmology, method, adjoint=adjoint)
 

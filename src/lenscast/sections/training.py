@@ -72,6 +72,12 @@ class ParticleMeshReference(_Reference):
     seed: int = Field(ge=0, lt=2**31, description="seed of the initial field")
     mesh_factor: int = Field(ge=2, le=16, description="mesh points of the reference per particle spacing")
     steps: int = Field(ge=1, le=10_000, description="bullfrog steps of the reference")
+    sharpening: float = Field(
+        default=0.0,
+        ge=0.0,
+        le=3.0,
+        description="gain of the potential of the reference near its own mesh, beyond the windows that are undone",
+    )
 
 
 class SnapshotsReference(_Reference):
