@@ -15,7 +15,7 @@ from lenscast.corrections.network import CORNER, nonlinearity
 from lenscast.corrections.particle_power import cross_power, particle_power
 from lenscast.corrections.pgd import Band, pgd_displacement
 from lenscast.corrections.pgd_fit import fit_pgd
-from lenscast.corrections.reference import finer
+from lenscast.corrections.reference import finer, linear_density
 from lenscast.corrections.training import initial_state, loss, train
 from lenscast.experiment import read_training
 from lenscast.gravity import FixedSteps, ParticleMesh, linear_field, lpt, nbody
@@ -31,6 +31,7 @@ ALL = Loss(position=10.0, power=0.6, correlation=0.2)  # each counts alike here
 SHIPPED = read_training(Path(__file__).parents[2] / "configs/training.yaml")
 TRAINING = SHIPPED.model_copy(
     update={
+        "references": dict.fromkeys(["first", "second"], SHIPPED.references["half_cells"]),
         "simulation": SHIPPED.simulation.model_copy(update={"integrator": INTEGRATOR}),
         "loss": ALL,
         "epochs": 4,
@@ -170,6 +171,23 @@ def test_a_finer_mesh_sees_what_the_mesh_misses(reference, cosmos):
     ratio = np.asarray(fine / coarse)
     assert np.all(ratio[:4] > 1)
     assert ratio[2:4].mean() > ratio[0] + 0.1
+
+
+def test_a_sharpened_reference_has_more_power_on_small_scales(reference, cosmos):
+    few = FixedSteps(kind="bullfrog", steps=6)
+    sharper = finer(reference.start, TIMES, cosmos, MESH, 4, few, sharpening=0.4)
+    ratio = np.asarray(
+        particle_power(sharper.position[1], 32.0, 16).power / particle_power(reference.position[1], 32.0, 16).power
+    )
+    assert 1 < ratio[0] < ratio[3] < 1.2
+
+
+def test_the_linear_density_of_a_reference_is_that_of_its_start(reference, cosmos):
+    field = np.asarray(linear_field(jax.random.key(1), cosmos.power, MESH))
+    found = np.asarray(linear_density(reference))
+    # second order, and the Nyquist modes, which have no displacement
+    assert np.corrcoef(found.ravel(), field.ravel())[0, 1] > 0.95
+    np.testing.assert_allclose(found.std(), field.std(), rtol=0.15)
 
 
 def test_fitted_displacements_bring_a_known_one_back(reference, cosmos):

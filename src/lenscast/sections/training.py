@@ -58,7 +58,8 @@ class _Reference(Section):
     trained_steps: StepNumbers | None = Field(
         default=None,
         min_length=1,
-        description="numbers of steps of the simulation that learns from this reference; by default those of the training",
+        description="numbers of steps of the simulation that learns from this reference; by default those of the "
+        "training",
     )
 
 
