@@ -79,7 +79,7 @@ def planes_from_noise(
     where = domain(experiment.distribution)
     field = field_from_noise(noise, cosmos.power, simulation, where)
     start = lpt(field, simulation.a_start, cosmos, simulation, simulation.lpt_order, where)
-    method = corrected(correction, simulation, simulation.integrator, cosmos, where, field)
+    method = corrected(correction, simulation, simulation.integrator, cosmos, where)
     return density_planes(start, simulation.a_start, cosmos, method, experiment.lightcone, adjoint)
 
 

@@ -61,7 +61,7 @@ def power_today(
     field = linear_field(key, cosmology.power, simulation)
     start = lpt(field, simulation.a_start, cosmology, simulation, simulation.lpt_order)
     times = jnp.array([simulation.a_start, 1.0])
-    method = corrected(correction, simulation, simulation.integrator, cosmology, field=field)
+    method = corrected(correction, simulation, simulation.integrator, cosmology)
     position = nbody(start, times, cosmology, method, save=lambda state: state.position(simulation))
     evolved = particle_power(position[0], simulation.box_size, 2 * simulation.particles)
     return PowerToday(field_power(field, simulation.box_size), evolved)
