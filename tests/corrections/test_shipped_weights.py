@@ -5,7 +5,7 @@ import pytest
 
 from lenscast.corrections.network import CORNER
 from lenscast.corrections.particle_power import cross_power
-from lenscast.corrections.reference import finer, snapshots
+from lenscast.corrections.reference import Refinement, finer, snapshots
 from lenscast.cosmology import Parameters, cosmology
 from lenscast.gravity import FixedSteps, ParticleMesh, linear_field, lpt
 from lenscast.io import load_correction
@@ -21,7 +21,7 @@ def reference():
     universe = jax.jit(cosmology)(planck)
     a = jnp.array([1 / 7, 0.7])
     start = lpt(linear_field(jax.random.key(5), universe.power, MESH), float(a[0]), universe, MESH)
-    return finer(start, a, universe, MESH, 4, FixedSteps(kind="bullfrog", steps=60))
+    return finer(start, a, universe, MESH, Refinement(4, FixedSteps(kind="bullfrog", steps=60)))
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from lenscast.corrections.network import CORNER, nonlinearity
 from lenscast.corrections.particle_power import cross_power, particle_power
 from lenscast.corrections.pgd import Band, pgd_displacement
 from lenscast.corrections.pgd_fit import fit_pgd
-from lenscast.corrections.reference import finer
+from lenscast.corrections.reference import Refinement, finer, linear_density
 from lenscast.corrections.training import initial_state, loss, train
 from lenscast.experiment import read_training
 from lenscast.gravity import FixedSteps, ParticleMesh, linear_field, lpt, nbody
@@ -32,6 +32,7 @@ ALL = Loss(position=10.0, power=0.6, correlation=0.2)  # each counts alike here
 SHIPPED = read_training(Path(__file__).parents[2] / "configs/training.yaml")
 TRAINING = SHIPPED.model_copy(
     update={
+        "references": dict.fromkeys(["first", "second"], SHIPPED.references["half_cells"]),
         "simulation": SHIPPED.simulation.model_copy(update={"integrator": INTEGRATOR}),
         "loss": ALL,
         "epochs": 4,
@@ -58,7 +59,9 @@ POSITIONS = jax.jit(
 
 @pytest.fixture(scope="module")
 def reference(cosmos):
-    made = finer(START(jax.random.key(1), cosmos), TIMES, cosmos, MESH, 4, FixedSteps(kind="bullfrog", steps=6))
+    made = finer(
+        START(jax.random.key(1), cosmos), TIMES, cosmos, MESH, Refinement(4, FixedSteps(kind="bullfrog", steps=6))
+    )
     return dataclasses.replace(made, weight=2.0)
 
 
@@ -175,6 +178,24 @@ def test_a_finer_mesh_sees_what_the_mesh_misses(reference, cosmos):
     ratio = np.asarray(fine / coarse)
     assert np.all(ratio[:4] > 1)
     assert ratio[2:4].mean() > ratio[0] + 0.1
+
+
+def test_a_sharpened_reference_is_denser_on_small_scales(reference, cosmos):
+    few = FixedSteps(kind="bullfrog", steps=6)
+    sharper = finer(reference.start, TIMES, cosmos, MESH, Refinement(4, few, sharpening=1.0))
+    powers = [particle_power(each.position[0], 32.0, 32).power for each in (sharper, reference)]
+    ratio = np.asarray(powers[0] / powers[1])
+    # a force that is stronger below 4 of the 1 Mpc/h of its mesh hardly moves modes of 32 Mpc/h
+    assert abs(ratio[0] - 1) < 0.02
+    assert ratio[8:15].mean() > 1.005
+
+
+def test_the_linear_density_of_a_reference_is_that_of_its_start(reference, cosmos):
+    field = np.asarray(linear_field(jax.random.key(1), cosmos.power, MESH))
+    found = np.asarray(linear_density(reference))
+    # second order, and the Nyquist modes, which have no displacement
+    assert np.corrcoef(found.ravel(), field.ravel())[0, 1] > 0.95
+    np.testing.assert_allclose(found.std(), field.std(), rtol=0.15)
 
 
 def test_fitted_displacements_bring_a_known_one_back(reference, cosmos):

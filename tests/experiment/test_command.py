@@ -26,6 +26,8 @@ OPTIONAL = {
     "Experiment": {"distribution", "field_level", "simulation_based"},
     "Resolution": {"coarse_only"},
     "Training": {"steps"},
+    "ParticleMeshReference": {"trained_steps", "sharpening"},
+    "SnapshotsReference": {"trained_steps"},
     "ForecastSection": {"samples", "scale_cuts", "gaussian_bins", "drop_bins"},
     "GaussianBinsSection": {"min_count", "max_skewness"},
     "Lightcone": {"realisations_per_box", "projection"},
@@ -92,7 +94,7 @@ def test_schema_accepts_the_configs_of_the_repository(path: str) -> None:
     validator.validate(read(REPOSITORY / path).model_dump(mode="json", exclude_none=True))
 
 
-@pytest.mark.parametrize("name", ["training", "training_shipped"])
+@pytest.mark.parametrize("name", ["training", "training_shipped", "training_more_boxes", "training_fine_mesh"])
 def test_schema_accepts_the_trainings_of_the_repository(name: str) -> None:
     _validator(Training).validate(yaml.safe_load((REPOSITORY / f"configs/{name}.yaml").read_text()))
 

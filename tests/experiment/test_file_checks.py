@@ -115,5 +115,6 @@ def test_few_steps_for_a_correction_are_remarked_on_with_the_number_that_it_take
     (line,) = said(12)
     needed = int(line.rsplit("raise to ", 1)[1].split()[0])
     assert "12 steps are few" in line
+    assert 20 < needed < 26  # six times the variance of the linear density in a cell
     assert said(needed - 1)
     assert not said(needed)

@@ -291,6 +291,7 @@ FINE = {
     "weight": 1,
 }
 SNAPSHOTS = {"kind": "snapshots", "files": ["a.hdf5", "b.hdf5"], "order": "grid", "subsample": 1, "weight": 1}
+OF_THE_BASE = ("half_cells", "cells_of_the_default", "double_cells")
 TRAINING_REFUSALS = {
     "unknown key": ({"epoch": 3}, "epoch: unknown key; did you mean epochs?"),
     "no scale factor after the start": (
@@ -317,6 +318,14 @@ TRAINING_REFUSALS = {
         {"references": {"one": {**FINE, "Omega_m": 0.04}}},
         "config: one has Omega_m = 0.04, of which cosmology.Omega_b = 0.0486 leaves nothing for dark matter; raise it",
     ),
+    "steps of an integration that chooses them": (
+        {
+            "references": {"one": {**FINE, "trained_steps": [8]}},
+            "simulation.integrator": {"kind": "tsit5", "rtol": 1e-3, "atol": 1e-3},
+        },
+        "config: one.trained_steps = [8], but simulation.integrator.kind = tsit5 chooses its steps itself; remove "
+        "one.trained_steps, or give bullfrog or fastpm",
+    ),
     "one snapshot": (
         {"references": {"one": {**SNAPSHOTS, "files": ["a.hdf5"]}}},
         "references.one.files: ['a.hdf5'] given; must be a list of 2 or more "
@@ -334,3 +343,22 @@ def test_training_config_refuses(changes: dict[str, Any], line: str, tmp_path: P
     header, found = str(error.value).splitlines()
     assert header == f"{path}: 1 error"
     assert found.strip() == line
+
+
+def test_a_reference_has_numbers_of_steps_of_its_own_or_those_of_the_training(repository, tmp_path) -> None:
+    references = {"own": {**FINE, "trained_steps": [20, 40]}, "common": {**FINE, "seed": 1}}
+    base = {"base": str(repository / "configs/training.yaml"), "references": dict.fromkeys(OF_THE_BASE) | references}
+
+    def trained(**changes: Any):
+        path = tmp_path / "training.yaml"
+        path.write_text(yaml.safe_dump(base | changes))
+        training = read_training(path)
+        return training, {name: [each.steps for each in training.integrators(name)] for name in references}
+
+    training, steps = trained()
+    assert steps == {"own": [20, 40], "common": [8]}
+    assert training.all_steps == (8, 20, 40)
+    assert training.reference("own").reference.trained_steps is None  # the reference is the same without them
+    training, steps = trained(steps=[12, 9])
+    assert steps == {"own": [20, 40], "common": [12, 9]}
+    assert training.all_steps == (9, 12, 20, 40)

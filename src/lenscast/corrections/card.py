@@ -47,7 +47,7 @@ def card(
         "mesh_factor": method["mesh_factor"],
         "gradient": method["gradient"],
         "integrator": method["integrator"],
-        "steps": sorted(settings["steps"]) if settings["steps"] else None,
+        "steps": training.all_steps,
         "accuracy": _accuracy(correction, references, training.simulation.integrator),
         "not_tested_on": "all but the data: other realisations, cells, cosmologies, redshifts; `snakemake validate`",
     }

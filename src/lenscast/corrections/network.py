@@ -51,6 +51,30 @@ def nonlinearity(cosmology: Cosmology, mesh: ParticleMesh) -> UniformHermiteTabl
     return UniformHermiteTable(values.astype(jnp.float32), slopes.astype(jnp.float32), start, spacing)
 
 
+def realised(
+    ln_sigma: UniformHermiteTable, field: Float32[Array, "x y z"], mesh: ParticleMesh, domain: Domain = SINGLE
+) -> UniformHermiteTable:
+    """`nonlinearity` of one box: its modes are few, and their rms is not that of the cosmology.
+
+    Parameters
+    ----------
+    ln_sigma
+        Result of `nonlinearity`.
+    field
+        Linear overdensity of the box today, on a mesh of any size.
+    mesh
+        Gives box and cell.
+    domain
+        Where the box is.
+    """
+    points = field.shape[0]
+    squared = sum(k**2 for k in domain.wavenumbers(points, mesh.box_size / points))
+    smooth = domain.field(domain.modes(field) * jnp.exp(squared * (-0.5 * mesh.cell_size**2)))
+    ln_rms = 0.5 * jnp.log(jnp.mean(smooth**2))
+    values = ln_sigma.values + (ln_rms - ln_sigma.values[-1])  # the last knot is today
+    return UniformHermiteTable(values, ln_sigma.slopes, ln_sigma.start, ln_sigma.spacing)
+
+
 class ForceCorrection(eqx.Module):
     """A filter of the potential; a network defines its `response`."""
 
@@ -73,17 +97,31 @@ class ForceCorrection(eqx.Module):
         """
 
     def filter(
-        self, cosmology: Cosmology, mesh: ParticleMesh, integrator: Integrator, domain: Domain = SINGLE
+        self,
+        cosmology: Cosmology,
+        mesh: ParticleMesh,
+        integrator: Integrator,
+        domain: Domain = SINGLE,
+        field: Float32[Array, "x y z"] | None = None,
     ) -> "Filter":
-        """The filter in a simulation of one cosmology on one mesh with some time steps."""
+        """The filter in a simulation of one cosmology on one mesh with some time steps; `field` as in `corrected`."""
         width = 1 / integrator.steps if isinstance(integrator, FixedSteps) else 0.0
-        return Filter(self, nonlinearity(cosmology, mesh), mesh, width, domain)
+        ln_sigma = nonlinearity(cosmology, mesh)
+        if field is not None:
+            ln_sigma = realised(ln_sigma, field, mesh, domain)
+        return Filter(self, ln_sigma, mesh, width, domain)
 
     def method(
-        self, mesh: ParticleMesh, integrator: Integrator, cosmology: Cosmology, domain: Domain = SINGLE
+        self,
+        mesh: ParticleMesh,
+        integrator: Integrator,
+        cosmology: Cosmology,
+        domain: Domain = SINGLE,
+        field: Float32[Array, "x y z"] | None = None,
     ) -> Method:
-        """Method of a simulation whose force is corrected at every step."""
-        return Method(mesh, integrator, gain=self.filter(cosmology, mesh, integrator, domain), domain=domain)
+        """Method of a simulation whose force is corrected at every step; `field` as in `corrected`."""
+        gain = self.filter(cosmology, mesh, integrator, domain, field)
+        return Method(mesh, integrator, gain=gain, domain=domain)
 
 
 class Filter(eqx.Module):

@@ -6,6 +6,7 @@ A reference follows the same particles with more resolution. It comes from an N-
 """
 
 from functools import partial
+from typing import NamedTuple
 
 import equinox as eqx
 import jax
@@ -15,6 +16,7 @@ from jaxtyping import Array, Float, Float32
 from lenscast.corrections.method import Correction, corrected
 from lenscast.corrections.network import HPN
 from lenscast.cosmology import Cosmology, Parameters, cosmology
+from lenscast.gravity.forces import gradient_wavenumbers
 from lenscast.gravity.initial import linear_field
 from lenscast.gravity.lpt import lpt
 from lenscast.gravity.mesh import Particles
@@ -51,13 +53,39 @@ class Reference(eqx.Module):
     weight: float = eqx.field(static=True, default=1.0)
 
 
+def linear_density(reference: Reference) -> Float32[Array, "x y z"]:
+    """Linear overdensity today of the box of a reference, from the displacements of its start.
+
+    Their divergence is -D1 delta, and second order in the density of the start, which is small.
+    """
+    n, mesh = reference.mesh.particles, reference.mesh
+    displacement = jnp.fft.rfftn(reference.start.displacement.reshape(3, n, n, n), axes=(1, 2, 3))
+    wavevector = gradient_wavenumbers(n, mesh.box_size / n)
+    divergence = sum(1j * k * component for k, component in zip(wavevector, displacement, strict=True))
+    D1 = reference.cosmology.growth.D1(reference.a[0]).astype(jnp.float32)
+    return -jnp.fft.irfftn(divergence, s=(n, n, n)) / D1
+
+
+class Refinement(NamedTuple):
+    """What a reference has more of than the simulation that is trained.
+
+    Attributes
+    ----------
+    mesh_factor
+        Force mesh points per particle spacing; 4 or more.
+    integrator
+        Time integration, with more steps.
+    sharpening
+        Gain of the potential near the fine mesh, beyond the windows that are undone: a constant for the network of HPN.
+    """
+
+    mesh_factor: int
+    integrator: Integrator
+    sharpening: float = 0.0
+
+
 def finer(
-    start: Particles,
-    a: Float[Array, " time"],
-    cosmology: Cosmology,
-    mesh: ParticleMesh,
-    mesh_factor: int,
-    integrator: Integrator,
+    start: Particles, a: Float[Array, " time"], cosmology: Cosmology, mesh: ParticleMesh, refinement: Refinement
 ) -> Reference:
     """A reference from the particle mesh itself: the same particles on a finer mesh, whose windows are undone.
 
@@ -71,16 +99,16 @@ def finer(
         Cosmology of the simulation.
     mesh
         Box, number of particles and force mesh of the simulation that is trained.
-    mesh_factor
-        Force mesh points of the reference per particle spacing; 4 or more.
-    integrator
-        Time integration of the reference; it needs more steps than the trained simulation.
+    refinement
+        Resolution of the reference.
     """
+    mesh_factor, integrator, sharpening = refinement
     fine = ParticleMesh(
         box_size=mesh.box_size, particles=mesh.particles, mesh_factor=mesh_factor, gradient=mesh.gradient
     )
     # An untrained HPN undoes the windows of the clouds and nothing else, so that its ln sigma range does not matter.
     windows = HPN.initial(jax.random.key(0), (-1.0, 1.0))
+    windows = eqx.tree_at(lambda hpn: hpn.layers[-1][1], windows, jnp.full(1, sharpening, jnp.float32))
 
     @jax.jit
     def simulated(start: Particles, cosmology: Cosmology) -> Array:
@@ -106,7 +134,8 @@ def particle_mesh_reference(description: ReferenceDescription, wanted: ParticleM
     field = linear_field(box_key(wanted.seed, INITIAL_FIELD), cosmos.power, mesh)
     a = jnp.array([start.a_start, *description.a])
     particles = lpt(field, float(a[0]), cosmos, mesh, start.lpt_order)
-    return finer(particles, a, cosmos, mesh, wanted.mesh_factor, FixedSteps(kind="bullfrog", steps=wanted.steps))
+    steps = FixedSteps(kind="bullfrog", steps=wanted.steps)
+    return finer(particles, a, cosmos, mesh, Refinement(wanted.mesh_factor, steps, wanted.sharpening))
 
 
 @partial(jax.jit, static_argnames="integrator")
@@ -129,5 +158,5 @@ def snapshots(
     def save(state: Particles) -> Array:
         return state.position(mesh)
 
-    method = corrected(correction, mesh, integrator, reference.cosmology)
+    method = corrected(correction, mesh, integrator, reference.cosmology, field=linear_density(reference))
     return nbody(reference.start, reference.a, reference.cosmology, method, save=save)

@@ -19,7 +19,7 @@ from jaxtyping import Array, Float
 from lenscast.corrections.network import HPN, ForceCorrection
 from lenscast.corrections.particle_power import cross_power, mean_over_ln_k, power_error
 from lenscast.corrections.published import PublishedHPN
-from lenscast.corrections.reference import Reference
+from lenscast.corrections.reference import Reference, linear_density
 from lenscast.gravity.mesh import Particles
 from lenscast.gravity.nbody import nbody
 from lenscast.sections.box import Integrator
@@ -73,7 +73,7 @@ def loss(
         How diffrax differentiates the solve, see `nbody`.
     """
     mesh = reference.mesh
-    method = correction.method(mesh, integrator, reference.cosmology)
+    method = correction.method(mesh, integrator, reference.cosmology, field=linear_density(reference))
     # whole states, as `BacksolveAdjoint` needs them
     states = nbody(reference.start, reference.a, reference.cosmology, method, adjoint=adjoint)
 
@@ -139,9 +139,10 @@ def train(
         correction, optimiser, row = state.correction, state.optimiser, np.zeros(len(names))
         # order and steps from seed and epoch alone, so that a resumed training continues the same sequence
         random = np.random.default_rng([training.seed, epoch])
-        order, drawn = random.permutation(len(names)), random.integers(len(training.integrators), size=len(names))
+        order, drawn = random.permutation(len(names)), random.random(len(names))
         for index in order:
-            reference, integrator = references[names[index]], training.integrators[drawn[index]]
+            reference, choices = references[names[index]], training.integrators(names[index])
+            integrator = choices[int(drawn[index] * len(choices))]
             correction, optimiser, value = _step(
                 correction, optimiser, reference, training, integrator, len(names), adjoint
             )

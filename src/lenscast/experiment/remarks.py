@@ -15,8 +15,8 @@ from lenscast.sources import redshift_distributions
 
 __all__ = ["described_sources", "remarks", "step_remarks"]
 
-STEPS_OF_A_CORRECTION = 8.0
-"""Time steps over the rms of the linear density in a cell today."""
+STEPS_OF_A_CORRECTION = 6.0
+"""Time steps over the variance of the linear density in a cell today."""
 
 
 def remarks(experiment: Experiment) -> Iterator[str]:
@@ -34,13 +34,13 @@ def remarks(experiment: Experiment) -> Iterator[str]:
 def step_remarks(simulation: Simulation, cosmology: FlatCosmology) -> Iterator[str]:
     """Where time steps are too few for a correction of the force, which then pulls harder on what overshoots.
 
-    The number of steps that it takes grows with the density on the scale of a cell: measured in docs/corrections.md.
+    The number of steps that it takes grows with the variance of the density in a cell: measured in docs/corrections.md.
     """
     integrator = simulation.integrator
     if simulation.correction.kind != "hpn" or not isinstance(integrator, FixedSteps):
         return
     rms = matter_power(cosmology).rms(simulation.cell_size)
-    needed = math.ceil(STEPS_OF_A_CORRECTION * rms)
+    needed = math.ceil(STEPS_OF_A_CORRECTION * rms**2)
     if integrator.steps < needed:
         yield (
             f"simulation.integrator.steps: {integrator.steps} steps are few for a correction of the force in cells of "

@@ -10,6 +10,7 @@ from .box import LARGEST_SIDE, AdaptiveSteps, Integrator, MethodSection, StartSe
 from .cosmology import FiducialCosmology
 
 Density = Annotated[float, Field(gt=0.0, lt=1.0)]
+StepNumbers = tuple[Annotated[int, Field(ge=1, le=10_000)], ...]
 NonNegative = Annotated[float, Field(ge=0.0, le=1e12)]
 
 
@@ -50,7 +51,19 @@ class Loss(Section):
         return self
 
 
-class ParticleMeshReference(Section):
+class _Reference(Section):
+    """What all references have."""
+
+    weight: Positive = Field(description="weight of its loss")
+    trained_steps: StepNumbers | None = Field(
+        default=None,
+        min_length=1,
+        description="numbers of steps of the simulation that learns from this reference; by default those of the "
+        "training",
+    )
+
+
+class ParticleMeshReference(_Reference):
     """A simulation of our own: the same particles on a finer mesh, with more steps."""
 
     kind: Literal["particle_mesh"] = Field(description="particle_mesh: our own, on a finer mesh")
@@ -60,10 +73,15 @@ class ParticleMeshReference(Section):
     seed: int = Field(ge=0, lt=2**31, description="seed of the initial field")
     mesh_factor: int = Field(ge=2, le=16, description="mesh points of the reference per particle spacing")
     steps: int = Field(ge=1, le=10_000, description="bullfrog steps of the reference")
-    weight: Positive = Field(description="weight of its loss")
+    sharpening: float = Field(
+        default=0.0,
+        ge=0.0,
+        le=3.0,
+        description="gain of the potential of the reference near its own mesh, beyond the windows that are undone",
+    )
 
 
-class SnapshotsReference(Section):
+class SnapshotsReference(_Reference):
     """Snapshots of an N-body code in Gadget's format."""
 
     kind: Literal["snapshots"] = Field(description="snapshots: of an N-body code, in Gadget's HDF5 format")
@@ -72,7 +90,6 @@ class SnapshotsReference(Section):
     )
     order: Literal["grid", "camels"] = Field(description="of the particle IDs, see `lenscast.io.read_snapshot`")
     subsample: int = Field(ge=1, le=1000, description="keep every n-th particle along each axis")
-    weight: Positive = Field(description="weight of its loss")
 
 
 ReferenceSection = Annotated[ParticleMeshReference | SnapshotsReference, Field(discriminator="kind")]
@@ -93,7 +110,7 @@ class Training(Section):
     run: Name = Field(description="name of the training; outputs go to results/training/<run>/")
     cosmology: FiducialCosmology
     simulation: MethodSection
-    steps: tuple[Annotated[int, Field(ge=1, le=10_000)], ...] | None = Field(
+    steps: StepNumbers | None = Field(
         default=None,
         min_length=1,
         description="numbers of steps of the simulation in a training, one drawn at random for each step of Adam; by "
@@ -122,10 +139,14 @@ class Training(Section):
                 "a_start and up to 1"
             )
         integrator = self.simulation.integrator
-        if self.steps is not None and isinstance(integrator, AdaptiveSteps):
+        numbers = {"steps": self.steps}
+        numbers |= {f"{name}.trained_steps": each.trained_steps for name, each in self.simulations.items()}
+        for key, steps in numbers.items():
+            if steps is None or not isinstance(integrator, AdaptiveSteps):
+                continue
             raise ValueError(
-                f"steps = {list(self.steps)}, but simulation.integrator.kind = {integrator.kind} chooses its steps "
-                "itself; remove steps, or give bullfrog or fastpm"
+                f"{key} = {list(steps)}, but simulation.integrator.kind = {integrator.kind} chooses its steps "
+                f"itself; remove {key}, or give bullfrog or fastpm"
             )
         twice = sorted(self.references.keys() & self.validation.keys())
         if twice:
@@ -143,13 +164,21 @@ class Training(Section):
                 )
         return self
 
-    @property
-    def integrators(self) -> tuple[Integrator, ...]:
-        """Time integrations of the simulation in a training."""
-        integrator = self.simulation.integrator
-        if self.steps is None or isinstance(integrator, AdaptiveSteps):
+    def integrators(self, name: str) -> tuple[Integrator, ...]:
+        """Time integrations of the simulation that learns from a reference."""
+        integrator, steps = self.simulation.integrator, self.references[name].trained_steps or self.steps
+        if steps is None or isinstance(integrator, AdaptiveSteps):
             return (integrator,)
-        return tuple(integrator.model_copy(update={"steps": steps}) for steps in self.steps)
+        return tuple(integrator.model_copy(update={"steps": each}) for each in steps)
+
+    @property
+    def all_steps(self) -> tuple[int, ...] | None:
+        """Numbers of steps in the training, increasing; None where only those of the simulation are trained."""
+        listed = [each.trained_steps or self.steps for each in self.references.values()]
+        if not any(listed) or isinstance(self.simulation.integrator, AdaptiveSteps):
+            return None
+        found = (steps or (self.simulation.integrator.steps,) for steps in listed)
+        return tuple(sorted({each for steps in found for each in steps}))
 
     @property
     def simulations(self) -> dict[str, ParticleMeshReference | SnapshotsReference]:
@@ -159,5 +188,5 @@ class Training(Section):
     def reference(self, name: str) -> ReferenceDescription:
         """What a reference depends on, by its name."""
         start = StartSection.model_validate(self.simulation.model_dump(exclude={"integrator"}))
-        reference = self.simulations[name].model_copy(update={"weight": 1.0})
+        reference = self.simulations[name].model_copy(update={"weight": 1.0, "trained_steps": None})
         return ReferenceDescription(cosmology=self.cosmology, a=self.a, simulation=start, reference=reference)
