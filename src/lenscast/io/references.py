@@ -37,7 +37,7 @@ def make_reference(description: ReferenceDescription) -> Reference:
     if isinstance(wanted, ParticleMeshReference):
         return particle_mesh_reference(description, wanted)
     first, *later = (read_snapshot(path, order=wanted.order, subsample=wanted.subsample) for path in wanted.files)
-    told = {name: getattr(first, name) for name in ("h", "Omega_b", "sigma8", "n_s")}
+    told = {name: getattr(first, name, None) for name in COSMOLOGICAL}
     values = description.cosmology.model_dump() | {name: value for name, value in told.items() if value is not None}
     values["Omega_c"] = first.Omega_m - values["Omega_b"]
     mesh = description.simulation.mesh(first.box_size, first.particles_per_side)

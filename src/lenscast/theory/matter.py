@@ -81,16 +81,16 @@ def camb_power(
     if model not in camb.nonlinear.halofit_version_names:
         known = ", ".join(camb.nonlinear.halofit_version_names)
         raise ValueError(f"model = {model!r}: CAMB's models of nonlinear power are {known}")
-    value = {name: float(each) for name, each in vars(parameters).items()}
+    shape = {name: float(each) for name, each in vars(parameters).items()}
+    sigma8, n_s = shape.pop("sigma8"), shape.pop("n_s")
     end = 1.05 * z_max + 0.05
     redshifts = np.linspace(0, end, 2 + int(REDSHIFTS_PER_UNIT * end)) if z_max > 0 else np.zeros(1)
-    shape = {name: each for name, each in value.items() if name not in ("sigma8", "n_s")}
     results = _transfer_functions(tuple(sorted(shape.items())), tuple(redshifts[::-1].tolist()), model)
     # CAMB takes an amplitude and no sigma8: a first amplitude gives a sigma8, from which the right amplitude follows
     initial = camb.initialpower.InitialPowerLaw()
-    initial.set_params(As=2e-9, ns=value["n_s"])
+    initial.set_params(As=2e-9, ns=n_s)
     results.power_spectra_from_transfer(initial)
-    initial.set_params(As=2e-9 * (value["sigma8"] / results.get_sigma8_0()) ** 2, ns=value["n_s"])
+    initial.set_params(As=2e-9 * (sigma8 / results.get_sigma8_0()) ** 2, ns=n_s)
     results.power_spectra_from_transfer(initial)
     return MatterPower(
         {
