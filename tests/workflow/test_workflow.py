@@ -102,6 +102,13 @@ def test_workflow_makes_tables_and_figures_and_then_has_nothing_to_do(finished: 
     assert planned(finished) == Counter()
 
 
+@pytest.mark.parametrize("file", ["C_ell.h5", "C_ell_directions.csv"])
+def test_a_lost_file_of_a_forecast_is_made_again(file: str, finished: Path, tmp_path: Path) -> None:
+    shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "results/tiny/fisher" / file).unlink()
+    assert planned(tmp_path)["forecast"] == 1
+
+
 def test_a_run_ends_in_its_errors_and_the_report(finished: Path) -> None:
     (finished / "results/tiny/report.html").unlink()
     said = run(finished)

@@ -56,9 +56,9 @@ def level_sections(level):
     return ["resolution", "coarse_only"] if level == "particles" else ["resolution"]
 
 
-def theory_tables():
+def theory_files():
     """Forecasts with the derivatives of theory, which needs CAMB."""
-    return expand(rules.compare_theory.output.parameters, data_vector=THEORY_VECTORS) if THEORY else []
+    return expand([*rules.compare_theory.output], data_vector=THEORY_VECTORS) if THEORY else []
 
 
 REPORT_TABLES = ["parameters", "estimators", "directions", "resolution"]
@@ -69,6 +69,11 @@ def report_files():
     return [rules.write_report.output.page, *rules.export.output]
 
 
+def forecast_files():
+    """Matrices and all tables of the forecasts."""
+    return expand([*rules.forecast.output], data_vector=DATA_VECTORS)
+
+
 def forecast_tables():
-    """Tables of all data vectors."""
+    """Errors of all data vectors."""
     return expand(rules.forecast.output.parameters, data_vector=DATA_VECTORS)

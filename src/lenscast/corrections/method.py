@@ -41,6 +41,4 @@ def corrected(
     """
     if correction is None:
         return Method(mesh, integrator, domain=domain)
-    if isinstance(correction, PGD):
-        return correction.method(mesh, integrator, cosmology, domain)
     return correction.method(mesh, integrator, cosmology, domain, field)

@@ -70,9 +70,14 @@ class PGD(eqx.Module):
         return Band(-alpha, large, small)
 
     def method(
-        self, mesh: ParticleMesh, integrator: Integrator, cosmology: Cosmology, domain: Domain = SINGLE
+        self,
+        mesh: ParticleMesh,
+        integrator: Integrator,
+        cosmology: Cosmology,
+        domain: Domain = SINGLE,
+        field: Float32[Array, "x y z"] | None = None,
     ) -> Method:
-        """Method of a simulation whose outputs are displaced."""
+        """Method of a simulation whose outputs are displaced, by the cosmology, whatever the field of a box."""
         return Method(mesh, integrator, displacement=_Displacement(self, cosmology, mesh, domain), domain=domain)
 
 

@@ -36,5 +36,5 @@ if MERGED:  # snakemake merge --config run=<name> merge=<run>,<run>
 
     rule merge:
         input:
-            lambda wildcards: forecast_tables() + forecast_figures() + report_files(),
+            lambda wildcards: forecast_files() + forecast_figures() + report_files(),
         localrule: True
