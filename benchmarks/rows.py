@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import yaml
 from measurement import Spread, Subject, Worker, spread, take_turns, together
-from table import ALL_CORES, SIZE, Bar, Options, columns, measured, own, workers
+from table import ALL_CORES, LARGE, SIZE, Bar, Options, columns, measured, own, workers
 from workflow import overhead, scale
 from workload import Workload
 
@@ -128,6 +128,23 @@ def process_rows(options: Options) -> list[dict[str, Any]]:
     for row in made:
         row["gain"] = row["rate"] / made[0]["rate"]
     return made
+
+
+def device_rows(options: Options) -> list[dict[str, Any]]:
+    """A box on two devices, each with half of the cores, compared with one device that has all of them."""
+    work, split = Workload(LARGE, ""), {"JAX_NUM_CPU_DEVICES": "2"}
+    with (
+        Worker(own("kappa"), work, ALL_CORES) as reference,
+        Worker(own("kappa, 2 devices"), work, ALL_CORES, environment=split) as worker,
+    ):
+        take_turns((reference, worker), options.rounds, options.seconds)
+    rows = [measured(timing, reference.timing, LARGE, options) for timing in (reference.timing, worker.timing)]
+    return [row | {"cores": ALL_CORES} for row in rows]
+
+
+def device_bars(rows: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Bar of the box on two devices."""
+    yield Bar("wall_ratio", at_most=1.0).row("two devices / one device with the threads of both, wall", rows[-1])
 
 
 def precision_rows(options: Options) -> list[dict[str, Any]]:

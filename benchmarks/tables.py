@@ -4,6 +4,8 @@ from comparisons import DOCUMENTED, FOUR_POINT, GRADIENT, JAXPM_STEPS, NBODY, pa
 from measurement import Subject
 from rows import (
     campaign_rows,
+    device_bars,
+    device_rows,
     jacobian_rows,
     kernel_bars,
     kernel_rows,
@@ -146,6 +148,22 @@ TABLES: dict[str, Table] = {
         {"program": "how", "processes": "processes", "cores": "threads of each", "rate": "boxes / s", "gain": "gain"},
         process_rows,
         drawn="rate",
+    ),
+    "devices": Table(
+        f"Maps of a box of config.yaml, {LARGE}^3 particles, split over two devices that are halves of the cores",
+        {
+            "program": "program",
+            "cores": "cores",
+            "cpu": "CPU [s]",
+            "wall": "wall [s]",
+            "cpu_ratio": "CPU / one device",
+            "wall_ratio": "wall / one device",
+            "compilation": "compilation [s]",
+            "peak_memory": "peak memory [MB]",
+        },
+        device_rows,
+        device_bars,
+        drawn="wall_ratio",
     ),
     "precision": Table(
         "Single compared with double precision: largest error, relative to the number itself",

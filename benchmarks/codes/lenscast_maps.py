@@ -21,6 +21,7 @@ from lenscast.gravity import linear_field, lpt, nbody
 from lenscast.io import load_correction
 from lenscast.measurement import MapAndTangents, expected_and_jacobian, joined
 from lenscast.pipeline import Theta, fiducial, maps, summarise, tangents
+from lenscast.sections.distribution import Distribution
 
 CONFIG = Path(__file__).parents[2] / "config.yaml"
 CONFIGS = CONFIG.parent / "configs"
@@ -44,24 +45,32 @@ def measure(given: MapAndTangents, experiment: Experiment) -> SummaryAndJacobian
 
 
 def setup(
-    survey: str = "dll", config: Path = CONFIG, parameters: tuple[str, ...] = PARAMETERS, **lightcone: int
+    work: Workload,
+    survey: str = "dll",
+    config: Path | None = None,
+    parameters: tuple[str, ...] = PARAMETERS,
+    **lightcone: int,
 ) -> Setup:
     """Box and planes of a config, with the galaxies of a survey.
 
     Parameters
     ----------
+    work
+        Gives the particles per side where no config is named.
     survey
         Config in `configs` that gives the sources and the nuisance parameters.
     config
-        Config that gives everything else.
+        Config that gives everything else; by default config.yaml, but for the number of particles.
     parameters
         Parameters of the forecast, for the tangents.
     lightcone
         Keys of the section `lightcone` with other values.
     """
-    described, other = read(config), read(CONFIGS / f"{survey}.yaml")
+    described, other = read(config or CONFIG), read(CONFIGS / f"{survey}.yaml")
+    simulation = described.simulation.model_copy(update={} if config else {"particles": work.particles})
     experiment = described.model_copy(
         update={
+            "simulation": simulation,
             "lightcone": described.lightcone.model_copy(update=lightcone),
             "survey": other.survey,
             "systematics": other.systematics,
@@ -79,21 +88,22 @@ def spectrum_and_peaks(config: Path) -> Experiment:
     return read(config).measuring("power_spectrum", "peaks")
 
 
-def kappa(work: Workload, **settings: Any) -> Program:
-    experiment, theta, correction = setup(**settings)
+def kappa(work: Workload, devices: int = 1, **settings: Any) -> Program:
+    experiment, theta, correction = setup(work, **settings)
+    experiment = experiment.model_copy(update={"distribution": Distribution(devices=devices)})
     run = jax.jit(partial(maps, experiment=experiment, correction=correction))
     return Program(partial(run, 0, theta))
 
 
 def kappa_tangents(work: Workload, **settings: Any) -> Program:
-    experiment, theta, correction = setup(**settings)
+    experiment, theta, correction = setup(work, **settings)
     run = jax.jit(partial(tangents, experiment=experiment, correction=correction))
     return Program(partial(run, 0, theta))
 
 
 def batch(work: Workload, config: Path, parameters: tuple[str, ...] = ()) -> Program:
     """`BATCH` boxes as a job of the workflow makes them, with tangents if there are parameters."""
-    experiment, theta, correction = setup(config=config, parameters=parameters)
+    experiment, theta, correction = setup(work, config=config, parameters=parameters)
     program = partial(tangents if parameters else maps, experiment=experiment, correction=correction)
     return Program(lambda: [jax.device_get(each) for each in each_box(program, range(BATCH), theta)])
 
@@ -110,8 +120,8 @@ def statistics(work: Workload, config: Path, parameters: int = 0) -> Program:
 
 
 def box_to_jacobian(work: Workload) -> Program:
-    """Maps of a box of config.yaml with their tangents, and data vector and Jacobian of the first map."""
-    experiment, theta, correction = setup()
+    """Maps of a box with their tangents, and data vector and Jacobian of the first map."""
+    experiment, theta, correction = setup(work)
     measured = spectrum_and_peaks(CONFIG)
 
     @jax.jit
@@ -124,8 +134,8 @@ def box_to_jacobian(work: Workload) -> Program:
 
 
 def data_of_box(work: Workload, how: str = "") -> Program:
-    """Mean data vector of the maps of a box of config.yaml, its Jacobian forward, or one row of it in reverse."""
-    experiment, theta, correction = setup()
+    """Mean data vector of the maps of a box, its Jacobian forward, or one row of it in reverse."""
+    experiment, theta, correction = setup(work)
     measured, numbers = spectrum_and_peaks(CONFIG), jnp.arange(experiment.lightcone.realisations_per_box)
     adjoint = diffrax.RecursiveCheckpointAdjoint() if how == "reverse" else None
 
@@ -147,7 +157,7 @@ def data_of_box(work: Workload, how: str = "") -> Program:
 
 def plain_box(work: Workload, config: Path) -> Program:
     """The N-body behind the maps of a config, from the start to today, without planes and maps."""
-    experiment, theta, correction = setup(config=config)
+    experiment, theta, correction = setup(work, config=config)
     simulation, universe = experiment.simulation, jax.jit(cosmology)(theta.cosmology)
     a = jnp.asarray([simulation.a_start, 1.0])
 
@@ -164,6 +174,7 @@ PROGRAMS = {
     "kappa": kappa,
     "kappa, 6 tangents": kappa_tangents,
     **{f"kappa, {n} tangents": partial(kappa_tangents, parameters=PARAMETERS[:n]) for n in (1, 3)},
+    "kappa, 2 devices": partial(kappa, devices=2),
     "kappa, 22 planes": partial(kappa, planes=22),
     "kappa, 512 pixels": partial(kappa, pixels=512),
     "kappa, 16 realisations": partial(kappa, realisations_per_box=16),
