@@ -69,6 +69,11 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: places.get(item.path.name, len(places)))
 
 
+def pytest_xdist_auto_num_workers():
+    """One process more than there are cores, since tests of the workflow wait for other processes."""
+    return len(os.sched_getaffinity(0)) + 1 if hasattr(os, "sched_getaffinity") else None
+
+
 @pytest.fixture(scope="session")
 def parameters():
     """Dark energy that evolves, so that a formula for w = -1 alone shows."""

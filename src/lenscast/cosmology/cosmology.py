@@ -4,6 +4,7 @@ Each table is in the module of its physics; here they meet in one pytree, which 
 """
 
 import equinox as eqx
+import jax
 
 from lenscast.cosmology.background import Distances, distances
 from lenscast.cosmology.growth import Growth, growth
@@ -32,6 +33,7 @@ class Cosmology(eqx.Module):
     power: PowerTable
 
 
+@jax.jit
 def cosmology(parameters: Parameters) -> Cosmology:
     """Tabulate distances, growth and linear power of one set of parameters."""
     return Cosmology(parameters, distances(parameters), growth(parameters), power_table(parameters))

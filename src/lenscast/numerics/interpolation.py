@@ -7,6 +7,7 @@ a float64 table evaluates on a float32 mesh in float32.
 """
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
@@ -26,6 +27,7 @@ class HermiteTable(eqx.Module):
     values: Float[Array, " knot"]
     slopes: Float[Array, " knot"]
 
+    @jax.jit
     def __call__(self, x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         """Evaluate the tabulated function at x."""
         knots = self.knots.astype(x.dtype)
@@ -58,6 +60,7 @@ class UniformHermiteTable(eqx.Module):
     start: float = eqx.field(static=True)
     spacing: float = eqx.field(static=True)
 
+    @jax.jit
     def __call__(self, x: Float[Array, "*shape"]) -> Float[Array, "..."]:
         """Evaluate the tabulated functions at x, along a last axis if there are several."""
         last = self.values.shape[0] - 1
