@@ -37,7 +37,8 @@ def bins_of(statistics: Iterable[Statistic], observed: Observation) -> pd.DataFr
 
 
 def _bin_name(row: Mapping[str, Any]) -> str:
-    sources = "-".join(f"{row[key]:.0f}" for key in ("source_1", "source_2") if not pd.isna(row[key]))
+    given = [row.get(key) for key in ("source_1", "source_2", "source_3")]
+    sources = "-".join(f"{source:.0f}" for source in given if not pd.isna(source))
     scale = "" if pd.isna(row["scale_arcmin"]) else f" {row['scale_arcmin']:.4g} arcmin"
     low, high = ("" if pd.isna(row[end]) else f"{row[end]:g}" for end in ("low", "high"))
     return f"{row['statistic']} {sources}{scale} {low}..{high}"

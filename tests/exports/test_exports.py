@@ -75,6 +75,22 @@ def test_sacc_file_says_what_its_data_are(files, samples, described, tmp_path):
     assert np.trapezoid(z * n, z) == pytest.approx(0.914)
 
 
+def test_files_have_the_third_source_of_a_moment(files, samples, described, tmp_path):
+    bins = files["combined"].bins.assign(source_3=np.nan)
+    bins.loc[2, "source_3"] = 1
+    forecasts = {"combined": files["combined"]._replace(bins=bins)}
+    exports.save_dataset(tmp_path / "forecast.h5", samples, forecasts, described, {})
+    with h5py.File(tmp_path / "forecast.h5") as file:
+        np.testing.assert_array_equal(file["combined/source_3"], bins["source_3"])
+        assert "source_3" not in file
+    sacc = pytest.importorskip("sacc")
+    exports.save_sacc(tmp_path / "all.fits", forecasts["combined"], described, samples.summaries.box)
+    read = sacc.Sacc.load(str(tmp_path / "all.fits"))
+    # fewer than the most tracers of a type are filled up with empty names
+    tracers = {tuple(filter(None, point.tracers)) for point in read.data}
+    assert {len(each) for each in tracers} == {1, 2, 3}
+
+
 def test_redshift_distribution_keeps_its_mean():
     bins = tomographic(0.26, 0.94, 3, 0.05, 3.0)
     for source in range(3):

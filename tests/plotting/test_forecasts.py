@@ -4,7 +4,10 @@ import numpy as np
 import pandas as pd
 
 from lenscast import plotting
+from lenscast.bins import bins_of
 from lenscast.fisher.matrices import ParameterCovariance
+from lenscast.statistics import Observation, Region, ShapeNoise
+from lenscast.statistics.moments import Moments
 
 NAMES = ("Omega_c", "sigma8")
 FIDUCIAL = np.array([0.2589, 0.8159])
@@ -73,6 +76,17 @@ def test_correlation_names_blocks_as_statistics_say(statistics, make_bins):
         figure = plotting.correlation(np.eye(len(bins)), bins, statistics)
         ticks = [tick.get_text() for tick in figure.axes[0].get_yticklabels()]
         assert ticks[: len(names)] == names
+
+
+def test_correlation_has_a_block_for_three_sources():
+    third = Moments(name="third", order=3, scales_arcmin=(4.7, 9.4), filter="smoothing")
+    bins = bins_of([third], Observation(Region(128, 5.0, 16), ShapeNoise((0.1, 0.1, 0.1))))
+    few = bins.iloc[6:12].reset_index(drop=True)
+    figure = plotting.correlation(np.eye(len(few)), few, {"third": third})
+    ticks = [tick.get_text().split()[-1] for tick in figure.axes[0].get_yticklabels()]
+    assert ticks == ["(2-1)", "(1-2-3)", "(3-1)"]
+    figure = plotting.correlation(np.eye(len(bins)), bins, {"third": third})
+    assert len(figure.axes[0].get_yticklabels()) == 1  # more than eight blocks
 
 
 def test_contours_of_what_the_data_do_not_constrain_are_dashed(texts):

@@ -1,16 +1,20 @@
 """Statistics of single pixels against plain NumPy on maps that are filtered pixel by pixel, masks included."""
 
+from itertools import product
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from lenscast.bins import bins_of
 from lenscast.sections.errors import ConfigError
 from lenscast.statistics import Observation, Region, ShapeNoise
 from lenscast.statistics.registry import statistics_from_config
 
 PIXELS, BORDER = 40, 7
 RMS = (0.05, 0.08)
+THREE = (0.05, 0.08, 0.06)
 EDGES = [-1.0, 0.0, 0.7, 1.5]
 SPLINE = np.array([1, 4, 6, 4, 1]) / 16
 SIZE = 7 * 60 / 256
@@ -25,7 +29,7 @@ def kernel(kind):
     return {"starlet": fine - coarse, "smoothing": coarse}[kind]
 
 
-def by_hand(kind, maps, depth, max_masked):
+def by_hand(kind, maps, depth, max_masked, noise_rms=RMS):
     """Filtered kappa, the rms of its noise and whether a pixel counts, by a loop over the pixels of the region."""
     weights, side = kernel(kind), PIXELS - 2 * BORDER
     share = weights**2 / np.sum(weights**2)
@@ -37,7 +41,7 @@ def by_hand(kind, maps, depth, max_masked):
             kappa[:, y, x] = (weights * np.where(depth > 0, maps, 0)[:, *near]).sum(axis=(1, 2))
             rms[y, x] = np.sqrt((weights**2 * variance[near]).sum())
             counted[y, x] = (share * (depth[near] == 0)).sum() <= max_masked
-    return kappa, rms * np.array(RMS)[:, None, None], counted
+    return kappa, rms * np.array(noise_rms)[:, None, None], counted
 
 
 def measure(name, section, depth, max_masked=0.2):
@@ -88,6 +92,41 @@ def test_moments_are_means_of_products(order, depth, scales):
     np.testing.assert_allclose(found, expected[order], rtol=1e-9, atol=1e-15)
 
 
+def third_moments(scales, depth):
+    """Third moments of three sources, and how they are observed."""
+    statistic = statistics_from_config({"third": {"kind": "moments", "order": 3, **scales}})["third"]
+    return statistic, Observation(Region(PIXELS, PIXELS * SIZE / 60, BORDER), ShapeNoise(THREE, depth, 0.2))
+
+
+def test_third_moments_of_three_sources(depth, scales):
+    statistic, observation = third_moments(scales, depth)
+    maps, noise = 0.06 * np.random.default_rng(6).normal(size=(2, 3, PIXELS, PIXELS))
+    nominal = np.ones((PIXELS, PIXELS)) if depth is None else depth
+
+    def of(kappa, counted):
+        triples = [(a, b, c) for a in range(3) for b in range(a, 3) for c in range(b, 3)]
+        return [np.mean((kappa[a] * kappa[b] * kappa[c])[counted]) for a, b, c in triples]
+
+    noisy, _, counted = by_hand(scales["filter"], maps + noise, nominal, 0.2, THREE)
+    measured = statistic.measured(jnp.asarray(maps), jnp.asarray(noise), observation)
+    np.testing.assert_allclose(measured, of(noisy, counted), rtol=1e-9, atol=1e-15)
+    # noise of plus or minus its rms has the first three moments of normal noise
+    kappa, rms, _ = by_hand(scales["filter"], maps, nominal, 0.2, THREE)
+    signs = np.array([*product((-1, 1), repeat=3)])[:, :, None, None]
+    expected = np.mean([of(kappa + each * rms, counted) for each in signs], axis=0)
+    found = statistic.expected(jnp.asarray(maps), jnp.asarray(noise), observation)
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-15)
+
+
+def test_third_moments_of_three_sources_are_differentiable(depth, scales, assert_derivatives):
+    statistic, observation = third_moments(scales, depth)
+    maps, noise, direction = 0.06 * jax.random.normal(jax.random.key(7), (3, 3, PIXELS, PIXELS), jnp.float64)
+    # central differences of a cubic are off in the third order of the step alone
+    assert_derivatives(
+        lambda kappa: statistic.expected(kappa, noise, observation), maps, direction, step=1e-4, rtol=1e-6
+    )
+
+
 def test_moments_name_their_sources():
     section = {"filter": "smoothing", "scales_arcmin": [2 * SIZE, 4 * SIZE]}
     for order, sources in (
@@ -99,6 +138,12 @@ def test_moments_name_their_sources():
         bins = statistic.bins(Observation(Region(PIXELS, PIXELS * SIZE / 60, BORDER), ShapeNoise(RMS)))
         assert [(each["source_1"], each["source_2"]) for each in bins[::2]] == sources
         assert [each["centre"] for each in bins[:2]] == pytest.approx([2 * SIZE, 4 * SIZE])
+
+
+def test_third_moments_of_three_sources_have_names():
+    statistic, observation = third_moments({"filter": "starlet", "scales_arcmin": [4 * SIZE]}, None)
+    names = [name.split()[1] for name in bins_of([statistic], observation)["name"]]
+    assert names == ["0-0", "0-1", "0-2", "1-0", "0-1-2", "2-0", "1-1", "1-2", "2-1", "2-2"]
 
 
 def test_expected_without_draws_is_the_same_for_all_noise():

@@ -157,6 +157,7 @@ def _bins(bins: pd.DataFrame) -> Columns:
         "statistic": "statistic of the datum",
         "source_1": "first source bin",
         "source_2": "second source bin, NaN for none",
+        "source_3": "third source bin, NaN for none",
         "scale_arcmin": "scale of the filter [arcmin], NaN for none",
         "low": "lower edge of the bin, NaN where it is open",
         "high": "upper edge of the bin, NaN where it is open",
@@ -166,10 +167,11 @@ def _bins(bins: pd.DataFrame) -> Columns:
     columns = {
         name: bins[name].tolist() if pd.api.types.is_string_dtype(bins[name]) else bins[name].to_numpy(float)
         for name in texts
+        if name in bins
     }
     return {
         "bin": (("bin",), bins["name"].tolist(), "", "name of the datum"),
-        **{name: (("bin",), columns[name], "", text) for name, text in texts.items()},
+        **{name: (("bin",), column, "", texts[name]) for name, column in columns.items()},
     }
 
 

@@ -61,7 +61,8 @@ def save_sacc(path: str | Path, forecast: ForecastFiles, experiment: Experiment,
     if len(forecast.bins) >= len(forecast.names):
         jacobians["headline_derivative"] = forecast.headline_jacobian
     for number, row in enumerate(forecast.bins.to_dict("records")):
-        sources = [tracer(int(row[key])) for key in ("source_1", "source_2") if not pd.isna(row[key])]
+        given = [row.get(key) for key in ("source_1", "source_2", "source_3")]
+        sources = [tracer(int(source)) for source in given if not pd.isna(source)]
         derivatives = {
             f"{kind}_{name}": float(value)
             for kind, jacobian in jacobians.items()

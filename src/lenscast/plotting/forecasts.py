@@ -47,7 +47,7 @@ def correlation(
         panel.axhline(rows[-1] + 0.5, color="black", linewidth=8 / (10 + len(parts)))
     is_numbered = len(parts) <= MANY_BLOCKS and bins["source_1"].nunique() > 1
     if len(parts) > MANY_BLOCKS:
-        parts = blocks(bins.assign(source_1=0, source_2=0))
+        parts = blocks(bins.assign(source_1=0, source_2=0, source_3=0))
     middles = [rows.mean() for rows in parts.values()]
     names = [block_label(key, statistics, is_numbered) for key in parts]
     panel.set_xticks(middles, names, rotation=40, ha="right", rotation_mode="anchor")

@@ -131,7 +131,7 @@ def _spectrum_panels(
     size = (4.2, 2.7) if sources == 1 else (2.5, 2.0)
     figure, axes = grid(len(scales) * sources, sources + has_ratio, size, sharex=True)
     panels: list[tuple[Axes, ...]] = []
-    for _, scale, source_1, source_2 in keys:
+    for _, scale, source_1, source_2, *_ in keys:
         first_row = sources * scales.index(None if pd.isna(scale) else scale)
         first, second = int(source_1), int(source_2)
         ratio = (axes[first_row + first, second + 1],) if has_ratio else ()

@@ -111,10 +111,10 @@ def mean_and_error(values: Float[np.ndarray, "box ..."]) -> tuple[np.ndarray, np
 def blocks(bins: pd.DataFrame) -> dict[tuple[Any, ...], np.ndarray]:
     """Rows of each block of a data vector, in order.
 
-    A block is all bins with the same statistic, scale and sources; these four are its key. Where one does not apply, it
-    is NaN or None.
+    A block is all bins with the same statistic, scale and sources; these are its key, with a third source where any bin
+    has one. Where one does not apply, it is NaN or None.
     """
-    keys = ["statistic", "scale_arcmin", "source_1", "source_2"]
+    keys = ["statistic", "scale_arcmin", "source_1", "source_2", *(["source_3"] if "source_3" in bins else [])]
     return {key: rows.index.to_numpy() for key, rows in bins.groupby(keys, sort=False, dropna=False)}
 
 
@@ -135,9 +135,9 @@ def block_label(key: tuple[Any, ...], statistics: Mapping[str, Statistic], numbe
     numbered
         Whether to write the number of the first source too, where there is no other one.
     """
-    statistic, scale, first, second = key
+    statistic, scale, *given = key
     words = [statistics[statistic].label, "" if pd.isna(scale) else f"{scale:.3g} arcmin"]
-    sources = [f"{int(source) + 1}" for source in (first, second) if not pd.isna(source)]
+    sources = [f"{int(source) + 1}" for source in given if not pd.isna(source)]
     return " ".join(word for word in words if word) + (
         f" ({'-'.join(sources)})" if numbered or set(sources) - {"1"} else ""
     )

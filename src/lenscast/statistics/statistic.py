@@ -9,7 +9,7 @@ All statistics of a data vector are measured on one `Region`, through one `Shape
 
 import abc
 from collections.abc import Iterator
-from typing import Any, ClassVar, NamedTuple, TypedDict
+from typing import Any, ClassVar, NamedTuple, NotRequired, TypedDict
 
 from jaxtyping import Float, Float64
 from pydantic import Field
@@ -26,14 +26,15 @@ __all__ = ["Bin", "Observation", "Statistic"]
 class Bin(TypedDict):
     """Element of a data vector, by what selects it; None where an entry does not apply.
 
-    ``source_1`` and ``source_2`` are indices of source bins, ``scale_arcmin`` is the size of the filter. ``low``,
-    ``high`` and ``centre`` are values of what the statistic is binned in; an open end is None. ``unit`` is the unit of
-    the element itself.
+    ``source_1`` and ``source_2`` are indices of source bins, and ``source_3`` where an element is of three different
+    ones. ``scale_arcmin`` is the size of the filter. ``low``, ``high`` and ``centre`` are values of what the statistic
+    is binned in; an open end is None. ``unit`` is the unit of the element itself.
     """
 
     statistic: str
     source_1: int
     source_2: int | None
+    source_3: NotRequired[int]
     scale_arcmin: float | None
     low: float | None
     high: float | None
