@@ -43,7 +43,8 @@ def tables(verdicts, reasons):
     )
     left = {"derivative_left": [0.02, 0.41], "verdict": ["resolved", "not resolved"]}
     resolution = pd.DataFrame({"level": "particles", "name": ["first bin", "second bin"], **left})
-    return Tables(errors, pd.concat(cases), directions, resolution)
+    bins = pd.DataFrame({"verdict": ["Gaussian", "few", "few", "skewed"], "used": [True, True, False, True]})
+    return Tables(errors, pd.concat(cases), directions, resolution, bins)
 
 
 @pytest.fixture(scope="session")

@@ -68,6 +68,15 @@ def test_page_has_errors_figures_and_settings(page):
     assert "0123456789abcdef" in page
 
 
+def test_page_counts_bins_that_are_not_gaussian_and_those_in_use(page):
+    table = page[page.index('id="bins"') : page.index('id="maps"')]
+    assert "a mean below 10." in table
+    assert "beyond 0.5 in size" in table
+    rows = re.findall(r"<tr><td>(.*?)</tr>", table, re.DOTALL)
+    numbers = {row.partition("<")[0]: re.findall(r"number\">(\d+)<", row) for row in rows}
+    assert numbers == {"C_ell": ["4", "2", "1", "2"], "peaks": ["4", "2", "1", "2"]}
+
+
 def test_every_caption_is_of_a_figure():
     functions = vars(figures) | vars(posterior_figures)
     for name, caption in CAPTIONS.items():

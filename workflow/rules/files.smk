@@ -61,7 +61,7 @@ def theory_files():
     return expand([*rules.compare_theory.output], data_vector=THEORY_VECTORS) if THEORY else []
 
 
-REPORT_TABLES = ["parameters", "estimators", "directions", "resolution"]
+REPORT_TABLES = ["parameters", "estimators", "directions", "resolution", "bins"]
 
 
 def report_files():

@@ -51,12 +51,15 @@ class Tables(NamedTuple):
         Directions of parameter space.
     resolution
         Change of each bin between levels of resolution.
+    bins
+        Verdict of each bin on whether its data are Gaussian, and whether it is used.
     """
 
     parameters: pd.DataFrame
     estimators: pd.DataFrame
     directions: pd.DataFrame
     resolution: pd.DataFrame
+    bins: pd.DataFrame
 
 
 def report_page(
@@ -99,6 +102,8 @@ def report_page(
         vectors={name: experiment.forecast.data_vectors[name] for name in tables},
         without_priors={name: _without_priors(each.estimators) for name, each in tables.items()},
         levels=_levels(tables),
+        bins={name: each.bins.groupby("verdict")["used"].agg(["size", "sum"]) for name, each in tables.items()},
+        limits=experiment.forecast.gaussian_bins,
         figures=shown,
         by_function=by_function,
         settings=_settings(experiment, next(iter(tables.values())).estimators),
