@@ -198,6 +198,9 @@ def test_posteriors_of_a_finished_run_are_sampled_and_compared(finished: Path, t
     chains = io.load_summary_chains(results / "posterior/C_ell.h5")
     np.testing.assert_allclose(chains.draws.mean((0, 1)), table["mean"][list(chains.names)])
     assert (results / "figures/posteriors.png").stat().st_size > 10_000
+    (results / "posterior/C_ell.h5").unlink()
+    jobs = planned(directory, "compare_posteriors", forecast__data_vectors={"C_ell": ["power_spectrum"]})
+    assert jobs["sample_posterior"] == 1
 
 
 def test_chains_of_the_field_level_are_one_job_each(finished: Path) -> None:

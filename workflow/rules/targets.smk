@@ -8,14 +8,14 @@ rule sample_field:
 rule learn_posteriors:
     input:
         lambda wildcards: require_ranges()
-        or expand(rules.calibrate_posterior.output.calibration, data_vector=DATA_VECTORS),
+        or expand([*rules.calibrate_posterior.output], data_vector=DATA_VECTORS),
         figures("sbi_triangle"),
     localrule: True
 
 
 rule compare_posteriors:
     input:
-        expand(rules.sample_posterior.output.table, data_vector=DATA_VECTORS),
+        expand([*rules.sample_posterior.output], data_vector=DATA_VECTORS),
         figures("posteriors"),
     localrule: True
 
@@ -29,7 +29,7 @@ rule check_derivatives:
 
 rule train_correction:
     input:
-        rules.train_hpn.output.weights,
+        rules.train_hpn.output,
         rules.fit_pgd.output.weights,
         expand(rules.figure_of_training.output.figure, training_figure="loss"),
     localrule: True
