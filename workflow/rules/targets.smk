@@ -7,8 +7,7 @@ rule sample_field:
 
 rule learn_posteriors:
     input:
-        lambda wildcards: require_ranges()
-        or expand([*rules.calibrate_posterior.output], data_vector=DATA_VECTORS),
+        lambda wildcards: require_ranges() or expand([*rules.calibrate_posterior.output], data_vector=DATA_VECTORS),
         figures("sbi_triangle"),
     localrule: True
 
