@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lenscast.experiment import Experiment, Training, read
+from lenscast.experiment import Experiment, Training, read, read_training
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 ROOT = DOCS.parent
@@ -95,9 +95,10 @@ def test_configs_and_code_of_tutorials_are_valid(monkeypatch):
     assert [*read("variance.yaml").statistics] == ["power_spectrum", "variance"]
     assert read("one_map.yaml").parameters == ("Omega_c", "sigma8")
     assert len(read("learnt.yaml").simulation_based.seeds) == 500
+    assert [*read_training("training.yaml").simulations] == ["first", "second", "held_out"]
     for page in Path().glob("*.md"):
         for code in re.findall(r"```\{code-cell\} python\n(.*?)```", page.read_text(), re.DOTALL):
-            ast.parse(re.sub(r"^:.*\n", "", code))
+            ast.parse(re.sub(r"^[:%].*\n", "", code))
 
 
 @pytest.mark.slow
