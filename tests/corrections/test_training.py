@@ -32,7 +32,7 @@ ALL = Loss(position=10.0, power=0.6, correlation=0.2)  # each counts alike here
 SHIPPED = read_training(Path(__file__).parents[2] / "configs/training.yaml")
 TRAINING = SHIPPED.model_copy(
     update={
-        "references": dict.fromkeys(["first", "second"], SHIPPED.references["half_cells"]),
+        "references": dict.fromkeys(["first", "second"], SHIPPED.references["cells_of_the_default"]),
         "simulation": SHIPPED.simulation.model_copy(update={"integrator": INTEGRATOR}),
         "loss": ALL,
         "epochs": 4,

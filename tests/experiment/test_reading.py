@@ -291,7 +291,7 @@ FINE = {
     "weight": 1,
 }
 SNAPSHOTS = {"kind": "snapshots", "files": ["a.hdf5", "b.hdf5"], "order": "grid", "subsample": 1, "weight": 1}
-OF_THE_BASE = ("half_cells", "cells_of_the_default", "double_cells")
+OF_THE_BASE = ("cells_of_the_default", "double_cells", "fourfold_cells")
 TRAINING_REFUSALS = {
     "unknown key": ({"epoch": 3}, "epoch: unknown key; did you mean epochs?"),
     "no scale factor after the start": (
@@ -356,8 +356,8 @@ def test_a_reference_has_numbers_of_steps_of_its_own_or_those_of_the_training(re
         return training, {name: [each.steps for each in training.integrators(name)] for name in references}
 
     training, steps = trained()
-    assert steps == {"own": [20, 40], "common": [8]}
-    assert training.all_steps == (8, 20, 40)
+    assert steps == {"own": [20, 40], "common": [12]}
+    assert training.all_steps == (12, 20, 40)
     assert training.reference("own").reference.trained_steps is None  # the reference is the same without them
     training, steps = trained(steps=[12, 9])
     assert steps == {"own": [20, 40], "common": [12, 9]}
