@@ -107,7 +107,7 @@ def test_lpt_differentiates_in_both_modes(cosmos, mesh, initial, no_extra, direc
     start = initial(cosmos, no_extra)
     forward = 2 * sum((getattr(start, x) * getattr(start_dot, x)[7]).sum(dtype=jnp.float64) for x in vars(start))
     backward = (jax.jit(jax.grad(quadratic))(no_extra) * noise).sum(dtype=jnp.float64)
-    step = 0.1
+    step = 0.03
     difference = (quadratic(step * noise) - quadratic(-step * noise)) / (2 * step)
     # sums of 10^4 squares in float32; a quartic function of the field has a third order, small compared with the first
     np.testing.assert_allclose(backward, forward, rtol=1e-5)

