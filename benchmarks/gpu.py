@@ -46,7 +46,7 @@ def quartiles(program: Callable[..., Any], *arguments: Any) -> np.ndarray:
 
 def rows(particles: int) -> list[dict[str, Any]]:
     """Times of the kernels of a force and of a whole step, for one size."""
-    cosmos = jax.jit(cosmology)(PLANCK)
+    cosmos = cosmology(PLANCK)
     mesh = ParticleMesh(box_size=float(particles), particles=particles)
     field = jax.jit(lambda: linear_field(box_key(1, INITIAL_FIELD), cosmos.power, mesh))()
     start = jax.jit(lambda delta: lpt(delta, 0.1, cosmos, mesh, 2))(field)

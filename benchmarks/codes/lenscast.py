@@ -64,14 +64,14 @@ def make_field(work: Workload) -> Program:
 
 def make_positions(work: Workload) -> Program:
     mesh = ParticleMesh(box_size=work.box_size, particles=work.particles)
-    universe = jax.jit(cosmology)(Parameters.of(COSMOLOGY))
+    universe = cosmology(Parameters.of(COSMOLOGY))
     run = jax.jit(partial(positions, mesh=mesh, work=work))
     return Program(partial(run, jnp.asarray(np.load(work.field)["arr_0"]), universe))
 
 
 def simulate(work: Workload, gradient: str = "spectral", weights: str | None = None) -> Program:
     mesh = ParticleMesh(box_size=work.box_size, particles=work.particles, gradient=gradient)
-    universe = jax.jit(cosmology)(Parameters.of(COSMOLOGY))
+    universe = cosmology(Parameters.of(COSMOLOGY))
     correction = load_correction(weights).correction if weights else None
     run = jax.jit(partial(density, mesh=mesh, work=work, correction=correction))
     return Program(partial(run, jnp.asarray(np.load(work.field)["arr_0"]), universe), forces=work.steps)
@@ -100,7 +100,7 @@ def field_gradient(work: Workload, steps: int = 0) -> Program:
     """Gradient of the mean squared density today with respect to the linear field."""
     work = replace(work, steps=steps or work.steps)
     mesh = ParticleMesh(box_size=work.box_size, particles=work.particles)
-    universe = jax.jit(cosmology)(Parameters.of(COSMOLOGY))
+    universe = cosmology(Parameters.of(COSMOLOGY))
     adjoint = diffrax.RecursiveCheckpointAdjoint()
 
     @jax.jit
@@ -141,7 +141,7 @@ ADJOINTS = {
 def train(work: Workload, integrator: FixedSteps | AdaptiveSteps, adjoint: str | None = None) -> Program:
     """The loss of a training with one snapshot; with an adjoint, its gradient with respect to the weights."""
     mesh = ParticleMesh(box_size=work.box_size, particles=work.particles)
-    universe = jax.jit(cosmology)(Parameters.of(COSMOLOGY))
+    universe = cosmology(Parameters.of(COSMOLOGY))
     field = jnp.asarray(np.load(work.field)["arr_0"])
     start = jax.jit(partial(lpt, mesh=mesh), static_argnums=1)(field, work.a_start, universe)
     a = jnp.array([work.a_start, 1.0])

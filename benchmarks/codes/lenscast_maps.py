@@ -158,7 +158,7 @@ def data_of_box(work: Workload, how: str = "") -> Program:
 def plain_box(work: Workload, config: Path) -> Program:
     """The N-body behind the maps of a config, from the start to today, without planes and maps."""
     experiment, theta, correction = setup(work, config=config)
-    simulation, universe = experiment.simulation, jax.jit(cosmology)(theta.cosmology)
+    simulation, universe = experiment.simulation, cosmology(theta.cosmology)
     a = jnp.asarray([simulation.a_start, 1.0])
 
     @jax.jit

@@ -4,7 +4,6 @@ from _job import experiment, start
 
 log = start(snakemake)
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -25,7 +24,7 @@ spectra = np.concatenate([file.variables["spectra"].values for file in files])
 box = np.concatenate([file.coordinates["map"]["seed"] for file in files])
 spacing = described.simulation.box_size / described.simulation.particles
 theory = theory_components(parameters, aligned, measured, lightcone, spacing)
-distances = jax.jit(cosmology)(parameters).distances
+distances = cosmology(parameters).distances
 chi = np.asarray(distances.comoving_distance(jnp.asarray(1 / (1 + galaxies.sources.mean))))
 limit = np.pi / spacing * chi / 2
 table = compare_components(spectra, box, files[0].coordinates["bin"], theory, limit)

@@ -130,7 +130,7 @@ def particle_mesh_reference(description: ReferenceDescription, wanted: ParticleM
     """
     start = description.simulation
     values = description.cosmology.model_dump() | {"Omega_c": wanted.Omega_m - description.cosmology.Omega_b}
-    cosmos, mesh = jax.jit(cosmology)(Parameters.of(values)), start.mesh(wanted.box_size, wanted.particles)
+    cosmos, mesh = cosmology(Parameters.of(values)), start.mesh(wanted.box_size, wanted.particles)
     field = linear_field(box_key(wanted.seed, INITIAL_FIELD), cosmos.power, mesh)
     a = jnp.array([start.a_start, *description.a])
     particles = lpt(field, float(a[0]), cosmos, mesh, start.lpt_order)

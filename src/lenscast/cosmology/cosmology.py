@@ -35,5 +35,5 @@ class Cosmology(eqx.Module):
 
 @jax.jit
 def cosmology(parameters: Parameters) -> Cosmology:
-    """Tabulate distances, growth and linear power of one set of parameters."""
+    """Tabulate distances, growth and linear power of one set of parameters, compiled and traced once."""
     return Cosmology(parameters, distances(parameters), growth(parameters), power_table(parameters))

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-import jax
 import jax.numpy as jnp
 
 from lenscast.corrections.reference import Reference, particle_mesh_reference
@@ -45,7 +44,7 @@ def make_reference(description: ReferenceDescription) -> Reference:
         start=first.particles,
         position=jnp.stack([each.particles.position(mesh) for each in later]),
         a=jnp.array([each.a for each in (first, *later)]),
-        cosmology=jax.jit(cosmology)(Parameters.of(values)),
+        cosmology=cosmology(Parameters.of(values)),
         mesh=mesh,
     )
 
@@ -72,7 +71,7 @@ def load_reference(path: str | Path, weight: float = 1.0) -> Reference:
         start=Particles(arrays["displacement"], arrays["momentum"]),
         position=arrays["position"],
         a=arrays["a"],
-        cosmology=jax.jit(cosmology)(Parameters.of({name: row[name] for name in COSMOLOGICAL})),
+        cosmology=cosmology(Parameters.of({name: row[name] for name in COSMOLOGICAL})),
         mesh=ParticleMesh(
             box_size=float(row["box_size"]),
             particles=int(row["particles"]),

@@ -8,7 +8,6 @@ multipoles. Theory does not know the resolution of particles and force mesh.
 from collections.abc import Mapping
 from typing import NamedTuple
 
-import jax
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
@@ -134,7 +133,7 @@ class _Planes(NamedTuple):
         cls, parameters: Parameters, galaxies: Galaxies, measured: MeasuredSpectrum, lightcone: Lightcone
     ) -> "_Planes":
         """Both sets of planes with the power of HMCode2020, up to the farthest galaxies."""
-        cosmos = jax.jit(cosmology)(parameters)
+        cosmos = cosmology(parameters)
         power = camb_power(parameters, galaxies.z_max, MODEL, galaxies.systematics.log10_T_AGN)
         ell, windows = bandpowers(measured)
         thin = thin_planes(cosmos, galaxies.z_max)

@@ -11,7 +11,6 @@ from itertools import pairwise
 from types import MappingProxyType
 from typing import NamedTuple
 
-import jax
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
@@ -70,12 +69,12 @@ def spectra_table(
     and its mask; dln_<parameter> for each parameter with a step, the derivative of ln(limber_windows) with respect to
     the parameter.
     """
-    tabulate, ell_edges = jax.jit(cosmology), measured.spectrum.ell_edges
+    ell_edges = measured.spectrum.ell_edges
     nodes = gauss_legendre(np.asarray(ell_edges), NODES_PER_BIN).nodes.ravel()
     ell, windows = bandpowers(measured)
 
     def windowed(p: Parameters, survey: Galaxies, power: MatterPower) -> Float[np.ndarray, "pair ell"]:
-        cosmos = tabulate(p)
+        cosmos = cosmology(p)
         planes = plane_power(ell, cosmos, power, lightcone)
         return limber_sum(planes, survey.shear_kernel(cosmos, lightcone)) @ windows.T
 
@@ -85,7 +84,7 @@ def spectra_table(
         plus, minus = (windowed(*side, each) for side, each in zip(sides, powers, strict=True))
         return (plus - minus) / (2 * step) / columns["limber_windows"]
 
-    power, cosmos = _power(parameters, galaxies), tabulate(parameters)
+    power, cosmos = _power(parameters, galaxies), cosmology(parameters)
     exact = limber(nodes, lambda thin: galaxies.shear_kernel(cosmos, thin), cosmos, power, galaxies.z_max)
     columns = {"limber": bin_averages(exact, ell_edges), "limber_windows": windowed(parameters, galaxies, power)}
     columns |= {f"dln_{name}": slope(name, step) for name, step in steps.items()}

@@ -15,7 +15,6 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from types import MappingProxyType
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
@@ -140,7 +139,7 @@ def theory_spectra(
     Mead et al. (2021), arXiv:2009.01858.
     """
     power = camb_power(parameters, max(z_source), MODEL)
-    cosmos, ell_edges = jax.jit(cosmology)(parameters), measured.spectrum.ell_edges
+    cosmos, ell_edges = cosmology(parameters), measured.spectrum.ell_edges
     nodes = gauss_legendre(np.asarray(ell_edges), NODES_PER_BIN).nodes.ravel()
     ell, windows = bandpowers(measured)
     planes, parts = plane_power(ell, cosmos, power, lightcone), []
@@ -177,7 +176,7 @@ def published_spectra(z_source: Sequence[float], spectrum: PowerSpectrum) -> pd.
     if not shared:
         return pd.DataFrame(columns=["statistic", "source_1", "low", "ktng_limber", "ktng", "dll_hpn", "dll_pm"])
     parameters = Parameters.of(KTNG_PARAMETERS)
-    power, cosmos = camb_power(parameters, max(z_source), MODEL), jax.jit(cosmology)(parameters)
+    power, cosmos = camb_power(parameters, max(z_source), MODEL), cosmology(parameters)
     nodes, weights = gauss_legendre(np.asarray(KTNG_EDGES), NODES_PER_BIN)
     ktng, parts = 1e-10 * np.array(KTNG), []
     for source, z in enumerate(z_source):
