@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy import stats
 
 PIXEL_ARCMIN = 300 / 256
 PIXEL = np.radians(PIXEL_ARCMIN / 60)
@@ -74,6 +75,24 @@ def uneven_depth():
         return values
 
     return depth
+
+
+@pytest.fixture(scope="session")
+def probability():
+    """Probability that the mean of draws whose true mean is 0 is as far from 0, by Hotelling's distribution.
+
+    The covariance is that of the draws, and a tolerance of each element is added to it in quadrature.
+    """
+
+    def of(draws, tolerance=0.0):
+        number, bins = draws.shape
+        mean = draws.mean(axis=0)
+        covariance = np.cov(draws, rowvar=False).reshape(bins, bins) / number
+        covariance += np.diag(np.broadcast_to(tolerance, bins) ** 2)
+        distance = mean @ np.linalg.solve(covariance, mean)
+        return stats.f.sf(distance * (number - bins) / (bins * (number - 1)), bins, number - bins)
+
+    return of
 
 
 @pytest.fixture(scope="session")

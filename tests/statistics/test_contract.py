@@ -6,7 +6,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from scipy import stats
 
 from lenscast.statistics import Observation, Region, ShapeNoise
 from lenscast.statistics.registry import STATISTICS, statistics_from_config
@@ -126,35 +125,27 @@ def sample(request, lognormal_map, uneven_depth):
     return [np.asarray(each) for each in draw(jax.random.split(jax.random.key(3), 120))]
 
 
-def probability(differences, tolerance=0.0):
-    """Probability of a larger chi^2 than that of the mean of differences, whose true mean is 0.
-
-    The covariance is that of the sample, and a tolerance is added to it in quadrature.
-    """
-    mean = differences.mean(axis=0)
-    covariance = np.cov(differences, rowvar=False).reshape(len(mean), len(mean)) / len(differences)
-    covariance += np.diag(np.broadcast_to(tolerance, mean.shape) ** 2)
-    return stats.chi2.sf(mean @ np.linalg.solve(covariance, mean), len(mean))
-
-
 @pytest.mark.slow
-def test_expected_is_the_mean_of_measured_over_the_noise(sample, request):
+def test_expected_is_the_mean_of_measured_over_the_noise(sample, request, probability):
     name = request.node.callspec.params["sample"][0]
     measured, expected, *_ = sample
     if name in ("kurtosis", "scattering"):
         # the same function, compiled twice
         np.testing.assert_allclose(expected, measured, rtol=1e-6)
         return
-    assert probability(measured - expected) > 1e-3
+    # one of the 62 cases of this file fails for one of 300 seeds of all of them
+    assert probability(measured - expected) > 5e-5
     # what is measured scatters at least as much as its mean over some of the noise
-    assert np.all(expected.std(axis=0) < 1.02 * measured.std(axis=0))
+    squares = [(each - each.mean(axis=0)) ** 2 for each in (measured, expected)]
+    further = squares[0] - squares[1]
+    assert np.all(further.mean(axis=0) > -4.5 * further.std(axis=0) / np.sqrt(len(further)))
 
 
 @pytest.mark.slow
-def test_derivative_of_expected_is_that_of_the_mean_of_measured(sample, request):
+def test_derivative_of_expected_is_that_of_the_mean_of_measured(sample, probability):
     *_, derivative, difference = sample
     mean = derivative.mean(axis=0)
     # differences are off in the second order of their step
-    assert probability(derivative - difference, 3e-3 * np.abs(mean).max()) > 1e-3
+    assert probability(derivative - difference, 3e-3 * np.abs(mean).max()) > 5e-5
     significance = mean / (derivative.std(axis=0) / np.sqrt(len(derivative)))
     assert np.abs(significance).max() > 5

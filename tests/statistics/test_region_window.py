@@ -67,7 +67,9 @@ def test_seen_spectra_of_weights_are_the_spectrum_convolved_with_theirs(uneven_d
 @pytest.mark.slow
 @pytest.mark.parametrize("uneven", [False, True])
 def test_seen_spectra_are_the_mean_of_measured_spectra(uneven, uneven_depth):
-    noise = ShapeNoise((1.0,), uneven_depth(REGION.pixels) if uneven else None)
+    depth = uneven_depth(REGION.pixels)
+    depth[::3, ::3] = 0  # so many holes that they move the bins of whatever else is masked
+    noise = ShapeNoise((1.0,), depth if uneven else None)
     statistic, observation = PowerSpectrum(name="power_spectrum", ell_edges=EDGES), Observation(REGION, noise)
     size = 4 * REGION.side
     frequency = 2 * np.pi * np.fft.fftfreq(size, REGION.pixel_radian)
@@ -84,7 +86,7 @@ def test_seen_spectra_are_the_mean_of_measured_spectra(uneven, uneven_depth):
     assert np.all(np.abs(spectra.mean(axis=0) - theory) < 4 * error)
     if uneven:
         square = seen()
-        assert np.max(np.abs(spectra.mean(axis=0) - square) / error) > 8
+        assert np.max(np.abs(spectra.mean(axis=0) - square) / error) > 12
 
 
 def test_windows_refuse_multipoles_beyond_the_pixels():

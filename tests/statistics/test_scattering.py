@@ -34,22 +34,25 @@ def convolved(field, level, angle):
 
 @pytest.mark.parametrize("masked", [False, True])
 def test_coefficients_are_those_of_sums_over_pixels(masked):
-    statistic = statistics_from_config({"scattering": {"scales_arcmin": [2 * SIZE, 4 * SIZE], "angles": ANGLES}})
+    statistic = statistics_from_config({"scattering": {"scales_arcmin": [4 * SIZE, 8 * SIZE], "angles": ANGLES}})
     depth = None
     if masked:
         depth = np.ones((PIXELS, PIXELS))
-        depth[10:14, 12:20] = 0
-    region = Region(PIXELS, PIXELS * SIZE / 60, 5)
+        depth[13:17, 12:20] = 0
+    region = Region(PIXELS, PIXELS * SIZE / 60, 10)
     observation = Observation(region, ShapeNoise((0.05,), depth, 0.2))
     kappa, noise = np.random.default_rng(6).normal(size=(2, 1, PIXELS, PIXELS))
     found = statistic["scattering"].measured(jnp.asarray(kappa), jnp.asarray(noise), observation)
-    visible = np.ones((PIXELS, PIXELS), bool) if depth is None else depth > 0
-    field = np.where(visible, (kappa + noise)[0], 0)
+    visible = np.ones((PIXELS, PIXELS)) if depth is None else depth
+    field = visible * (kappa + noise)[0]
     angles = [0, np.pi / 2]
-    mean = lambda each: np.average(region.crop(each), weights=region.crop(1.0 * visible))  # noqa: E731
-    moduli = {level: [np.abs(convolved(field, level, angle)) for angle in angles] for level in (1, 2)}
-    second = [np.abs(convolved(modulus, 2, angle)) for modulus in moduli[1] for angle in angles]
-    expected = [*(np.mean([mean(each) for each in moduli[level]]) for level in (1, 2)), np.mean([*map(mean, second)])]
+    first, other = (np.array([np.abs(convolved(field, level, angle)) for angle in angles]) for level in (2, 3))
+    second = np.array([np.abs(convolved(modulus, 3, angle)) for modulus in first for angle in angles])
+    # all pixels of the region at level 2; at level 3 those whose row and column are even
+    expected = []
+    for moduli, every in ((first, 1), (other, 2), (second, 2)):
+        inside = np.s_[10:22:every, 10:22:every]
+        expected.append(np.average(moduli.mean(axis=0)[inside], weights=visible[inside]))
     np.testing.assert_allclose(found, expected, rtol=1e-9)
 
 

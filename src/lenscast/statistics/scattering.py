@@ -5,7 +5,10 @@ coefficients are averaged over orientations, Cheng et al. (2020), arXiv:2006.085
 
     S1(j) = < |kappa * psi_(j,l)| >_l,      S2(j1, j2) = < ||kappa * psi_(j1,l1)| * psi_(j2,l2)| >_(l1,l2),   j2 > j1,
 
-and over the pixels of the region that are not masked. The wavelet of the scale 2^j pixels is that of kymatio
+and over the pixels of the region that are not masked, of those of the map every 2^(j - 2)-th of each row and column, j
+being that of the last wavelet: its envelope, of rms 0.4 2^j, makes those between say the same, and their transforms
+would be three quarters of the time. Where that does not divide the side of the map it is the largest divisor of both.
+The wavelet of the scale 2^j pixels is that of kymatio
 (Andreux et al. 2020, arXiv:1812.11214) with its number j - 1: in pixels x, rotated by theta,
 
     psi(x) = [exp(i xi x_1) - K] exp(-(x_1^2 + s^2 x_2^2) / (2 sigma^2)) s / (2 pi sigma^2),
@@ -19,7 +22,7 @@ Moduli are smooth functions of the noisy map, and coefficients of noisy maps are
 
 from collections.abc import Iterator
 from functools import lru_cache
-from math import ceil
+from math import ceil, gcd
 from typing import Any, ClassVar
 
 import numpy as np
@@ -85,27 +88,35 @@ class Scattering(Statistic):
 
         region, shape_noise = observation
         levels = starlet_levels(self.scales_arcmin, region.pixel_arcmin)
-        filters = [_transforms(level, self.angles, region.pixels) for level in levels]
-        visible = shape_noise.weights(region) > 0
+        visible = np.pad(shape_noise.weights(region) > 0, region.border)
         maps = shape_noise.snr(jnp.add(kappa, noise))
         maps = maps * jnp.asarray(shape_noise.rms, maps.dtype)[:, None, None]
 
-        def filtered(fields: Any, transforms: Complex128[np.ndarray, "angle y x"]) -> Any:
-            hat = jnp.fft.fft2(fields)[..., None, :, :]
-            each = jnp.asarray(transforms, hat.dtype).reshape((1,) * (hat.ndim - 3) + transforms.shape)
-            return _modulus(jnp.fft.ifft2(hat * each))
+        def filtered(hat: Any, level: int, spacing: int) -> Any:
+            """Moduli of the maps with these Fourier transforms, for each orientation, at every spacing-th pixel."""
+            transforms = jnp.asarray(_transforms(level, self.angles, region.pixels), hat.dtype)
+            product = hat[..., None, :, :] * transforms.reshape((1,) * (hat.ndim - 2) + transforms.shape)
+            side = region.pixels // spacing
+            # values at every n-th pixel have the sum of all modes that look the same there
+            folded = product.reshape(*product.shape[:-2], spacing, side, spacing, side).sum(axis=(-4, -2))
+            return _modulus(jnp.fft.ifft2(folded / spacing**2))
 
-        def mean(fields: Any) -> Any:
+        def mean(moduli: Any, spacing: int) -> Any:
             """Mean over visible pixels and orientations, for each source."""
-            inside = region.crop(fields).reshape(len(kappa), -1, region.side, region.side)
-            sums = jnp.sum(jnp.where(visible[None, None], inside, 0), axis=(-2, -1), dtype=jnp.float64)
-            return sums.mean(axis=1) / np.count_nonzero(visible)
+            here, each = visible[::spacing, ::spacing], moduli.reshape(len(kappa), -1, *moduli.shape[-2:])
+            sums = jnp.sum(jnp.where(here[None, None], each, 0), axis=(-2, -1), dtype=jnp.float64)
+            return sums.mean(axis=1) / np.count_nonzero(here)
 
-        first, second = [], []
-        for index, transforms in enumerate(filters):
-            modulus = filtered(maps, transforms)
-            first.append(mean(modulus))
-            second += [mean(filtered(modulus, later)) for later in filters[index + 1 :]]
+        spacings = [_spacing(level, region.pixels) for level in levels]
+        hat, first, second = jnp.fft.fft2(maps), [], []
+        for index, level in enumerate(levels):
+            later = [*zip(levels, spacings, strict=True)][index + 1 :]
+            modulus = filtered(hat, level, 1 if later else spacings[index])
+            every = spacings[index] if later else 1
+            first.append(mean(modulus[..., ::every, ::every], spacings[index]))
+            if later:
+                of_modulus = jnp.fft.fft2(modulus)
+                second += [mean(filtered(of_modulus, *each), each[1]) for each in later]
         return jnp.stack([*first, *second], axis=1).ravel()
 
     def expected(
@@ -151,6 +162,11 @@ def _modulus(values: Any) -> Any:
     square = values.real**2 + values.imag**2
     is_zero = square == 0
     return jnp.where(is_zero, 0, jnp.sqrt(jnp.where(is_zero, 1, square)))
+
+
+def _spacing(level: int, pixels: int) -> int:
+    """Distance of the pixels at which a map with the wavelets of a level is averaged [pixels]."""
+    return gcd(pixels, 2 ** max(level - 2, 0))
 
 
 def _reach(level: int) -> int:
