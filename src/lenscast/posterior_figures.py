@@ -9,12 +9,10 @@ from matplotlib.figure import Figure
 from lenscast import plotting
 from lenscast.experiment import Experiment
 from lenscast.figures import Files, with_matter
-from lenscast.fisher.estimators import HEADLINE
-from lenscast.fisher.matrices import FisherMatrix
-from lenscast.inference import map_area_deg2, with_derived_draws
+from lenscast.inference import forecast_of_map, with_derived_draws
 from lenscast.io.chains import load_field_chain, load_summary_chains
 from lenscast.io.flows import load_calibration
-from lenscast.io.products import load_forecast
+from lenscast.io.products import load_forecast, load_information
 from lenscast.io.reading import load
 
 
@@ -48,13 +46,7 @@ def field_posterior(files: Files, experiment: Experiment, data_vectors: Sequence
     names, draws = with_derived_draws(experiment.parameters, draws, experiment.fiducial)
     gaussians = {}
     for name, path in zip(data_vectors, files["forecasts"], strict=True):
-        contents = load(path, [HEADLINE])
-        parameters = contents.coordinates["param"]
-        matrix = FisherMatrix(
-            tuple(parameters["name"]), parameters["fiducial"].to_numpy(), contents.variables[HEADLINE].values
-        )
-        of_map = matrix.rescale(map_area_deg2(experiment) / experiment.survey.area_deg2)
-        gaussians[name] = with_matter(of_map.with_priors(experiment.priors).inverse(), experiment)
+        gaussians[name] = with_matter(forecast_of_map(load_information(path), experiment), experiment)
     return plotting.field_posterior(plotting.SampledPosterior(names, draws, pd.read_csv(files["table"])), gaussians)
 
 

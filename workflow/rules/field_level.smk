@@ -4,7 +4,6 @@ wildcard_constraints:
 
 
 localrules:
-    diagnose_chains,
     check_coverage,
 
 
@@ -35,6 +34,8 @@ rule sample_chain:
 rule diagnose_chains:
     input:
         chains=expand(rules.sample_chain.output.chain, chain=range(EXPERIMENT.field_level.chains)),
+        forecasts=expand(rules.forecast.output.forecast, data_vector=DATA_VECTORS),
+        weights=rules.sample_chain.input.weights,
     output:
         table=reported_table(f"{RESULTS}/field_level/diagnostics.csv", "field_diagnostics"),
         recovery=reported_table(f"{RESULTS}/field_level/recovery.csv", "field_recovery"),
@@ -42,7 +43,13 @@ rule diagnose_chains:
         f"{RESULTS}/logs/diagnose_chains.log",
     conda:
         "../envs/job.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(simulation_memory(tangents=2)),
+        runtime=growing(60),
     params:
+        data_vectors=DATA_VECTORS,
+        made_by=rules.sample_chain.params.made_by,
         settings=FIELD_SETTINGS,
         code=[*rules.sample_chain.params.code, code("diagnose_chains")],
     script:

@@ -17,6 +17,7 @@ from lenscast.inference.field_chain import Bands, FieldChain, FieldRun, begin_fi
 from lenscast.inference.field_posterior import (
     FieldPosterior,
     MockField,
+    forecast_of_map,
     map_area_deg2,
     mock_field,
 )
@@ -26,6 +27,7 @@ from lenscast.inference.flow_training import Schedule, TrainedFlow, train_flow, 
 from lenscast.inference.flows import ConditionalFlow, FlowShape, Regression, untrained_flow
 from lenscast.inference.hmc import HMC
 from lenscast.inference.learnt_posterior import LearntPosterior, learnt_table
+from lenscast.inference.linear_limit import linear_limit
 from lenscast.inference.mclmc import MCLMC
 from lenscast.inference.simulated_boxes import SimulatedBoxes
 from lenscast.inference.simulated_prior import SimulatedPrior, design, designed_parameters
@@ -70,7 +72,9 @@ __all__ = [
     "field_run",
     "field_table",
     "field_targets",
+    "forecast_of_map",
     "learnt_table",
+    "linear_limit",
     "map_area_deg2",
     "mock_field",
     "posterior_table",

@@ -17,7 +17,7 @@ from lenscast import pipeline
 from lenscast.corrections import Correction
 from lenscast.cosmology import Parameters
 from lenscast.experiment import Experiment
-from lenscast.fisher.matrices import FisherMatrix, prior_information
+from lenscast.fisher.matrices import FisherMatrix, ParameterCovariance, prior_information
 from lenscast.gravity import white_noise
 from lenscast.inference.coordinates import Coordinates
 from lenscast.lensing import Systematics
@@ -27,7 +27,7 @@ from lenscast.parameters import COSMOLOGICAL, NUISANCE, PER_SOURCE, expanded
 from lenscast.statistics import Region, ShapeNoise
 from lenscast.streams import INITIAL_FIELD, box_key
 
-__all__ = ["FieldPosterior", "MockField", "map_area_deg2", "mock_field"]
+__all__ = ["FieldPosterior", "MockField", "forecast_of_map", "map_area_deg2", "mock_field"]
 
 
 class MockField(NamedTuple):
@@ -104,9 +104,8 @@ class FieldPosterior(eqx.Module):
             )
             raise ValueError(f"the forecast is of {given}, the experiment of {wanted}: make the forecast again")
         noise = ShapeNoise.of_survey(experiment.survey, experiment.lightcone.pixel_arcmin)
-        expected = forecast.rescale(map_area_deg2(experiment) / experiment.survey.area_deg2)
         return cls(
-            Coordinates.of_posterior(expected.with_priors(experiment.priors).inverse()),
+            Coordinates.of_posterior(forecast_of_map(forecast, experiment)),
             jnp.asarray(prior_information(forecast.names, experiment.priors)),
             correction,
             noise.rms_maps(),
@@ -119,18 +118,22 @@ class FieldPosterior(eqx.Module):
         """Number of values of the white noise."""
         return int(self.experiment.simulation.particles**3)
 
-    def convergence(self, position: Float64[Array, " dim"]) -> Float32[Array, "source y x"]:
+    def convergence(
+        self, position: Float64[Array, " dim"], adjoint: diffrax.AbstractAdjoint | None = None
+    ) -> Float32[Array, "source y x"]:
         """Noise-free convergence map of a position.
 
         Parameters
         ----------
         position
             White noise of the initial field, and coordinates of the parameters.
+        adjoint
+            How the derivative passes through the time steps; by default in reverse mode, by checkpoints.
         """
         described, size = self.experiment, self.experiment.simulation.particles
         noise = position[: self.modes].astype(jnp.float32).reshape(size, size, size)
         theta = _theta(self.coordinates.named(position[self.modes :], described.fiducial), described)
-        adjoint = diffrax.RecursiveCheckpointAdjoint()
+        adjoint = adjoint or diffrax.RecursiveCheckpointAdjoint()
         planes = pipeline.planes_from_noise(noise, theta.cosmology, described, self.correction, adjoint)
         lenses = pipeline.lenses(planes, theta, described)
         return calibrated(pipeline.look(lenses, self.seed, 0, described), theta.systematics.m)
@@ -202,6 +205,25 @@ def mock_field(posterior: FieldPosterior, z: Float64[Array, " param"], seed: pip
     kappa = posterior.convergence(position)
     observed = kappa + noise_maps(seed, 0, 0, kappa.shape, posterior.rms)
     return MockField(jnp.where(jnp.broadcast_to(posterior.rms, kappa.shape) > 0, observed, 0), position)
+
+
+def forecast_of_map(forecast: FisherMatrix, experiment: Experiment) -> ParameterCovariance:
+    """Gaussian posterior, with priors, if a survey is one map.
+
+    Parameters
+    ----------
+    forecast
+        Information of the survey, without priors.
+    experiment
+        Survey, map and priors.
+
+    Raises
+    ------
+    ValueError
+        If the posterior is singular (names the direction).
+    """
+    of_map = forecast.rescale(map_area_deg2(experiment) / experiment.survey.area_deg2)
+    return of_map.with_priors(experiment.priors).inverse()
 
 
 def map_area_deg2(experiment: Experiment) -> float:

@@ -7,13 +7,19 @@ import pandas as pd
 from jaxtyping import Float
 from scipy import stats
 
+from lenscast.fisher.matrices import ParameterCovariance
 from lenscast.inference.diagnostics import chain_table
 from lenscast.inference.field_chain import Bands, FieldChain
 
 __all__ = ["coverage_table", "field_table", "recovery_table"]
 
 
-def field_table(chains: Sequence[FieldChain], names: Sequence[str], bands: Bands) -> pd.DataFrame:
+def field_table(
+    chains: Sequence[FieldChain],
+    names: Sequence[str],
+    bands: Bands,
+    forecasts: Mapping[str, ParameterCovariance] | None = None,
+) -> pd.DataFrame:
     """Convergence of the parameters and of the power of the white noise in each band.
 
     Parameters
@@ -24,12 +30,15 @@ def field_table(chains: Sequence[FieldChain], names: Sequence[str], bands: Bands
         Parameters.
     bands
         Bands of wavenumber.
+    forecasts
+        Gaussian posteriors of the same parameters given summaries of the map, by data vector.
 
     Returns
     -------
     Table of `diagnostics.chain_table`; bands are named ``k low..high`` [h/Mpc]. ``energy_error`` is the rms of the
     energy error of transitions that did not break down, ``broke_down`` the number of those that did, and
-    ``gradients_per_sample`` the number of gradients, of the warm-up too, over effective samples in the bulk.
+    ``gradients_per_sample`` the number of gradients, of the warm-up too, over effective samples in the bulk. Each
+    forecast adds ``sigma_<data vector>``, its errors, and ``sigma_to_<data vector>``, the ratio of the widths.
 
     Raises
     ------
@@ -43,6 +52,9 @@ def field_table(chains: Sequence[FieldChain], names: Sequence[str], bands: Bands
     table = chain_table(draws, [*names, *of_bands])
     errors = np.concatenate([each.energy_error for each in chains])
     is_finite = np.isfinite(errors)
+    for name, each in (forecasts or {}).items():
+        sigma = table["parameter"].map(dict(zip(each.names, each.marginal_errors, strict=True)))
+        table = table.assign(**{f"sigma_{name}": sigma, f"sigma_to_{name}": table["sigma"] / sigma})
     return table.assign(
         energy_error=np.mean(errors[is_finite] ** 2) ** 0.5,
         broke_down=int((~is_finite).sum()),
@@ -50,7 +62,12 @@ def field_table(chains: Sequence[FieldChain], names: Sequence[str], bands: Bands
     )
 
 
-def recovery_table(chains: Sequence[FieldChain], truth: Float[np.ndarray, "x y z"], bands: Bands) -> pd.DataFrame:
+def recovery_table(
+    chains: Sequence[FieldChain],
+    truth: Float[np.ndarray, "x y z"],
+    bands: Bands,
+    linear: Float[np.ndarray, " band"],
+) -> pd.DataFrame:
     """How much of the initial field the map knows, by scale.
 
     Parameters
@@ -61,6 +78,8 @@ def recovery_table(chains: Sequence[FieldChain], truth: Float[np.ndarray, "x y z
         White noise of the box that the map shows.
     bands
         Bands of wavenumber.
+    linear
+        Share of the field that a map knows in the linear limit (`linear_limit`).
 
     Returns
     -------
@@ -69,11 +88,11 @@ def recovery_table(chains: Sequence[FieldChain], truth: Float[np.ndarray, "x y z
     - ``k_low`` and ``k_high``, its edges [h/Mpc];
     - ``known``, 1 minus the variance of a mode over the draws: the share of its prior variance that the map removes;
     - ``mean_power``, the power of the mean field, and ``cross_power``, that of the mean field with the truth;
-    - ``correlation``, the correlation coefficient of the mean field with the truth.
+    - ``correlation``, the correlation coefficient of the mean field with the truth;
+    - ``linear``, the share that a Wiener filter finds in the linear limit.
 
     Where the posterior is right, the first three agree but for the scatter of one box: the mean over draws is then the
-    mean of the posterior, for which <mean truth> = <mean^2> = 1 - variance. In the linear limit it is the Wiener
-    filter.
+    mean of the posterior, for which <mean truth> = <mean^2> = 1 - variance.
     """
     mean = np.mean([each.mean for each in chains], axis=0)
     power, cross, of_truth = (bands.cross_power(*pair) for pair in ((mean, mean), (mean, truth), (truth, truth)))
@@ -86,6 +105,7 @@ def recovery_table(chains: Sequence[FieldChain], truth: Float[np.ndarray, "x y z
             "mean_power": power,
             "cross_power": cross,
             "correlation": cross / np.sqrt(power * of_truth),
+            "linear": linear,
         }
     )
 

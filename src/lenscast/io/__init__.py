@@ -31,6 +31,7 @@ from lenscast.io.origin import disagreement, provenance
 from lenscast.io.plane_files import load_planes, plane_variables
 from lenscast.io.products import (
     load_forecast,
+    load_information,
     load_jacobians,
     load_level,
     load_observed,
@@ -63,6 +64,7 @@ __all__ = [
     "load_field_posterior",
     "load_flow",
     "load_forecast",
+    "load_information",
     "load_jacobians",
     "load_level",
     "load_observed",

@@ -7,8 +7,6 @@ from typing import Any
 import numpy as np
 
 from lenscast.experiment import Experiment
-from lenscast.fisher.estimators import HEADLINE
-from lenscast.fisher.matrices import FisherMatrix
 from lenscast.inference.chain import ChainState
 from lenscast.inference.field_chain import FieldChain, FieldRun
 from lenscast.inference.field_posterior import FieldPosterior
@@ -16,6 +14,7 @@ from lenscast.inference.preconditioner import Preconditioner
 from lenscast.inference.summary_chains import SummaryChains
 from lenscast.io.batch_files import require_made_by
 from lenscast.io.corrections import correction_of
+from lenscast.io.products import load_information
 from lenscast.io.reading import load
 from lenscast.io.variables import Variable
 from lenscast.io.writing import save
@@ -104,12 +103,8 @@ def load_field_posterior(path: str | Path, made_by: Mapping[str, Any], experimen
     ValueError
         If the file was made with other settings, or as `FieldPosterior.of_forecast`.
     """
-    contents = load(path, [HEADLINE])
-    require_made_by(made_by, path, contents)
-    parameters = contents.coordinates["param"]
-    names, fiducial = tuple(parameters["name"]), parameters["fiducial"].to_numpy()
-    forecast = FisherMatrix(names, fiducial, contents.variables[HEADLINE].values)
-    return FieldPosterior.of_forecast(forecast, experiment, correction_of(experiment.simulation))
+    require_made_by(made_by, path, load(path, []))
+    return FieldPosterior.of_forecast(load_information(path), experiment, correction_of(experiment.simulation))
 
 
 def save_field_chain(path: str | Path, chain: FieldChain, run: FieldRun, provenance: Mapping[str, str]) -> None:

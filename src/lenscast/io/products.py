@@ -202,6 +202,20 @@ def save_forecast(
     save(path, variables, coordinates, provenance)
 
 
+def load_information(path: str | Path) -> FisherMatrix:
+    """Information on the parameters of a forecast's file, by the headline estimator and without priors.
+
+    Parameters
+    ----------
+    path
+        File of a forecast, ``results/<run>/fisher/<data vector>.h5``.
+    """
+    forecast = load(path, [HEADLINE])
+    parameters = forecast.coordinates["param"]
+    names, fiducial = tuple(parameters["name"]), parameters["fiducial"].to_numpy()
+    return FisherMatrix(names, fiducial, forecast.variables[HEADLINE].values)
+
+
 def load_forecast(path: str | Path, fixed: Sequence[str] = (), estimator: str = HEADLINE) -> ParameterCovariance:
     """Gaussian posterior of a forecast's file, with priors.
 

@@ -95,6 +95,7 @@ def field_recovery(table: pd.DataFrame) -> Figure:
         "known": "1 - variance of the draws",
         "cross_power": "power of the mean field with the true one",
         "correlation": "correlation of the mean field with the true one",
+        "linear": "Wiener filter of the model in its linear limit",
     }
     for (column, title), colour, marker in zip(curves.items(), COLOURS, MARKERS, strict=False):
         panel.plot(k, table[column], marker=marker, color=colour, label=title)
