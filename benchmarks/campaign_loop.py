@@ -19,6 +19,7 @@ import numpy as np
 from lenscast import io
 from lenscast.bins import bin_table, jacobian_parameters
 from lenscast.experiment import read
+from lenscast.io.plane_files import plane_variables
 from lenscast.lens_tangents import cosmological_tangents
 from lenscast.lensing import redshift_distributions
 from lenscast.measurement import calibrated, mean_over_views
@@ -72,7 +73,7 @@ def main(path: str, part: int, parts: int) -> None:
         ):
             for seed in seeds:
                 made = differentiate(seed, theta)
-                plane_file.append(seed, io.plane_variables(jax.device_get(made)))
+                plane_file.append(seed, plane_variables(jax.device_get(made)))
                 expected, jacobian = (np.asarray(each)[None] for each in derive(made, seed, theta))
                 of_bin = variables({"expected": expected}, ("box", "bin"))
                 jacobian_file.append(seed, of_bin | variables({"jacobian": jacobian}, ("box", "param", "bin")))

@@ -31,6 +31,7 @@ from lenscast import io, pipeline
 from lenscast.bins import bin_table, jacobian_parameters
 from lenscast.experiment import Experiment, load
 from lenscast.fisher.samples import Jacobians, SummarySample
+from lenscast.io.plane_files import load_planes
 from lenscast.measurement import MapAndTangents, expected_and_jacobian, joined
 
 ROOT = Path(__file__).parents[1]
@@ -62,7 +63,7 @@ def measured(program: Callable[..., Any], run: Path, boxes: int, theta: Any) -> 
         for number, seed in enumerate(io.load(path, names=[]).coordinates["box"]["seed"].tolist()):
             if len(seeds) == boxes:
                 return made, seeds, float(np.median(seconds[1:]))
-            planes, start = io.load_planes(path, number), time.process_time()
+            planes, start = load_planes(path, number), time.process_time()
             made.append(jax.block_until_ready(program(planes, seed, theta)))
             seconds.append(time.process_time() - start)
             seeds.append(seed)

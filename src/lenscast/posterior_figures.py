@@ -14,6 +14,7 @@ from lenscast.io.chains import load_field_chain, load_summary_chains
 from lenscast.io.flows import load_calibration
 from lenscast.io.products import load_forecast, load_information
 from lenscast.io.reading import load
+from lenscast.plotting import calibration
 
 
 def posteriors(files: Files, experiment: Experiment, data_vectors: Sequence[str]) -> Figure:
@@ -70,5 +71,5 @@ def sbi_triangle(files: Files, experiment: Experiment, data_vectors: Sequence[st
         parameters = tuple(contents.coordinates["param"]["name"])
         names, draws = with_derived_draws(parameters, contents.variables["draws"].values[None], experiment.fiducial)
         gaussian = with_matter(load_forecast(forecast), experiment)
-        learnt[name] = plotting.LearntContours(names, draws[0], gaussian, load_calibration(ranks))
-    return plotting.sbi_triangle(learnt)
+        learnt[name] = calibration.LearntContours(names, draws[0], gaussian, load_calibration(ranks))
+    return calibration.sbi_triangle(learnt)

@@ -33,6 +33,7 @@ from lenscast.inference import (
     recovery_table,
     sample_field,
 )
+from lenscast.io.chains import load_field_chain, save_field_chain
 from lenscast.measurement import noise_maps
 from lenscast.sections.distribution import Distribution
 from lenscast.streams import INITIAL_FIELD, box_key
@@ -271,16 +272,16 @@ def test_a_killed_chain_goes_on_from_its_file_to_the_same_draws(linear, sampler,
     run = run_of(linear, sampler, 0)
     pieces = [*sample_field(run, begin_field_chain(run), draws=12, every=8)]
     for piece in pieces[:2]:  # without draws, and with some
-        io.save_field_chain(tmp_path / "chain.h5", piece, run, {"identity": "this one"})
+        save_field_chain(tmp_path / "chain.h5", piece, run, {"identity": "this one"})
         assert io.is_checkpoint(tmp_path / "chain.h5", "this one")
         assert not io.is_checkpoint(tmp_path / "chain.h5", "another")
-        (*_, last) = sample_field(run, io.load_field_chain(tmp_path / "chain.h5"), draws=12, every=5)
+        (*_, last) = sample_field(run, load_field_chain(tmp_path / "chain.h5"), draws=12, every=5)
         for name in ("draws", "band_power", "log_density", "energy_error", "mean"):
             np.testing.assert_array_equal(getattr(last, name), getattr(pieces[-1], name))
         np.testing.assert_array_equal(last.state.position, pieces[-1].state.position)
     io.save(tmp_path / "other.h5", {"x": io.Variable(np.ones(2), ("y",), "1", "x")}, {}, {})
     with pytest.raises(ValueError, match="no chain of the field level"):
-        io.load_field_chain(tmp_path / "other.h5")
+        load_field_chain(tmp_path / "other.h5")
 
 
 def test_bands_count_every_mode_once():

@@ -23,6 +23,8 @@ from lenscast.inference import (
     train_flow,
     validation_boxes,
 )
+from lenscast.io.flows import load_calibration, load_flow, save_calibration, save_flow
+from lenscast.plotting.calibration import LearntContours, sbi_triangle
 
 RANGES = {"Omega_c": (0.1, 0.5), "sigma8": (0.4, 1.0), "m_1": (-0.02, 0.05)}
 FIDUCIAL = {"Omega_c": 0.26, "sigma8": 0.8, "m_1": 0.0, "h": 0.7}
@@ -241,15 +243,15 @@ def test_files_of_flows_come_back_and_refuse_others(tmp_path):
     for transformer in ("spline", "affine"):
         trained = short(5, transformer=transformer)
         path = tmp_path / f"{transformer}.h5"
-        io.save_flow(path, trained, ("p0", "p1"), {"seeds": "[0]"})
-        loaded = io.load_flow(path)
+        save_flow(path, trained, ("p0", "p1"), {"seeds": "[0]"})
+        loaded = load_flow(path)
         np.testing.assert_array_equal(loaded.validation, trained.validation)
         z = features[:, :2]
         np.testing.assert_array_equal(loaded.flow.log_density(z, features), trained.flow.log_density(z, features))
         np.testing.assert_array_equal(loaded.flow.draws(features, 3, 7), trained.flow.draws(features, 3, 7))
     io.save(tmp_path / "other.h5", {"x": io.Variable(np.ones(2), ("y",), "1", "x")}, {}, {})
     with pytest.raises(ValueError, match="is no flow: give a file of the rule train_posterior"):
-        io.load_flow(tmp_path / "other.h5")
+        load_flow(tmp_path / "other.h5")
 
 
 def test_a_training_has_the_same_result_again_and_another_one_for_another_seed():
@@ -326,12 +328,10 @@ def test_the_figure_says_what_it_compares_and_what_is_wrong(tmp_path):
     ranks = {
         name: Calibration(names, each[:, :2], each[:, 2]) for name, each in {"C_ell": right, "peaks": narrow}.items()
     }
-    io.save_calibration(tmp_path / "ranks.h5", ranks["C_ell"], [*range(100)], {})
-    loaded = io.load_calibration(tmp_path / "ranks.h5")
+    save_calibration(tmp_path / "ranks.h5", ranks["C_ell"], [*range(100)], {})
+    loaded = load_calibration(tmp_path / "ranks.h5")
     np.testing.assert_array_equal(loaded.ranks, right[:, :2])
-    figure = plotting.sbi_triangle(
-        {name: plotting.LearntContours(names, draws, forecast, each) for name, each in ranks.items()}
-    )
+    figure = sbi_triangle({name: LearntContours(names, draws, forecast, each) for name, each in ranks.items()})
     texts = " ".join(each.get_text() for each in figure.texts)
     assert "calibrated on 100 held-out boxes" in texts
     assert "all together overconfident" in texts

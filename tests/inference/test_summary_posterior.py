@@ -8,7 +8,7 @@ import pytest
 from jax.test_util import check_grads
 from scipy import stats
 
-from lenscast import io, plotting
+from lenscast import plotting
 from lenscast.fisher.derived import S8, Omega_m
 from lenscast.fisher.matrices import ParameterCovariance
 from lenscast.inference import (
@@ -20,6 +20,7 @@ from lenscast.inference import (
     sample_summaries,
     with_derived_draws,
 )
+from lenscast.io.chains import load_summary_chains, save_summary_chains
 
 FIDUCIAL = {"Omega_c": 0.26, "Omega_b": 0.05, "sigma8": 0.8, "w0": -1.0, "m_1": 0.0, "m_2": 0.01}
 SIMULATIONS, DATA = 40.0, 12
@@ -187,8 +188,8 @@ def test_diagnostics_know_the_time_scale_of_a_chain_and_chains_that_disagree():
 
 def test_chains_come_back_from_their_file_and_are_drawn(free, tmp_path):
     chains = sample_summaries(posterior(free), chains=2, draws=100, warmup=50)
-    io.save_summary_chains(tmp_path / "chains.h5", chains, FIDUCIAL, {})
-    found = io.load_summary_chains(tmp_path / "chains.h5")
+    save_summary_chains(tmp_path / "chains.h5", chains, FIDUCIAL, {})
+    found = load_summary_chains(tmp_path / "chains.h5")
     assert found.names == chains.names
     assert found.divergent == chains.divergent
     np.testing.assert_array_equal(found.draws, chains.draws)

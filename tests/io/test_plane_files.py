@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from lenscast import io
+from lenscast.io.plane_files import load_planes, plane_variables
 from lenscast.lensing import plane_correlation
 from lenscast.model import PlanesAndTangents
 from lenscast.sections.lightcone import Lightcone
@@ -25,14 +26,14 @@ def stored(tmp_path):
     path = tmp_path / "seeds_3_4.h5"
     with io.batch_writer(path, {"param": {"name": ["sigma8", "w0"]}}, {"seeds": "[3, 4]"}) as batch:
         for seed in (3, 4):
-            batch.append(seed, io.plane_variables(planes_of_box(seed)))
+            batch.append(seed, plane_variables(planes_of_box(seed)))
     return path
 
 
 def test_boxes_come_back_within_the_rounding_of_16_bits(stored):
     assert io.load(stored, names=[]).coordinates["box"]["seed"].tolist() == [3, 4]
     for number, seed in enumerate((3, 4)):
-        found, given = io.load_planes(stored, number), planes_of_box(seed)
+        found, given = load_planes(stored, number), planes_of_box(seed)
         for mine, original in zip(found, given, strict=True):
             assert mine.dtype == np.float32
             size = np.sqrt(np.mean(original.reshape(len(original), -1) ** 2, axis=1)).reshape(
@@ -43,7 +44,7 @@ def test_boxes_come_back_within_the_rounding_of_16_bits(stored):
 
 
 def test_rounding_moves_correlations_by_that_of_the_highest_peaks(stored):
-    found, given = io.load_planes(stored, 0), planes_of_box(3)
+    found, given = load_planes(stored, 0), planes_of_box(3)
     rounded, exact = (plane_correlation(jnp.asarray(each.planes), LIGHTCONE) for each in (found, given))
     # a few peaks hold most of the variance here, each rounded by up to 2^-11 of itself
     assert np.abs(rounded - exact).max() < 2**-10 * np.abs(exact).max()
@@ -52,15 +53,15 @@ def test_rounding_moves_correlations_by_that_of_the_highest_peaks(stored):
 def test_a_box_without_tangents(tmp_path):
     path = tmp_path / "seeds_3_3.h5"
     with io.batch_writer(path, {}, {"seeds": "[3]"}) as batch:
-        batch.append(3, io.plane_variables(planes_of_box(3, parameters=0)))
-    assert io.load_planes(path, 0).tangents.shape == (0, 2, 3, 1, 32, 32)
+        batch.append(3, plane_variables(planes_of_box(3, parameters=0)))
+    assert load_planes(path, 0).tangents.shape == (0, 2, 3, 1, 32, 32)
 
 
 def test_a_box_that_is_not_finite_is_left_out(tmp_path, caplog):
     path, broken = tmp_path / "seeds_3_4.h5", planes_of_box(3)
     broken.tangents[1, 0, 0, 0, 0, 0] = np.nan
     with io.batch_writer(path, {"param": {"name": ["sigma8", "w0"]}}, {"seeds": "[3, 4]"}) as batch:
-        batch.append(3, io.plane_variables(broken))
-        batch.append(4, io.plane_variables(planes_of_box(4)))
+        batch.append(3, plane_variables(broken))
+        batch.append(4, plane_variables(planes_of_box(4)))
     assert io.load(path, names=[]).coordinates["box"]["seed"].tolist() == [4]
     assert "seed 3 is left out" in caplog.text

@@ -21,6 +21,7 @@ from _workflow import arguments, command, snakemake
 from lenscast import io, plotting
 from lenscast.corrections.reference import Reference
 from lenscast.corrections.training import State, initial_state, untrained
+from lenscast.io.references import load_reference, make_reference, save_reference
 from lenscast.sections.training import Training
 
 pytestmark = pytest.mark.slow
@@ -131,7 +132,7 @@ def training() -> Training:
 
 @pytest.fixture(scope="module")
 def reference(training: Training) -> Reference:
-    return io.make_reference(training.reference("one"))
+    return make_reference(training.reference("one"))
 
 
 def test_training_of_other_settings_ignores_a_checkpoint(
@@ -149,8 +150,8 @@ def test_training_of_other_settings_ignores_a_checkpoint(
 
 def test_references_come_back_from_their_files(reference: Reference, tmp_path: Path) -> None:
     path = tmp_path / "one.h5"
-    io.save_reference(path, "one", reference, {})
-    loaded = io.load_reference(path)
+    save_reference(path, "one", reference, {})
+    loaded = load_reference(path)
     assert loaded.mesh == reference.mesh
     for found, expected in zip(jax.tree.leaves(loaded), jax.tree.leaves(reference), strict=True):
         np.testing.assert_array_equal(found, expected)
@@ -161,7 +162,7 @@ def test_snapshots_become_a_reference_of_their_own_cosmology(reference: Referenc
     files = [gadget(tmp_path / f"snap_{n}.hdf5", each, reference) for n, each in enumerate(particles)]
     wanted = {"kind": "snapshots", "files": files, "order": "grid", "subsample": 2, "weight": 1.0}
     described = Training.model_validate({**TRAINING, "references": {"one": wanted}})
-    made = io.make_reference(described.reference("one"))
+    made = make_reference(described.reference("one"))
     assert made.mesh.particles == reference.mesh.particles // 2
     assert made.position.shape == (1, 3, 4**3)
     assert float(made.cosmology.parameters.Omega_m) == pytest.approx(0.2)  # of the file

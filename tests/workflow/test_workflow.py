@@ -24,6 +24,7 @@ from lenscast.experiment import load
 from lenscast.experiment.disk import batch_bytes, gathered_bytes, level_bytes
 from lenscast.experiment.observation import observation
 from lenscast.fisher.shown_tables import headline_rows
+from lenscast.io.chains import load_summary_chains
 from lenscast.parameters import expanded
 from lenscast.pipeline import fiducial
 from lenscast.theory import Galaxies, MeasuredSpectrum, spectra_table
@@ -195,7 +196,7 @@ def test_posteriors_of_a_finished_run_are_sampled_and_compared(finished: Path, t
     assert (table["verdict"] == "converged").all()
     # a likelihood of a finite number of simulations is narrower than Hartlap's; priors are the same
     assert table["sigma_to_fisher"].between(0.8, 1.05).all()
-    chains = io.load_summary_chains(results / "posterior/C_ell.h5")
+    chains = load_summary_chains(results / "posterior/C_ell.h5")
     np.testing.assert_allclose(chains.draws.mean((0, 1)), table["mean"][list(chains.names)])
     assert (results / "figures/posteriors.png").stat().st_size > 10_000
     (results / "posterior/C_ell.h5").unlink()

@@ -131,10 +131,11 @@ def boxes_of(
 def planes_of(path: str, log: logging.Logger, what: str) -> Iterator[tuple[int, Any]]:
     """Seed, and planes with their derivatives, of each box in a file of planes, one box in memory at a time."""
     from lenscast import io
+    from lenscast.io.plane_files import load_planes
 
     seeds = io.load(path, names=[]).coordinates["box"]["seed"].tolist()
     for number, seed in enumerate(progress(seeds, log, what)):
-        yield seed, io.load_planes(path, number)
+        yield seed, load_planes(path, number)
 
 
 def provenance(job: Any, seeds: Sequence[int], source: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -8,15 +8,16 @@ import numpy as np
 
 from lenscast import io
 from lenscast.inference import LearntPosterior, SimulatedPrior, calibration, calibration_table, learnt_table
+from lenscast.io.flows import load_compression, load_flow, load_simulated_boxes, save_calibration
 
 DRAWS, FIDUCIAL_DRAWS = 1000, 40_000
 
 p, described = snakemake.params, experiment(snakemake)
 section = described.simulation_based
-by = io.load_compression(snakemake.input.forecast, p.made_by["forecast"], section.compression)
-_, boxes = io.load_simulated_boxes(snakemake.input.data, p.seeds, p.made_by["data"], by).split(section.held_out_seeds)
+by = load_compression(snakemake.input.forecast, p.made_by["forecast"], section.compression)
+_, boxes = load_simulated_boxes(snakemake.input.data, p.seeds, p.made_by["data"], by).split(section.held_out_seeds)
 prior = SimulatedPrior.of(described)
-posterior = LearntPosterior(prior, [io.load_flow(path).flow for path in snakemake.input.flows])
+posterior = LearntPosterior(prior, [load_flow(path).flow for path in snakemake.input.flows])
 first = boxes.features[:, 0]  # one map of each box: ranks are independent
 draws = prior.coordinates(posterior.draws(first, DRAWS))
 truth = prior.coordinates(boxes.theta)
@@ -25,7 +26,7 @@ table = calibration_table(found)
 fiducial = posterior.draws(np.zeros((1, first.shape[1])), FIDUCIAL_DRAWS)[0]
 widths = learnt_table(prior.names, fiducial, io.load_forecast(snakemake.input.forecast))
 origin = provenance(snakemake, boxes.seeds.tolist())
-io.save_calibration(snakemake.output.ranks, found, boxes.seeds.tolist(), origin)
+save_calibration(snakemake.output.ranks, found, boxes.seeds.tolist(), origin)
 variables = {"draws": io.Variable(fiducial, ("draw", "param"), "see param", "draws given the fiducial data")}
 values = {"name": list(prior.names), "fiducial": [described.fiducial[name] for name in prior.names]}
 io.save(snakemake.output.draws, variables, {"param": values}, origin)

@@ -6,12 +6,13 @@ log = start(snakemake)
 
 from lenscast import io
 from lenscast.corrections.reference import snapshots
+from lenscast.io.references import load_reference
 from lenscast.sections.box import MethodSection
 from lenscast.validation.matter import checks, matter_comparison
 from lenscast.validation.slices import densest_point, density_slice
 
 p, name = snakemake.params, snakemake.wildcards.reference
-reference = io.load_reference(snakemake.input.reference)
+reference = load_reference(snakemake.input.reference)
 integrator = MethodSection.model_validate(p.simulation).integrator
 mesh, simulated = reference.mesh, {"pm": snapshots(reference, integrator)}
 for kind in ("hpn", "pgd"):

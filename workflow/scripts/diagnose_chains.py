@@ -9,12 +9,13 @@ import numpy as np
 from lenscast import io
 from lenscast.gravity import white_noise
 from lenscast.inference import Bands, field_table, forecast_of_map, linear_limit, recovery_table
+from lenscast.io.chains import load_field_chain, load_field_posterior
 from lenscast.streams import INITIAL_FIELD, box_key
 
 FIELDS = 8  # of the linear limit: their mean has a scatter of some per cent in bands of few modes
 
 p, described = snakemake.params, experiment(snakemake)
-chains = [io.load_field_chain(path) for path in snakemake.input.chains]
+chains = [load_field_chain(path) for path in snakemake.input.chains]
 bands = Bands(described.simulation.particles, described.simulation.box_size)
 forecasts = {
     name: forecast_of_map(io.load_information(path), described)
@@ -23,7 +24,7 @@ forecasts = {
 table = field_table(chains, described.parameters, bands, forecasts)
 seed = described.field_level.seed
 truth = white_noise(box_key(seed, INITIAL_FIELD), described.simulation.particles)
-posterior = io.load_field_posterior(snakemake.input.forecasts[0], p.made_by, described)
+posterior = load_field_posterior(snakemake.input.forecasts[0], p.made_by, described)
 linear = linear_limit(posterior, range(seed, seed + FIELDS), bands)
 io.save_table(snakemake.output.table, table)
 io.save_table(snakemake.output.recovery, recovery_table(chains, np.asarray(truth), bands, linear))

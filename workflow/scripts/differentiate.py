@@ -9,6 +9,7 @@ log = start(snakemake)
 from lenscast import io
 from lenscast.batches import each_box
 from lenscast.halo import beyond_halo
+from lenscast.io.plane_files import plane_variables
 from lenscast.lens_tangents import cosmological_tangents
 from lenscast.pipeline import fiducial, planes_and_tangents
 
@@ -26,4 +27,4 @@ what = f"{described.lightcone.planes} planes, {len(names)} tangents"
 with io.batch_writer(snakemake.output.planes, coordinates, provenance(snakemake, seeds)) as batch:
     for seed, made in zip(progress(seeds, log, what), boxes, strict=True):
         cause = partial(beyond_halo, seed, parameters, described)
-        batch.append(seed, io.plane_variables(made), cause)
+        batch.append(seed, plane_variables(made), cause)

@@ -18,10 +18,11 @@ from lenscast.inference import (
     prior_draw,
     sample_field,
 )
+from lenscast.io.chains import load_field_posterior
 
 p, described = snakemake.params, experiment(snakemake)
 section = described.field_level
-posterior = io.load_field_posterior(snakemake.input.forecast, p.made_by, described)
+posterior = load_field_posterior(snakemake.input.forecast, p.made_by, described)
 targets = field_targets(posterior)
 make, names = jax.jit(lambda z, seed: mock_field(posterior, z, seed)), list(posterior.coordinates.names)
 ranks = []

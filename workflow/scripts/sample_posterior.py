@@ -6,6 +6,7 @@ log = start(snakemake)
 
 from lenscast import exports, inference, io
 from lenscast.fisher.derived import Omega_m, derived_parameters
+from lenscast.io.chains import save_summary_chains
 
 p, described = snakemake.params, experiment(snakemake)
 contents = io.load(snakemake.input.forecast, [])
@@ -23,7 +24,7 @@ chains = inference.sample_summaries(posterior, p.chains, p.draws)
 derived = [Omega_m(described.fiducial), *derived_parameters(forecast.names, described.fiducial)]
 table = inference.posterior_table(chains, forecast.posterior.with_derived(derived), described.fiducial)
 origin = provenance(snakemake, io.requested_seeds(contents.provenance))
-io.save_summary_chains(snakemake.output.chains, chains, described.fiducial, origin)
+save_summary_chains(snakemake.output.chains, chains, described.fiducial, origin)
 io.save_table(snakemake.output.table, table)
 if chains.divergent or (table["verdict"] != "converged").any():
     log.warning("%d trajectories broke down; chains have not converged for all parameters", chains.divergent)

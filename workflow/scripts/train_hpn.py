@@ -12,11 +12,12 @@ import pandas as pd
 from lenscast import io
 from lenscast.corrections.card import card
 from lenscast.corrections.training import initial_state, train, untrained
+from lenscast.io.references import load_reference
 from lenscast.sections.training import Training
 
 p, files = snakemake.params, snakemake.input.references
 training = Training.model_validate(p.settings)
-references = {Path(path).stem: io.load_reference(path, training.references[Path(path).stem].weight) for path in files}
+references = {Path(path).stem: load_reference(path, training.references[Path(path).stem].weight) for path in files}
 checkpoint = Path(snakemake.output.weights).with_name("checkpoint.h5")
 identity = io.fingerprint({"settings": p.settings, "code": p.code}, files)
 begun = io.load_state(checkpoint, initial_state(untrained(training), references, training), identity)

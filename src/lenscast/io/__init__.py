@@ -10,25 +10,9 @@ which names, is the caller's business.
 from lenscast.io.arrays import load_arrays
 from lenscast.io.atomic import save_table
 from lenscast.io.batch_files import batch_writer, gathered, requested_seeds, require_made_by
-from lenscast.io.chains import (
-    load_field_chain,
-    load_field_posterior,
-    load_summary_chains,
-    save_field_chain,
-    save_summary_chains,
-)
 from lenscast.io.checkpoints import fingerprint, is_checkpoint, load_state, save_state
 from lenscast.io.corrections import correction_of, load_correction, save_correction, warn_of_mismatch
-from lenscast.io.flows import (
-    load_calibration,
-    load_compression,
-    load_flow,
-    load_simulated_boxes,
-    save_calibration,
-    save_flow,
-)
 from lenscast.io.origin import disagreement, provenance
-from lenscast.io.plane_files import load_planes, plane_variables
 from lenscast.io.products import (
     load_forecast,
     load_information,
@@ -41,7 +25,6 @@ from lenscast.io.products import (
     save_summaries,
 )
 from lenscast.io.reading import load
-from lenscast.io.references import load_reference, make_reference, save_reference
 from lenscast.io.snapshots import read_snapshot
 from lenscast.io.variables import NotFiniteError, Variable
 from lenscast.io.writing import save, writer
@@ -57,40 +40,24 @@ __all__ = [
     "is_checkpoint",
     "load",
     "load_arrays",
-    "load_calibration",
-    "load_compression",
     "load_correction",
-    "load_field_chain",
-    "load_field_posterior",
-    "load_flow",
     "load_forecast",
     "load_information",
     "load_jacobians",
     "load_level",
     "load_observed",
-    "load_planes",
-    "load_reference",
-    "load_simulated_boxes",
     "load_state",
     "load_summaries",
-    "load_summary_chains",
-    "make_reference",
-    "plane_variables",
     "provenance",
     "read_snapshot",
     "requested_seeds",
     "require_made_by",
     "save",
-    "save_calibration",
     "save_correction",
-    "save_field_chain",
-    "save_flow",
     "save_forecast",
     "save_jacobians",
-    "save_reference",
     "save_state",
     "save_summaries",
-    "save_summary_chains",
     "save_table",
     "warn_of_mismatch",
     "writer",

@@ -5,7 +5,6 @@ is drawn. Functions return a `Figure` and leave no global state; `save` writes i
 the files of a campaign to these functions.
 """
 
-from lenscast.plotting.calibration import LearntContours, sbi_triangle
 from lenscast.plotting.counts import counts
 from lenscast.plotting.derivatives import derivatives, derivatives_check
 from lenscast.plotting.forecasts import correlation, priors_own, reliability, triangle, verdict_note
@@ -20,7 +19,6 @@ from lenscast.plotting.training import loss_curves
 from lenscast.plotting.validation import validation_counts, validation_spectra
 
 __all__ = [
-    "LearntContours",
     "Nyquist",
     "ProjectedMaps",
     "SampledPosterior",
@@ -40,7 +38,6 @@ __all__ = [
     "priors_own",
     "reliability",
     "save",
-    "sbi_triangle",
     "tomography",
     "tomography_derivatives",
     "triangle",
