@@ -7,7 +7,7 @@ coefficients are averaged over orientations, Cheng et al. (2020), arXiv:2006.085
 
 and over the pixels of the region that are not masked, of those of the map every 2^(j - 2)-th of each row and column, j
 being that of the last wavelet: its envelope, of rms 0.4 2^j, makes those between say the same, and their transforms
-would be three quarters of the time. Where that does not divide the side of the map it is the largest divisor of both.
+would be two thirds of the time. Where that does not divide the side of the map it is the largest divisor of both.
 The wavelet of the scale 2^j pixels is that of kymatio
 (Andreux et al. 2020, arXiv:1812.11214) with its number j - 1: in pixels x, rotated by theta,
 
