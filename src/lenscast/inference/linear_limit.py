@@ -46,15 +46,15 @@ def linear_limit(posterior: FieldPosterior, seeds: Iterable[int], bands: Bands) 
         return lambda noise: over_noise(posterior.convergence(jnp.concatenate([noise, z]), adjoint))
 
     @jax.jit
-    def response(noise: Float64[Array, " mode"]) -> Float32[Array, "source y x"]:
+    def response(noise: Float64[Array, " dim"]) -> Float32[Array, "source y x"]:
         return jax.jvp(model(diffrax.ForwardMode()), (homogeneous,), (noise,))[1]
 
     @jax.jit
-    def transposed(data: Float32[Array, "source y x"]) -> Float64[Array, " mode"]:
+    def transposed(data: Float32[Array, "source y x"]) -> Float64[Array, " dim"]:
         return jax.vjp(model(None), homogeneous)[1](data)[0]
 
     @jax.jit
-    def filtered(noise: Float64[Array, " mode"], seed: pipeline.Seed) -> Float64[Array, " mode"]:
+    def filtered(noise: Float64[Array, " dim"], seed: pipeline.Seed) -> Float64[Array, " mode"]:
         signal = response(noise)
         data = signal + over_noise(noise_maps(seed, 0, 0, signal.shape, posterior.rms))
         weights, _ = cg(lambda each: response(transposed(each)) + each, data, tol=1e-4, maxiter=500)
