@@ -54,7 +54,7 @@ def linear_limit(posterior: FieldPosterior, seeds: Iterable[int], bands: Bands) 
         return jax.vjp(model(None), homogeneous)[1](data)[0]
 
     @jax.jit
-    def filtered(noise: Float64[Array, " dim"], seed: pipeline.Seed) -> Float64[Array, " mode"]:
+    def filtered(noise: Float64[Array, " dim"], seed: pipeline.Seed) -> Float64[Array, " dim"]:
         signal = response(noise)
         data = signal + over_noise(noise_maps(seed, 0, 0, signal.shape, posterior.rms))
         weights, _ = cg(lambda each: response(transposed(each)) + each, data, tol=1e-4, maxiter=500)
