@@ -125,6 +125,7 @@ def test_boxes_of_the_covariance_have_the_same_means(experiment, boxes, measured
     np.testing.assert_array_equal(mean_over_views(of_maps, None, theta.systematics.m, experiment), 1.0)
 
 
+@pytest.mark.slow
 def test_planes_bring_the_derivatives_of_cosmology_only(experiment, boxes):
     assert isinstance(boxes, PlanesAndTangents)
     assert cosmological_tangents(experiment) == ("sigma8", "Omega_c")

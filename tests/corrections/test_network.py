@@ -226,6 +226,7 @@ def test_a_wave_grows_by_the_corrected_force(cosmos, mesh, integrator):
     np.testing.assert_allclose(grown(integrator, Uniform(strength)), solution.y[0], rtol=3e-4)
 
 
+@pytest.mark.slow
 def test_an_untrained_hpn_brings_back_linear_growth(cosmos, mesh):
     _, _, grown = faint_wave(cosmos, mesh)
     D1 = np.asarray(cosmos.growth.D1(TIMES))

@@ -80,6 +80,7 @@ def test_no_amplitude_is_no_displacement(evolve, states, bands, dense):
     np.testing.assert_array_equal(MOVE(snapshot(states, 1).position(dense), band(0, 0.8, 2), dense), 0)
 
 
+@pytest.mark.slow
 def test_only_outputs_are_moved_by_the_band_of_their_time(evolve, states, bands, cosmos, dense):
     moved = evolve(bands)
     # the same program with other numbers: bit for bit, on one machine

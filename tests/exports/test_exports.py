@@ -36,6 +36,7 @@ def test_headline_jacobian_has_the_information_of_the_headline(files):
         assert np.corrcoef((made / each.mean).ravel(), (each.jacobian / each.mean).ravel())[0, 1] > 0.9
 
 
+@pytest.mark.slow
 def test_sacc_file_and_a_gaussian_likelihood_give_the_errors_of_the_forecast(
     files, samples, described, sigma, tmp_path
 ):

@@ -10,6 +10,7 @@ from lenscast import exports
 PAGE = Path(__file__).resolve().parents[2] / "docs/exports.md"
 
 
+@pytest.mark.slow
 def test_code_of_the_page_runs(files, samples, described, sigma, tmp_path, monkeypatch, capsys):
     pytest.importorskip("sacc")
     pytest.importorskip("xarray")

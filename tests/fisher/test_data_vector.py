@@ -53,6 +53,7 @@ def test_control_lowers_the_noise_of_the_statistics_that_are_named(campaign) -> 
             assert len(found.estimate.outside) == 0
 
 
+@pytest.mark.slow
 def test_a_level_with_further_boxes_lowers_the_noise_and_says_what_it_gains(campaign) -> None:
     summaries, jacobians = campaign
     rng = np.random.default_rng(8)
@@ -108,6 +109,7 @@ def test_box_with_both_is_counted_once(campaign) -> None:
     assert np.all(np.isfinite(ratio))
 
 
+@pytest.mark.slow
 def test_columns_of_the_jacobians_may_come_in_another_order(campaign) -> None:
     summaries, jacobians = campaign
     order = np.random.default_rng(1).permutation(7)
@@ -125,6 +127,7 @@ def test_columns_of_the_jacobians_may_come_in_another_order(campaign) -> None:
     np.testing.assert_allclose(first.estimate.bias, second.estimate.bias, rtol=1e-10)
 
 
+@pytest.mark.slow
 def test_nuisance_parameters_are_marginalised_and_fixed(campaign) -> None:
     summaries, jacobians = campaign
     space = SPACE._replace(nuisance=("Omega_c",))

@@ -158,6 +158,7 @@ def test_runs_side_by_side_hold_the_rows_of_each() -> None:
     assert "sigma_ratio_plain" not in together
 
 
+@pytest.mark.slow
 def test_data_vectors_have_one_row_each_with_the_errors_of_their_tables() -> None:
     tables = {"C_ell": fisher_table(estimate(0.1), PRIORS), "peaks": fisher_table(estimate(0.3), PRIORS)}
     together = vectors_table(tables).set_index("data_vector")

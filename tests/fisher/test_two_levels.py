@@ -39,6 +39,7 @@ def noise(sample: DerivativeSample) -> np.ndarray:
     return np.cov(flat, rowvar=False) / len(flat) + outside.T @ outside
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("boxes", "further"), [(16, 64), (40, 40)])
 def test_mean_has_no_bias_the_noise_that_it_says_and_the_gain_of_theory(boxes: int, further: int) -> None:
     trials, squared, rng = 200, 0.8, np.random.default_rng(5)

@@ -97,6 +97,7 @@ def test_lpt_knows_no_preferred_axis(cosmos, mesh, field, order):
     np.testing.assert_allclose(mirrored, -reflected(particles), atol=scale)
 
 
+@pytest.mark.slow
 def test_lpt_differentiates_in_both_modes(cosmos, mesh, initial, no_extra, directions):
     _, start_dot, noise = directions
 

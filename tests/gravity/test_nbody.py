@@ -203,6 +203,7 @@ def test_nbody_refuses_what_it_cannot_solve(cosmos, start, mesh):
         nbody(start, TIMES, cosmos, displaced, adjoint=adjoint)
 
 
+@pytest.mark.slow
 def test_a_method_has_a_gain_at_every_step_and_a_displacement_at_every_output(cosmos, start, mesh):
     @jax.jit
     def evolve(strength):

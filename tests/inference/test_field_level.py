@@ -250,6 +250,7 @@ def test_a_forecast_of_a_map_has_its_area(experiment):
     np.testing.assert_allclose(of_map.marginal_errors, expected)
 
 
+@pytest.mark.slow
 def test_diagnostics_have_parameters_and_bands(linear, chains):
     forecast = FisherMatrix(("m_1",), np.zeros(1), np.array([[1e4]])).inverse()
     table = field_table(chains, ["m_1"], Bands(8, 600.0, 3), {"C_ell": forecast})
@@ -367,6 +368,7 @@ def test_the_coordinates_of_a_map_have_the_information_of_its_area(posterior):
     assert Coordinates.of_posterior(information(posterior.experiment).inverse()).names == posterior.coordinates.names
 
 
+@pytest.mark.slow
 def test_figures_of_the_field_level_say_what_they_compare(linear, chains):
     mock = linear[1]
     table = field_table(chains, ["m_1"], Bands(8, 600.0, 3)).assign(verdict="not converged")

@@ -23,6 +23,7 @@ def experiment() -> Experiment:
     return found.measuring("power_spectrum")
 
 
+@pytest.mark.slow
 def test_data_are_those_of_noisy_biased_maps(experiment: Experiment) -> None:
     values = {**experiment.fiducial, "sigma8": 0.9, "m_1": 0.1}
     thetas = [pipeline.fiducial(experiment, each) for each in (experiment.fiducial, values)]

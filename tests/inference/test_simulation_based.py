@@ -237,6 +237,7 @@ def short(seed, order=slice(None), transformer="spline", parameters=2):
     return train_flow(theta[:, :parameters], data[:, order], transformer, seed, Schedule(epochs=2, batch=32))
 
 
+@pytest.mark.slow
 def test_files_of_flows_come_back_and_refuse_others(tmp_path):
     pytest.importorskip("flowjax")
     features = np.random.default_rng(0).standard_normal((4, 3))
@@ -272,6 +273,7 @@ def test_maps_of_a_box_are_never_on_both_sides():
         )
 
 
+@pytest.mark.slow
 def test_one_parameter_can_be_learnt():
     pytest.importorskip("flowjax")
     trained = short(0, parameters=1)

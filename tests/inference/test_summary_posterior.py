@@ -124,6 +124,7 @@ def test_expected_residual_is_the_mean_of_the_smallest_chi2():
         expected_residual(12.0, 12, 2)
 
 
+@pytest.mark.slow
 def test_chains_without_ranges_and_priors_draw_a_multivariate_t_distribution(free):
     made = posterior(free)
     chains = sample_summaries(made, chains=2, draws=1500, warmup=200)
@@ -137,6 +138,7 @@ def test_chains_without_ranges_and_priors_draw_a_multivariate_t_distribution(fre
     np.testing.assert_allclose(table["sigma_to_fisher"], table["sigma"] / free.marginal_errors)
 
 
+@pytest.mark.slow
 def test_chains_inside_ranges_have_the_moments_of_an_integral_over_a_grid():
     # w0 reaches the upper end of its range
     forecast = gaussian(["w0"], [0.8])

@@ -60,6 +60,7 @@ def test_planes_of_the_lattice_are_empty(cosmos, dots):
     np.testing.assert_allclose(planes, 0, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_planes_hold_the_mean_density(planes):
     assert planes.std() > 0.01
     np.testing.assert_allclose(planes.mean(axis=(2, 3, 4), dtype=jnp.float64), 0, atol=1e-6)

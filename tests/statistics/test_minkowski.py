@@ -65,6 +65,7 @@ def test_differences_are_those_of_their_weights():
     np.testing.assert_allclose(found, np.einsum("kyx,yx->k", DIFFERENCES, field[0]), rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_noise_of_the_differences_is_that_of_filtered_white_noise(uneven_depth):
     """Even depth: from one large map. Depth 1 everywhere: the same from the local covariance."""
     even, ones = (

@@ -32,6 +32,7 @@ def convolved(field, level, angle):
     return np.einsum("abcd,bd->ac", kernel[shifted[:, :, None, None], shifted[None, None]], field)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("masked", [False, True])
 def test_coefficients_are_those_of_sums_over_pixels(masked):
     statistic = statistics_from_config({"scattering": {"scales_arcmin": [4 * SIZE, 8 * SIZE], "angles": ANGLES}})

@@ -83,6 +83,7 @@ def test_theory_on_fine_planes_and_a_wide_region_is_limber(without_camb):
     np.testing.assert_allclose(table["theory"][[2, 5]], table["limber"][[2, 5]], rtol=0.01)
 
 
+@pytest.mark.slow
 def test_theory_on_coarse_planes_loses_what_their_windows_take(without_camb, power_law):
     parameters, spectrum = Parameters.of(PARAMETERS), measured(EDGES, 256, 20.0)
     table = validation.theory_spectra(parameters, (1.0,), spectrum, LIGHTCONE)

@@ -71,6 +71,7 @@ def test_comparison_finds_no_difference_to_the_reference_itself(table):
     np.testing.assert_allclose(table["nyquist"], np.pi * 16 / 320)
 
 
+@pytest.mark.slow
 def test_comparison_agrees_with_sums_over_particles(table, reference, simulated):
     """Modes of the first shell by sums of exp(-i k x), without mesh and window."""
     side = np.arange(-1, 2)
