@@ -149,7 +149,7 @@ def test_measured_data_average_to_the_expected(maps):
     measured, expected = (np.asarray(each) for each in both(maps[0]))
     difference = measured - expected
     score = difference.mean(axis=0) / (difference.std(axis=0) / np.sqrt(400))
-    # 17 bins
+    # 17 bins, of which one is beyond 4.5 in 1 of 9000 seeds
     assert np.abs(score).max() < 4.5
     # the mean of the noise is known, exactly for spectra and almost for counts
     np.testing.assert_allclose(expected[:, :9].std(axis=0) / expected[:, :9].mean(axis=0), 0, atol=1e-10)
@@ -203,7 +203,7 @@ def test_data_seen_through_a_mask_average_to_the_expected_and_do_not_know_what_i
     measured, expected = (np.asarray(each) for each in both(maps[0]))
     difference = measured - expected
     score = difference.mean(axis=0) / (difference.std(axis=0) / np.sqrt(400))
-    # 17 bins
+    # 17 bins, of which one is beyond 4.5 in 1 of 9000 seeds
     assert np.abs(score).max() < 4.5
     changed = jnp.where(depth > 0, maps[0], 1.0)
     np.testing.assert_array_equal(both(changed).measured, measured)

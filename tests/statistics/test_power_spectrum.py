@@ -137,6 +137,7 @@ def test_power_spectrum_expected_is_the_mean_of_measured(levels, uneven, gaussia
     kappa = jnp.stack([gaussian_map(jax.random.key(seed), 96) for seed in (6, 7)])
     noise = observation.noise.rms_maps()[None] * jax.random.normal(jax.random.key(8), (400, 2, 96, 96), jnp.float32)
     sample = np.asarray(sample_of(measure, jnp.broadcast_to(kappa, noise.shape), noise))
+    # what one of 10 000 seeds gives
     assert probability(sample - np.asarray(spectra.expected(kappa, noise[0], observation))) > 1e-4
 
 
