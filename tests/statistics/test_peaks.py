@@ -263,7 +263,7 @@ def test_expected_peak_counts_on_an_uneven_map_are_the_mean_of_measured(stencil,
 
     hard, mean = np.moveaxis(sample(jax.random.split(jax.random.key(12), 600)), 1, 0)
     score = (hard - mean).mean(axis=0) / ((hard - mean).std(axis=0) / np.sqrt(len(hard)))
-    # 6 bins, of which one is beyond 4.5 in 1 of 25 000 seeds; hard counts scatter more, for they hang on all of the noise
+    # one of 6 bins is beyond 4.5 in 1 of 25 000 seeds; hard counts scatter more, for they hang on all of the noise
     assert np.abs(score).max() < 4.5
     assert np.all(mean.std(axis=0) < hard.std(axis=0))
 
