@@ -294,6 +294,7 @@ def test_gradients_agree_with_tangents(signal, planes, changes):
     tangent, gradients = both_modes(changes[0][2], changes[1][2])
     forward = sum((value.astype(jnp.float64) ** 2).sum() for value in tangent.values())
     backward = [np.vdot(np.asarray(x, np.float64), dot[2]) for x, dot in zip(gradients, changes, strict=True)]
-    assert min(map(abs, backward)) > 1e-3 * forward
+    # each part is seen by the comparison; other waves: 5e-4 and more
+    assert min(map(abs, backward)) > 3e-4 * forward
     # sums of 7e4 pixels in float32
     np.testing.assert_allclose(sum(backward), forward, rtol=1e-4)
