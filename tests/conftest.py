@@ -85,12 +85,10 @@ def parameters():
 
 @pytest.fixture(scope="session")
 def tables():
-    """`cosmology`, compiled once."""
-    import jax
-
+    """`cosmology`, imported after the import hook."""
     from lenscast.cosmology import cosmology
 
-    return jax.jit(cosmology)
+    return cosmology
 
 
 @pytest.fixture(scope="session")

@@ -68,7 +68,7 @@ def test_seen_spectra_of_weights_are_the_spectrum_convolved_with_theirs(uneven_d
 @pytest.mark.parametrize("uneven", [False, True])
 def test_seen_spectra_are_the_mean_of_measured_spectra(uneven, uneven_depth):
     depth = uneven_depth(REGION.pixels)
-    depth[::3, ::3] = 0  # so many holes that they move the bins of whatever else is masked
+    depth[::3, ::3] = 0  # a lattice of holes: bins move by many errors for any other mask
     noise = ShapeNoise((1.0,), depth if uneven else None)
     statistic, observation = PowerSpectrum(name="power_spectrum", ell_edges=EDGES), Observation(REGION, noise)
     size = 4 * REGION.side
