@@ -25,6 +25,7 @@ AXES = {
     "pair": "pair of sources, the first one not after the second",
     "source": "source plane or redshift bin, nearest first",
     "plane": "lens plane, nearest first",
+    "axis": "axis of the box along the line of sight, all three or the one of a view",
     "slab": "slice of the box along the line of sight; one makes one plane",
     "particle": "particle of the simulation",
     "z": "mesh points of the box, slowest index",

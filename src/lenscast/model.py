@@ -27,14 +27,14 @@ class PlanesAndTangents(NamedTuple):
     later, and ask for no other simulation.
     """
 
-    planes: Float32[Array, "plane 3 slab mesh mesh"]
-    tangents: Float32[Array, "param plane 3 slab mesh mesh"]
+    planes: Float32[Array, "plane axis slab mesh mesh"]
+    tangents: Float32[Array, "param plane axis slab mesh mesh"]
 
 
 class Lenses(NamedTuple):
     """Lens planes of a box, with baryons, and what each plane does to the light of the sources."""
 
-    planes: Float32[Array, "plane 3 slab mesh mesh"]
+    planes: Float32[Array, "plane axis slab mesh mesh"]
     kernels: Kernels
 
 
@@ -72,7 +72,7 @@ def kernels(systematics: Systematics, cosmos: Cosmology, experiment: Experiment)
     return plane_kernels(sources, systematics, cosmos, experiment.lightcone, experiment.systematics)
 
 
-def lenses(bare: Float32[Array, "plane 3 slab mesh mesh"], theta: Theta, experiment: Experiment) -> Lenses:
+def lenses(bare: Float32[Array, "plane axis slab mesh mesh"], theta: Theta, experiment: Experiment) -> Lenses:
     """Lens planes with baryons, and their kernels for the sources of the survey."""
     cosmos = cosmology(theta.cosmology)
     with_baryons = with_feedback(bare, cosmos, theta.systematics.log10_T_AGN, experiment.lightcone)

@@ -24,7 +24,7 @@ from lenscast.experiment import Experiment
 from lenscast.forecasting import forecast
 from lenscast.gravity import domain, field_from_noise, lpt
 from lenscast.lens_tangents import cosmological_tangents, lens_tangents, map_and_tangents
-from lenscast.lensing import convergence, density_planes, draw_view, sky
+from lenscast.lensing import View, convergence, density_planes, draw_view, sky
 from lenscast.measurement import summarise
 from lenscast.model import Lenses, MapsAndTangents, PlanesAndTangents, Theta, fiducial, lenses
 from lenscast.streams import INITIAL_FIELD, VIEW, box_key, stream_key
@@ -42,8 +42,10 @@ __all__ = [
     "planes",
     "planes_and_tangents",
     "planes_from_noise",
+    "seen",
     "summarise",
     "tangents",
+    "view_of",
 ]
 
 Seed = Int[Array, ""] | int
@@ -55,7 +57,7 @@ def planes(
     experiment: Experiment,
     correction: Correction | None = None,
     adjoint: diffrax.AbstractAdjoint | None = None,
-) -> Float32[Array, "plane 3 slab mesh mesh"]:
+) -> Float32[Array, "plane axis slab mesh mesh"]:
     """Step 1: evolve a box of particles, and cut lens planes from it when the light crosses them.
 
     `correction` repairs small scales and follows cosmology too; `adjoint` says how diffrax differentiates the N-body
@@ -73,14 +75,18 @@ def planes_from_noise(
     experiment: Experiment,
     correction: Correction | None = None,
     adjoint: diffrax.AbstractAdjoint | None = None,
-) -> Float32[Array, "plane 3 slab mesh mesh"]:
-    """Step 1 from the white noise of the initial field (`gravity.white_noise`). Other arguments as for `planes`."""
+    axis: Int[Array, " plane"] | None = None,
+) -> Float32[Array, "plane axis slab mesh mesh"]:
+    """Step 1 from the white noise of the initial field (`gravity.white_noise`), along one axis of each plane or all.
+
+    Other arguments as for `planes`.
+    """
     cosmos, simulation = cosmology(parameters), experiment.simulation
     where = domain(experiment.distribution)
     field = field_from_noise(noise, cosmos.power, simulation, where)
     start = lpt(field, simulation.a_start, cosmos, simulation, simulation.lpt_order, where)
     method = corrected(correction, simulation, simulation.integrator, cosmos, where)
-    return density_planes(start, simulation.a_start, cosmos, method, experiment.lightcone, adjoint)
+    return density_planes(start, simulation.a_start, cosmos, method, experiment.lightcone, adjoint, axis)
 
 
 def planes_and_tangents(
@@ -97,7 +103,16 @@ def planes_and_tangents(
 
 def look(made: Lenses, seed: Seed, realisation: Seed, experiment: Experiment) -> Float32[Array, "source y x"]:
     """Step 2: kappa of each source as one realisation of the sky shows it."""
-    view = draw_view(stream_key(seed, VIEW, realisation), experiment.lightcone)
+    return seen(made, view_of(seed, realisation, experiment), experiment)
+
+
+def view_of(seed: Seed, realisation: Seed, experiment: Experiment) -> View:
+    """How one realisation of the sky looks at the planes of a box."""
+    return draw_view(stream_key(seed, VIEW, realisation), experiment.lightcone)
+
+
+def seen(made: Lenses, view: View, experiment: Experiment) -> Float32[Array, "source y x"]:
+    """Kappa of each source in a view."""
     return convergence(sky.look(made.planes, view, made.kernels.strength, experiment.lightcone), made.kernels)
 
 

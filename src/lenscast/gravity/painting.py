@@ -78,8 +78,8 @@ def read(
 
 
 def paint_slabs(
-    position: Float32[Array, "3 particle"], box_size: float, mesh_size: int, slabs: int, edge: float
-) -> Float32[Array, "3 slab x y"]:
+    position: Float32[Array, "3 particle"], box_size: float, mesh_size: int, slabs: int, edge: float, axes: int = 3
+) -> Float32[Array, "axis slab x y"]:
     """Overdensity of the slabs into which each axis of the box is cut, projected along that axis.
 
     Plane [0, s] is projected along x and has the axes (y, z), plane [1, s] along y with (z, x), plane [2, s] along z
@@ -98,6 +98,8 @@ def paint_slabs(
         Slabs per axis, 1 or more, each box_size / slabs thick.
     edge
         Width of the cloud along the line of sight, at most the thickness of a slab [Mpc/h].
+    axes
+        Number of axes, from the first.
 
     Raises
     ------
@@ -108,13 +110,13 @@ def paint_slabs(
     -----
     A hard assignment of particles to slabs has a derivative of zero, see Sect. 1 of docs/design.md.
     """
-    number = number_in_slabs(position, box_size, mesh_size, slabs, edge)
+    number = number_in_slabs(position, box_size, mesh_size, slabs, edge, axes)
     return number / (position.shape[1] / (mesh_size**2 * slabs)) - 1
 
 
 def number_in_slabs(
-    position: Float32[Array, "3 particle"], box_size: float, mesh_size: int, slabs: int, edge: float
-) -> Float32[Array, "3 slab x y"]:
+    position: Float32[Array, "3 particle"], box_size: float, mesh_size: int, slabs: int, edge: float, axes: int = 3
+) -> Float32[Array, "axis slab x y"]:
     """Number of particles per cell of each plane; arguments and errors as in `paint_slabs`."""
     if slabs < 1:
         raise ValueError(f"slabs = {slabs}: cut the box into at least 1 slab")
@@ -124,7 +126,8 @@ def number_in_slabs(
         )
     position = computed_once(position)  # a dozen kernels use it, and XLA would repeat its sums in each of them
     x, y, z = position
-    planes = [_project(turned, box_size, mesh_size, slabs, edge) for turned in ((x, y, z), (y, z, x), (z, x, y))]
+    turns = ((x, y, z), (y, z, x), (z, x, y))[:axes]
+    planes = [_project(turned, box_size, mesh_size, slabs, edge) for turned in turns]
     return jnp.stack(planes)
 
 

@@ -134,9 +134,10 @@ class FieldPosterior(eqx.Module):
         noise = position[: self.modes].astype(jnp.float32).reshape(size, size, size)
         theta = _theta(self.coordinates.named(position[self.modes :], described.fiducial), described)
         adjoint = adjoint or diffrax.RecursiveCheckpointAdjoint()
-        planes = pipeline.planes_from_noise(noise, theta.cosmology, described, self.correction, adjoint)
-        lenses = pipeline.lenses(planes, theta, described)
-        return calibrated(pipeline.look(lenses, self.seed, 0, described), theta.systematics.m)
+        view = pipeline.view_of(self.seed, 0, described)
+        planes = pipeline.planes_from_noise(noise, theta.cosmology, described, self.correction, adjoint, view.axis)
+        kappa = pipeline.seen(pipeline.lenses(planes, theta, described), view.along_first_axis(), described)
+        return calibrated(kappa, theta.systematics.m)
 
     def log_likelihood(
         self, kappa: Float32[Array, "source y x"], observed: Float32[Array, "source y x"]

@@ -18,11 +18,11 @@ KNOTS_PER_DECADE = 32
 
 
 def with_feedback(
-    planes: Float32[Array, "plane 3 slab mesh mesh"],
+    planes: Float32[Array, "plane axis slab mesh mesh"],
     cosmology: Cosmology,
     log10_T_AGN: Float[Array, ""] | None,
     lightcone: Lightcone,
-) -> Float32[Array, "plane 3 slab mesh mesh"]:
+) -> Float32[Array, "plane axis slab mesh mesh"]:
     """Lens planes with baryonic feedback.
 
     Parameters
@@ -51,8 +51,8 @@ def suppression_wavenumbers(lightcone: Lightcone) -> Float64[np.ndarray, " k"]:
 
 
 def with_suppressed_power(
-    planes: Float32[Array, "plane 3 slab mesh mesh"], suppression: Float[Array, "plane k"], lightcone: Lightcone
-) -> Float32[Array, "plane 3 slab mesh mesh"]:
+    planes: Float32[Array, "plane axis slab mesh mesh"], suppression: Float[Array, "plane k"], lightcone: Lightcone
+) -> Float32[Array, "plane axis slab mesh mesh"]:
     """Lens planes whose power is multiplied by a function of wavenumber.
 
     Parameters
@@ -73,7 +73,7 @@ def with_suppressed_power(
     left = np.minimum(position.astype(np.int32), len(knots) - 2)
     share = (position - left).astype(np.float32)
 
-    def filtered(plane: tuple[Float32[Array, "3 slab mesh mesh"], Float32[Array, " k"]]) -> Array:
+    def filtered(plane: tuple[Float32[Array, "axis slab mesh mesh"], Float32[Array, " k"]]) -> Array:
         density, amplitude = plane
         factor = amplitude[left] + share * (amplitude[left + 1] - amplitude[left])
         return jnp.fft.irfft2(jnp.fft.rfft2(density) * factor[None, None], s=(size, size))

@@ -10,12 +10,13 @@ centre (`lenscast.lensing.sky`). Together they multiply a mode (k_x, k_y) of a p
 """
 
 import diffrax
+import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Float32
+from jaxtyping import Array, Float, Float32, Int
 
 from lenscast.cosmology import Cosmology
-from lenscast.gravity import Method, Particles, nbody
+from lenscast.gravity import Method, Particles, nbody, paint_slabs
 from lenscast.sections.lightcone import Lightcone
 
 
@@ -26,10 +27,12 @@ def density_planes(
     method: Method,
     lightcone: Lightcone,
     adjoint: diffrax.AbstractAdjoint | None = None,
-) -> Float32[Array, "plane 3 slab mesh mesh"]:
+    axis: Int[Array, " plane"] | None = None,
+) -> Float32[Array, "plane axis slab mesh mesh"]:
     """Overdensity of all slabs of the box, along its three axes, when the light crosses each plane.
 
-    The solver paints the planes while it runs, so that memory never holds snapshots.
+    The solver paints the planes while it runs, so that memory never holds snapshots. Where one axis of each plane is
+    asked for, particles are kept and painted afterwards: reverse mode is then a third faster with few of them.
 
     Parameters
     ----------
@@ -45,11 +48,14 @@ def density_planes(
         Planes; their box must be the box of the mesh.
     adjoint
         How diffrax differentiates the solve, see `nbody`.
+    axis
+        The only axis of each plane that is painted, on one device; all three by default.
 
     Returns
     -------
     planes
-        Overdensity by plane (nearest first), axis of the box along the line of sight, slab, and mesh point.
+        Overdensity by plane (nearest first), axis of the box along the line of sight, slab, and mesh point. Where
+        ``axis`` is given, that axis alone.
 
     Raises
     ------
@@ -62,20 +68,23 @@ def density_planes(
             f"the box of the lightcone has {lightcone.box_size} Mpc/h, the box of the mesh {mesh.box_size} Mpc/h; "
             "planes are cut from the box of the mesh: give both the same box_size"
         )
+    resolution = (mesh.box_size, lightcone.plane_mesh, lightcone.slabs_per_box, mesh.cell_size)
     a_planes = cosmology.distances.scale_factor(jnp.asarray(lightcone.chi))
 
     def project(particles: Particles) -> Float32[Array, "3 slab mesh mesh"]:
-        position = method.position(particles)
         # The clouds have the width of a force cell along the line of sight: a particle then passes smoothly from slab
         # to slab. With a sharp edge the derivative of a plane would miss particles that cross it.
-        return method.domain.paint_slabs(
-            position, mesh.box_size, lightcone.plane_mesh, lightcone.slabs_per_box, mesh.cell_size
-        )
+        return method.domain.paint_slabs(method.position(particles), *resolution)
+
+    def project_one(snapshot: tuple[Float32[Array, "3 particle"], Int[Array, ""]]) -> Array:
+        position, first = snapshot
+        return paint_slabs(position[(first + jnp.arange(3)) % 3], *resolution, axes=1)
 
     # Time runs forward in the solver and light comes from the past: the farthest plane is painted first.
     times = jnp.concatenate([jnp.array([a_start]), a_planes[::-1]])
-    planes = nbody(initial, times, cosmology, method, save=project, adjoint=adjoint)
-    return planes[::-1]
+    save = project if axis is None else method.position
+    outputs = nbody(initial, times, cosmology, method, save=save, adjoint=adjoint)[::-1]
+    return outputs if axis is None else jax.lax.map(project_one, (outputs, axis))
 
 
 def plane_window(

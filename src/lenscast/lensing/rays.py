@@ -105,7 +105,7 @@ class _Crossing(NamedTuple):
 
 
 def deflected_sky(
-    planes: Float32[Array, "plane 3 slab mesh mesh"],
+    planes: Float32[Array, "plane axis slab mesh mesh"],
     view: View,
     strength: Float[Array, " plane"],
     lightcone: Lightcone,
@@ -121,7 +121,7 @@ def deflected_sky(
 
 
 def distortion(
-    planes: Float32[Array, "plane 3 slab mesh mesh"],
+    planes: Float32[Array, "plane axis slab mesh mesh"],
     view: View,
     strength: Float[Array, " plane"],
     kernel: Float[Array, "plane source"],
@@ -163,7 +163,7 @@ def _straight_rays(lightcone: Lightcone) -> _Bundle:
 
 
 def _lenses(
-    planes: Float32[Array, "plane 3 slab mesh mesh"],
+    planes: Float32[Array, "plane axis slab mesh mesh"],
     view: View,
     strength: Float[Array, " plane"],
     lightcone: Lightcone,

@@ -17,7 +17,7 @@ from lenscast.sections.lightcone import Lightcone
 
 
 def look(
-    planes: Float32[Array, "plane 3 slab mesh mesh"],
+    planes: Float32[Array, "plane axis slab mesh mesh"],
     view: View,
     strength: Float[Array, " plane"],
     lightcone: Lightcone,
@@ -43,7 +43,7 @@ def look(
 
 
 def straight_sky(
-    planes: Float32[Array, "plane 3 slab mesh mesh"], view: View, lightcone: Lightcone
+    planes: Float32[Array, "plane axis slab mesh mesh"], view: View, lightcone: Lightcone
 ) -> Float32[Array, "plane y x"]:
     """Overdensity of each plane along straight rays, at pixel centres."""
     size = lightcone.plane_mesh

@@ -14,6 +14,7 @@ views has the same expectation. Its scatter is smaller: it loses most of what si
 several planes contribute stays, for planes are drawn independently.
 """
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import equinox as eqx
@@ -52,6 +53,10 @@ class View(eqx.Module):
     transpose: Bool[Array, " plane"]
     flip: Bool[Array, "plane 2"]
     shift: Float32[Array, "plane 2"]
+
+    def along_first_axis(self) -> "View":
+        """The same view of planes that were painted along its axes alone."""
+        return replace(self, axis=jnp.zeros_like(self.axis))
 
 
 class VisiblePlanes(NamedTuple):
