@@ -10,9 +10,11 @@ import fcntl
 import gc
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -29,8 +31,22 @@ def arguments(directory: Path, *words: str) -> list[str]:
 
 
 def command(*words: str) -> list[str]:
-    """Snakemake in a process of its own, for tests that kill it."""
+    """Snakemake in a process of its own."""
     return [sys.executable, "-m", "snakemake", *words]
+
+
+def killed_once_it_made(path: Path, *words: str) -> None:
+    """Start snakemake in a process of its own, and kill it and its jobs as soon as there is a file."""
+    process = subprocess.Popen(
+        command(*words), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    deadline = time.monotonic() + 600
+    while not path.exists():
+        assert process.poll() is None, "finished before it could be killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def snakemake(

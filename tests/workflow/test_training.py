@@ -4,9 +4,6 @@ import json
 import os
 import re
 import shutil
-import signal
-import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +14,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from _workflow import arguments, command, snakemake
+from _workflow import arguments, killed_once_it_made, snakemake
 from lenscast import io, plotting
 from lenscast.corrections.reference import Reference
 from lenscast.corrections.training import State, initial_state, untrained
@@ -103,19 +100,7 @@ def test_weights_and_trainings_that_are_not_there_are_named_before_anything_runs
 
 def test_training_killed_in_the_middle_goes_on_to_the_same_bytes(trained: Path, tmp_path: Path) -> None:
     shutil.copytree(trained / "results/training/tiny/references", tmp_path / "results/training/tiny/references")
-    process = subprocess.Popen(
-        command(*words(tmp_path, WEIGHTS)),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    deadline = time.monotonic() + 600
-    while not (tmp_path / "results/training/tiny/checkpoint.h5").exists():
-        assert process.poll() is None, "finished before it could be killed"
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    killed_once_it_made(tmp_path / "results/training/tiny/checkpoint.h5", *words(tmp_path, WEIGHTS))
     assert not (tmp_path / WEIGHTS).exists(), "nothing was left to do"
     run(tmp_path, "--unlock")
     run(tmp_path, WEIGHTS)

@@ -1,13 +1,9 @@
 """The whole workflow on a small experiment: what it makes, what it runs again, and what survives a crash."""
 
 import json
-import os
 import re
 import shlex
 import shutil
-import signal
-import subprocess
-import time
 from collections import Counter
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,13 +14,13 @@ import pandas as pd
 import pytest
 import yaml
 
-from _workflow import arguments, command, snakemake
+from _workflow import arguments, killed_once_it_made, snakemake
 from lenscast import io
 from lenscast.experiment import load
 from lenscast.experiment.disk import batch_bytes, gathered_bytes, level_bytes
 from lenscast.experiment.observation import observation
 from lenscast.fisher.shown_tables import headline_rows
-from lenscast.io.chains import load_summary_chains
+from lenscast.io.chains import load_field_chain, load_summary_chains
 from lenscast.parameters import expanded
 from lenscast.pipeline import fiducial
 from lenscast.theory import Galaxies, MeasuredSpectrum, spectra_table
@@ -35,6 +31,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TINY = yaml.safe_load((ROOT / "tests/workflow/config.yaml").read_text())
 FIGURES = ["maps", "power_spectrum", "peaks", "derivatives", "correlation", "triangle", "systematics", "reliability"]
 WIDTHS = {"Omega_c": 0.05, "sigma8": 0.2}
+SHORT = {"chains": 2, "warmup": 10, "draws": 20, "mocks": 8}
 COVARIANCE = [f"results/tiny/summaries/fiducial/seeds_{100000 + i}_{100001 + i}.h5" for i in (0, 2)]
 
 
@@ -209,6 +206,46 @@ def test_chains_of_the_field_level_are_one_job_each(finished: Path) -> None:
     chains = planned(finished, "sample_field", field_level=field_level)
     assert chains == Counter(sample_chain=3, diagnose_chains=1, figure=2, sample_field=1)
     assert planned(finished, "check_coverage", field_level=field_level) == Counter(sample_mocks=3, check_coverage=1)
+
+
+@pytest.fixture(scope="module")
+def sampled(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The posterior of one map, by the shortest chains."""
+    directory = Path(shutil.copytree(finished, tmp_path_factory.mktemp("field") / "run"))
+    run(directory, "sample_field", field_level=SHORT)
+    return directory
+
+
+def test_field_level_is_compared_with_the_forecasts_and_the_truth(sampled: Path) -> None:
+    results = sampled / "results/tiny"
+    chains = [load_field_chain(results / f"field_level/chains/chain_{number}.h5") for number in range(2)]
+    assert [chain.draws.shape for chain in chains] == [(20, 4)] * 2
+    table = pd.read_csv(results / "field_level/diagnostics.csv").set_index("parameter")
+    draws = np.concatenate([chain.draws for chain in chains])
+    np.testing.assert_allclose(table["mean"][list(TINY["forecast"]["parameters"])], draws.mean(axis=0))
+    assert (table["verdict"] == "not converged").all()  # of twenty draws
+    recovery = pd.read_csv(results / "field_level/recovery.csv")
+    assert recovery["linear"].between(0, 1).all()
+    for name in ("field_posterior", "field_recovery"):
+        assert (results / f"figures/{name}.png").stat().st_size > 10_000
+
+
+def test_coverage_killed_between_two_maps_keeps_those_that_are_done(sampled: Path, tmp_path: Path) -> None:
+    directory = Path(shutil.copytree(sampled, tmp_path / "killed"))
+    made = directory / "results/tiny/field_level/mocks/mocks_0_7.h5"
+    checkpoint = made.with_suffix(".checkpoint.h5")
+    killed_once_it_made(checkpoint, *words(directory, "check_coverage", field_level=SHORT))
+    assert not made.exists(), "nothing was left to do"
+    before = io.load(checkpoint).variables["ranks"].values
+    run(directory, "--unlock", field_level=SHORT)
+    run(directory, "check_coverage", field_level=SHORT)
+    ranks = io.load(made).variables["ranks"].values
+    assert ranks.shape == (8, 4)
+    np.testing.assert_array_equal(ranks[: len(before)], before)
+    assert "box 1 of 8" not in (directory / "results/tiny/logs/sample_mocks/0_7.log").read_text()
+    table = pd.read_csv(directory / "results/tiny/field_level/coverage.csv").set_index("parameter")
+    inside = np.mean(np.abs(ranks - 0.5) < 0.34, axis=0)
+    np.testing.assert_allclose(table["coverage_68"][list(TINY["forecast"]["parameters"])], inside)
 
 
 def test_posteriors_are_learnt_from_boxes_with_other_parameters(finished: Path, tmp_path: Path) -> None:
@@ -431,19 +468,8 @@ def test_workflow_reads_its_configs_as_the_package_does(tmp_path: Path) -> None:
 
 
 def test_workflow_killed_in_the_middle_goes_on_to_the_same_bytes(finished: Path, tmp_path: Path) -> None:
-    process = subprocess.Popen(
-        command(*words(tmp_path, *COVARIANCE)),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    deadline = time.monotonic() + 600
-    while not list(tmp_path.glob("results/tiny/maps/fiducial/*.h5")):
-        assert process.poll() is None, "finished before it could be killed"
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    maps = tmp_path / "results/tiny/maps/fiducial/seeds_100000_100001.h5"
+    killed_once_it_made(maps, *words(tmp_path, *COVARIANCE))
     assert not all((tmp_path / name).exists() for name in COVARIANCE), "nothing was left to do"
     run(tmp_path, "--unlock")
     run(tmp_path, *COVARIANCE)
