@@ -1,11 +1,10 @@
-MOCKS_PER_JOB = 8
 FIELD_SETTINGS = dependence.field_posterior(EXPERIMENT, MADE_HERE)
 
 
 def mock_jobs():
     """Numbers of the first and the last mock of each job."""
-    number = EXPERIMENT.field_level.mocks
-    return [f"{first}_{min(first + MOCKS_PER_JOB, number) - 1}" for first in range(0, number, MOCKS_PER_JOB)]
+    number, batch = EXPERIMENT.field_level.mocks, EXPERIMENT.boxes_per_batch
+    return [f"{first}_{min(first + batch, number) - 1}" for first in range(0, number, batch)]
 
 
 def require_ranges():
