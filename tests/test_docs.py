@@ -3,7 +3,9 @@
 import ast
 import re
 import sys
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import yaml
@@ -96,9 +98,29 @@ def test_configs_and_code_of_tutorials_are_valid(monkeypatch):
     assert read("one_map.yaml").parameters == ("Omega_c", "sigma8")
     assert len(read("learnt.yaml").simulation_based.seeds) == 500
     assert [*read_training("training.yaml").simulations] == ["first", "second", "held_out"]
-    for page in Path().glob("*.md"):
-        for code in re.findall(r"```\{code-cell\} python\n(.*?)```", page.read_text(), re.DOTALL):
-            ast.parse(re.sub(r"^[:%].*\n", "", code))
+
+
+@pytest.mark.parametrize("page", sorted((DOCS / "tutorials").glob("*.md")), ids=lambda page: page.stem)
+def test_code_of_tutorials_names_what_is_there(page, monkeypatch):
+    monkeypatch.syspath_prepend(str(page.parent))
+    cells = re.findall(r"```\{code-cell\} python\n(.*?)```", page.read_text(), re.DOTALL)
+    nodes = [*ast.walk(ast.parse("".join(re.sub(r"^[:%].*\n", "", cell) for cell in cells)))]
+    assert nodes
+    modules = {}
+    for node in nodes:
+        match node:
+            case ast.Import(names):
+                for each in names:
+                    modules[each.asname or each.name.split(".")[0]] = import_module(each.name)
+            case ast.ImportFrom(source, names):
+                for each in names:
+                    found = getattr(import_module(source), each.name, None) or import_module(f"{source}.{each.name}")
+                    if isinstance(found, ModuleType):
+                        modules[each.asname or each.name] = found
+    for node in nodes:
+        match node:
+            case ast.Attribute(ast.Name(name), attribute) if name in modules:
+                assert hasattr(modules[name], attribute), f"{name}.{attribute}"
 
 
 @pytest.mark.slow
