@@ -1,11 +1,12 @@
 """The code of the manual's pages runs, in their order, and the site shows what the code and the repository say."""
 
 import ast
+import inspect
 import re
 import sys
 from importlib import import_module
 from pathlib import Path
-from types import ModuleType
+from typing import Any
 
 import pytest
 import yaml
@@ -101,26 +102,45 @@ def test_configs_and_code_of_tutorials_are_valid(monkeypatch):
 
 
 @pytest.mark.parametrize("page", sorted((DOCS / "tutorials").glob("*.md")), ids=lambda page: page.stem)
-def test_code_of_tutorials_names_what_is_there(page, monkeypatch):
+def test_code_of_tutorials_calls_what_is_there(page, monkeypatch):
     monkeypatch.syspath_prepend(str(page.parent))
     cells = re.findall(r"```\{code-cell\} python\n(.*?)```", page.read_text(), re.DOTALL)
     nodes = [*ast.walk(ast.parse("".join(re.sub(r"^[:%].*\n", "", cell) for cell in cells)))]
-    assert nodes
-    modules = {}
+    imported: dict[str, Any] = {}
     for node in nodes:
         match node:
             case ast.Import(names):
                 for each in names:
-                    modules[each.asname or each.name.split(".")[0]] = import_module(each.name)
+                    module, top = import_module(each.name), each.name.split(".")[0]
+                    imported[each.asname or top] = module if each.asname else sys.modules[top]
             case ast.ImportFrom(source, names):
                 for each in names:
                     found = getattr(import_module(source), each.name, None) or import_module(f"{source}.{each.name}")
-                    if isinstance(found, ModuleType):
-                        modules[each.asname or each.name] = found
+                    imported[each.asname or each.name] = found
+    assert imported
+
+    def called(function: ast.expr) -> Any:
+        """The object of a dotted name that begins with what was imported."""
+        match function:
+            case ast.Name(name):
+                return imported.get(name)
+            case ast.Attribute(value, attribute):
+                owner = called(value)
+                return None if owner is None else getattr(owner, attribute)
+
     for node in nodes:
         match node:
-            case ast.Attribute(ast.Name(name), attribute) if name in modules:
-                assert hasattr(modules[name], attribute), f"{name}.{attribute}"
+            case ast.Attribute():
+                called(node)
+            case ast.Call(function, given, named) if str(getattr(called(function), "__module__", "")).startswith(
+                "lenscast"
+            ):
+                starred = any(isinstance(each, ast.Starred) for each in given) or any(
+                    each.arg is None for each in named
+                )
+                if not starred:
+                    keywords = {each.arg: None for each in named}
+                    inspect.signature(called(function)).bind(*(None for _ in given), **keywords)
 
 
 @pytest.mark.slow
