@@ -89,7 +89,7 @@ def field_recovery(table: pd.DataFrame) -> Figure:
     table
         Table of `inference.recovery_table`.
     """
-    figure, axes = grid(1, 1, (5.0, 3.6))
+    figure, axes = grid(1, 1, (5.0, 4.4))
     panel, k = axes[0, 0], np.sqrt(table["k_low"] * table["k_high"])
     curves = {
         "known": "1 - variance of the draws",
@@ -101,7 +101,7 @@ def field_recovery(table: pd.DataFrame) -> Figure:
         panel.plot(k, table[column], marker=marker, color=colour, label=title)
     symmetric(panel)
     panel.set(xscale="log", xlabel="k [h/Mpc]", ylabel="share of the initial field", ylim=(None, 1.05))
-    panel.legend()
+    panel.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0))
     note(figure, "The first two agree where the posterior is right, but for the scatter of one box.")
     return figure
 
