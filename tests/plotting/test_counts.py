@@ -50,6 +50,22 @@ def test_counts_of_several_sources_have_a_column_each(statistics, make_bins, dra
     assert figure.axes[5].get_title() == "peaks 18.8 arcmin (2)"
 
 
+def test_counts_of_more_sources_than_columns_go_on_below(statistics, make_bins, draws, summaries_of, jacobians_of):
+    bins = make_bins(sources=7)
+    measured, expected = draws(bins, 8), draws(bins, 4)
+    figure = plotting.counts(statistics["maxima"], summaries_of(measured, bins), jacobians_of(expected, bins))
+    scales = bins.loc[bins["statistic"] == "maxima", "scale_arcmin"].nunique()
+    drawn = [axes for axes in figure.axes if axes.axison]
+    assert len(figure.axes) == 2 * scales * 10
+    assert len(drawn) == 2 * scales * 7
+    titles = [axes.get_title() for axes in drawn if axes.get_title()]
+    assert len({*titles}) == scales * 7
+    # one below each of the five columns, with its ticks
+    labelled = [axes for axes in drawn if axes.get_xlabel()]
+    assert len(labelled) == 5
+    assert all(axes.xaxis.get_tick_params()["labelbottom"] for axes in labelled)
+
+
 def test_counts_compare_means_with_errors_over_boxes(statistics, make_bins, draws, summaries_of, jacobians_of, texts):
     bins = make_bins()
     measured, expected = draws(bins, 8), draws(bins, 4)

@@ -30,13 +30,15 @@ from lenscast.plotting.style import (
 )
 from lenscast.statistics.statistic import Statistic
 
+MOST_COLUMNS = 5
+
 
 @styled
 def counts(statistic: Statistic, summaries: SummarySample, jacobians: Jacobians) -> Figure:
     """Statistic that is not a spectrum, in bins: measured, expected over the shape noise, and the ratio of both.
 
-    Scales are columns where there is one source bin. Several source bins, or pairs of them, are columns, and scales
-    follow below each other.
+    Scales are columns where there is one source bin. Several source bins, or pairs of them, are up to five columns, and
+    scales follow below each other; further sources follow below these.
 
     Parameters
     ----------
@@ -61,8 +63,10 @@ def counts(statistic: Statistic, summaries: SummarySample, jacobians: Jacobians)
     for upper, lower in axes[:, 0].reshape(-1, 2):
         upper.set_ylabel(value_label(statistic, bins["unit"].iloc[0]))
         lower.set_ylabel("expected / hard" if statistic.is_count else "expected / measured")
-    for lower in axes[-1]:
-        lower.set_xlabel(bin_axis(statistic, bins.loc[rows]))
+    for column in axes.T:
+        lowest = [panel for panel in column if panel.axison][-1]
+        lowest.set_xlabel(bin_axis(statistic, bins.loc[rows]))
+        lowest.tick_params(labelbottom=True)
     handles, labels = axes[0, -1].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=3)
     is_open = not are_numbered(bins.loc[rows]) and bins[["low", "high"]].isna().any(axis=None)
@@ -81,8 +85,14 @@ def _count_panels(keys: Sequence[tuple[Any, ...]]) -> tuple[Figure, np.ndarray, 
     if len(pairs) == 1:
         figure, axes = grid(2, len(scales), (4.2, 2.9), sharex="col", height_ratios=(2, 1.2))
         return figure, axes, [axes[:, scale] for scale, _ in positions]
-    figure, axes = grid(2 * len(scales), len(pairs), (2.6, 2.0), sharex=True, height_ratios=len(scales) * (2, 1.2))
-    return figure, axes, [axes[2 * scale : 2 * scale + 2, pair] for scale, pair in positions]
+    columns = min(len(pairs), MOST_COLUMNS)
+    bands = -(-len(pairs) // columns) * len(scales)
+    figure, axes = grid(2 * bands, columns, (2.6, 2.0), sharex=True, height_ratios=bands * (2, 1.2))
+    first = [2 * (pair // columns * len(scales) + scale) for scale, pair in positions]
+    panels = [axes[row : row + 2, pair % columns] for row, (_, pair) in zip(first, positions, strict=True)]
+    for panel in {*axes.flat} - {each for pair in panels for each in pair}:
+        panel.set_axis_off()
+    return figure, axes, panels
 
 
 def _draw_counts(
