@@ -38,8 +38,8 @@ ranks = [*io.load(checkpoint).variables["ranks"].values] if io.is_checkpoint(che
 
 def save(path, made):
     """Write the ranks so far."""
-    described = "share of the draws below the truth"
-    variables = {"ranks": io.Variable(np.array(ranks), ("mock", "param"), "1", described)}
+    text = "share of the draws below the truth"
+    variables = {"ranks": io.Variable(np.array(ranks), ("mock", "param"), "1", text)}
     io.save(path, variables, {"param": {"name": names}, "mock": {"seed": seeds[: len(ranks)]}}, made)
 
 

@@ -91,7 +91,7 @@ def contours(
     """
     from getdist.plots import get_subplot_plotter
 
-    plotter = get_subplot_plotter(width_inch=1.45 * max(len(names), 3))  # the legend has room beside two panels
+    plotter = get_subplot_plotter(width_inch=1.45 * max(len(names), 3))  # two columns have no room for the legend
     plotter.settings.fontsize = plotter.settings.legend_fontsize = 11
     plotter.settings.axes_fontsize, plotter.settings.axes_labelsize = 8, 11
     plotter.settings.scaling = False
