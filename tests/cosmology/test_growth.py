@@ -1,3 +1,4 @@
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -5,8 +6,8 @@ import pytest
 from scipy.integrate import solve_ivp
 
 from lenscast.cosmology import Parameters
-from lenscast.cosmology.background import Omega_m_a, expansion
-from lenscast.cosmology.growth import growth
+from lenscast.cosmology.background import LN_A, Omega_m_a, expansion
+from lenscast.cosmology.growth import _derivative, _growing_mode, growth
 
 A = jnp.array([0.01, 0.0321, 1 / 7, 0.3, 0.55, 0.8, 0.97, 1.0])
 # the derivative of a cubic interpolant is one order less accurate than its value
@@ -55,6 +56,17 @@ def test_growth_agrees_with_independent_solution(parameters, cosmo):
     # dark energy at the independent start, of the order of its share (1e-7 at w0 + wa = -0.7), sets the tolerance
     for value, target in zip((table.D1(A), table.f1(A), table.D2(A), f2(table, A)), expected, strict=True):
         np.testing.assert_allclose(value, target, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("w0", "rtol"), [(-1.0, 1e-8), (-3.0, 5e-7)])
+def test_growth_between_the_steps_of_the_solver_has_their_accuracy(parameters, w0, rtol):
+    """Against the equations solved to 1e-12 from the same start, at the knots and between them."""
+    changed = eqx.tree_at(lambda p: p.w0, parameters, jnp.asarray(w0))
+    ln_a = np.linspace(LN_A[0], 0, 1000)
+    start, slope = _growing_mode(changed), jax.jit(lambda t, y: _derivative(jnp.asarray(t), jnp.asarray(y), changed))
+    found = solve_ivp(slope, (ln_a[0], 0), start, "DOP853", t_eval=ln_a, rtol=1e-12, atol=0.0).y.T
+    expected = found / found[-1, 0] ** np.array([1, 1, 2, 2])
+    np.testing.assert_allclose(growth(changed).unknowns(jnp.asarray(ln_a)), expected, rtol=rtol)
 
 
 def test_growth_of_matter_alone_is_einstein_de_sitter():

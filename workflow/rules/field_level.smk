@@ -61,7 +61,7 @@ rule sample_mocks:
         forecast=rules.sample_chain.input.forecast,
         weights=rules.sample_chain.input.weights,
     output:
-        ranks=f"{RESULTS}/field_level/mocks/mocks_{{mocks}}.h5",
+        mocks=f"{RESULTS}/field_level/mocks/mocks_{{mocks}}.h5",
     log:
         f"{RESULTS}/logs/sample_mocks/{{mocks}}.log",
     benchmark:
@@ -83,9 +83,10 @@ rule sample_mocks:
 
 rule check_coverage:
     input:
-        ranks=expand(rules.sample_mocks.output.ranks, mocks=mock_jobs()),
+        mocks=expand(rules.sample_mocks.output.mocks, mocks=mock_jobs()),
     output:
         table=reported_table(f"{RESULTS}/field_level/coverage.csv", "field_coverage", "Checks"),
+        recovery=reported_table(f"{RESULTS}/field_level/coverage_of_bands.csv", "field_coverage_of_bands", "Checks"),
     log:
         f"{RESULTS}/logs/check_coverage.log",
     conda:

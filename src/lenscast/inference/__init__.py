@@ -29,6 +29,7 @@ from lenscast.inference.hmc import HMC
 from lenscast.inference.learnt_posterior import LearntPosterior, learnt_table
 from lenscast.inference.linear_limit import linear_limit
 from lenscast.inference.mclmc import MCLMC
+from lenscast.inference.mock_posteriors import MockPosterior, mock_coverage, mock_posterior, mock_recovery
 from lenscast.inference.simulated_boxes import SimulatedBoxes
 from lenscast.inference.simulated_prior import SimulatedPrior, design, designed_parameters
 from lenscast.inference.summary_chains import SummaryChains, posterior_table, sample_summaries, with_derived_draws
@@ -51,6 +52,7 @@ __all__ = [
     "LearntPosterior",
     "LogDensity",
     "MockField",
+    "MockPosterior",
     "Regression",
     "Sampler",
     "Schedule",
@@ -76,7 +78,10 @@ __all__ = [
     "learnt_table",
     "linear_limit",
     "map_area_deg2",
+    "mock_coverage",
     "mock_field",
+    "mock_posterior",
+    "mock_recovery",
     "posterior_table",
     "prior_draw",
     "recovery_table",

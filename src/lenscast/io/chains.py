@@ -1,6 +1,6 @@
 """Files of chains: draws of parameters, and of what follows from them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from lenscast.experiment import Experiment
 from lenscast.inference.chain import ChainState
 from lenscast.inference.field_chain import FieldChain, FieldRun
 from lenscast.inference.field_posterior import FieldPosterior
+from lenscast.inference.mock_posteriors import MockPosterior
 from lenscast.inference.preconditioner import Preconditioner
 from lenscast.inference.summary_chains import SummaryChains
 from lenscast.io.batch_files import require_made_by
@@ -184,3 +185,53 @@ def load_field_chain(path: str | Path) -> FieldChain:
     draws = {name: found.get(name, each) for name, each in empty.items()}
     draws["energy_error"] = np.where(draws.pop("broke_down").astype(bool), np.inf, draws["energy_error"])
     return FieldChain(state, stretch, **draws, mean=found["mean"])
+
+
+_OF_MOCKS = {
+    "truth": ("param", "see param", "true parameters"),
+    "mean": ("param", "see param", "mean of the draws"),
+    "sigma": ("param", "see param", "standard deviation of the draws"),
+    "rank": ("param", "1", "share of the draws below the truth"),
+    "known": ("band", "1", "1 minus the variance of the white noise over the draws"),
+    "cross_power": ("band", "1", "power of the mean white noise with the true one"),
+}
+
+
+def save_mock_posteriors(
+    path: str | Path, mocks: Sequence[MockPosterior], names: Sequence[str], provenance: Mapping[str, str]
+) -> None:
+    """Write posteriors of maps whose truth is known.
+
+    Parameters
+    ----------
+    path
+        File to make.
+    mocks
+        Posteriors, one or more.
+    names
+        Parameters.
+    provenance
+        Provenance of the file.
+    """
+    variables = {
+        name: Variable(np.array([getattr(each, name) for each in mocks]), ("mock", axis), unit, text)
+        for name, (axis, unit, text) in _OF_MOCKS.items()
+    }
+    save(path, variables, {"param": {"name": list(names)}}, provenance)
+
+
+def load_mock_posteriors(path: str | Path) -> list[MockPosterior]:
+    """Posteriors of maps whose truth is known, from a file of `save_mock_posteriors`.
+
+    Parameters
+    ----------
+    path
+        File.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged or of another kind.
+    """
+    variables = load(path, list(_OF_MOCKS)).variables
+    return [MockPosterior(*rows) for rows in zip(*(variables[name].values for name in _OF_MOCKS), strict=True)]
