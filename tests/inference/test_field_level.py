@@ -11,6 +11,7 @@ from scipy import stats
 
 from lenscast import io, pipeline, plotting
 from lenscast.experiment import Experiment, complete
+from lenscast.experiment.observation import observation
 from lenscast.fisher.matrices import FisherMatrix
 from lenscast.gravity import white_noise
 from lenscast.inference import (
@@ -20,20 +21,26 @@ from lenscast.inference import (
     Coordinates,
     FieldPosterior,
     FieldRun,
+    MockPosterior,
     begin_field_chain,
     chain_rng,
+    compared_mocks,
     coverage_table,
     field_table,
     field_targets,
     forecast_of_map,
     linear_limit,
     map_area_deg2,
+    mock_coverage,
+    mock_data,
     mock_field,
+    mock_posterior,
+    mock_recovery,
     prior_draw,
     recovery_table,
     sample_field,
 )
-from lenscast.io.chains import load_field_chain, save_field_chain
+from lenscast.io.chains import load_field_chain, load_mock_posteriors, save_field_chain, save_mock_posteriors
 from lenscast.measurement import noise_maps
 from lenscast.sections.distribution import Distribution
 from lenscast.streams import INITIAL_FIELD, box_key
@@ -46,7 +53,7 @@ CHANGES = {
     },
     "survey": {"sources": {"kind": "planes", "z": [0.3]}},
     "field_level": {"seed": 3},
-    "statistics": {"starlet_power_spectrum": None, "peaks": None},
+    "statistics": {"power_spectrum": {"ell_edges": [36, 108, 180]}, "starlet_power_spectrum": None, "peaks": None},
     "resolution": {"levels": []},
 }  # fmt: skip
 
@@ -268,6 +275,15 @@ def test_diagnostics_have_parameters_and_bands(linear, chains):
         field_table([chains[0], chains[1]._replace(draws=chains[1].draws[:-1])], ["m_1"], Bands(8, 600.0, 3))
 
 
+def test_posteriors_of_mocks_come_back_from_their_file(tmp_path):
+    rng = np.random.default_rng(0)
+    mocks = [MockPosterior(*rng.standard_normal((4, 2)), *rng.standard_normal((2, 3))) for _ in range(4)]
+    save_mock_posteriors(tmp_path / "mocks.h5", mocks, ["sigma8", "w0"], {"code": "this one"})
+    for before, after in zip(mocks, load_mock_posteriors(tmp_path / "mocks.h5"), strict=True):
+        for one, other in zip(before, after, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
 @pytest.mark.parametrize("sampler", [MCLMC(12), HMC(12)], ids=["mclmc", "hmc"])
 def test_a_killed_chain_goes_on_from_its_file_to_the_same_draws(linear, sampler, tmp_path):
     run = run_of(linear, sampler, 0)
@@ -312,21 +328,74 @@ def test_draws_of_the_prior_are_gaussian_inside_the_ranges(posterior):
         prior_draw(coordinates, priors, rng)
 
 
-@pytest.mark.slow
-def test_ranks_of_the_truth_are_uniform_over_mocks(linear):
-    # mocks of the stand-in with truths from the prior: the posterior of each is right
+@pytest.fixture(scope="module")
+def mocks(linear):
+    """Posteriors of 16 maps of the stand-in with truths from the prior, each of one chain."""
     posterior = linear[0]
-    targets, bands, ranks = field_targets(posterior), Bands(8, 600.0, 3), []
-    make = jax.jit(lambda z, seed: mock_field(posterior, z, seed).observed)
+    targets, bands, found = field_targets(posterior), Bands(8, 600.0, 3), []
+    make = jax.jit(lambda z, seed: mock_field(posterior, z, seed))
     for seed in range(16):
         z = prior_draw(posterior.coordinates, np.asarray(posterior.priors), chain_rng(seed, 1))
-        run = FieldRun(targets(make(jnp.asarray(z), seed)), MCLMC(40), posterior, bands, (seed, 0))
+        made = make(jnp.asarray(z), seed)
+        run = FieldRun(targets(made.observed), MCLMC(40), posterior, bands, (seed, 0))
         *_, chain = sample_field(run, begin_field_chain(run), draws=60, every=100)
-        truth = np.asarray(posterior.coordinates.parameters(jnp.asarray(z)))
-        ranks.append(np.mean(chain.draws < truth, axis=0))
-    (row,) = coverage_table({"m_1": np.array(ranks)[:, 0]}).to_dict("records")
+        found.append(mock_posterior(run, chain, np.asarray(made.position)))
+    return found
+
+
+@pytest.mark.slow
+def test_posteriors_of_mocks_hold_the_truth_as_often_as_they_say(linear, mocks):
+    posterior, *_, covariance = linear
+    (row,) = mock_coverage(["m_1"], mocks).to_dict("records")
     assert row["verdict"] == "calibrated"
     assert 0.44 < row["coverage_68"] < 0.92  # two standard deviations of 16 mocks
+    slope = float(posterior.coordinates.factor[0, 0])
+    exact = slope * covariance[-1, -1] ** 0.5
+    # widths of 16 chains of some 20 effective draws, and the distance of 16 means from their truths
+    assert row["sigma"] == pytest.approx(exact, rel=0.12)
+    assert row["error"] == pytest.approx(exact, rel=0.55)
+    bands = Bands(8, 600.0, 3)
+    root = np.linalg.cholesky(covariance[:-1, :-1]).T.reshape(-1, 8, 8, 8)
+    variance = np.sum([bands.cross_power(each, each) for each in root], axis=0)
+    table = mock_recovery(bands, mocks)
+    # the mean field of a short chain scatters by its number of effective draws, which adds to what it seems to know
+    np.testing.assert_allclose(table["known"], 1 - variance, atol=0.06)
+    assert (np.abs(table["cross_power"] - (1 - variance)) < 3 * table["scatter"] + 0.02).all()
+
+
+def test_a_data_vector_is_compared_with_the_map_that_it_was_measured_on():
+    rng = np.random.default_rng(0)
+    truth = rng.standard_normal((4000, 1))
+    # the map is the truth with unit noise, the data vector has three times the variance of noise; prior of unit width
+    noise = rng.standard_normal((4000, 1))
+    of_map, of_data = truth + noise, truth + noise + 2**0.5 * rng.standard_normal((4000, 1))
+    band = np.zeros(3)
+    field = [
+        MockPosterior(true, seen / 2, np.array([0.5**0.5]), np.zeros(1), band, band)
+        for true, seen in zip(truth, of_map, strict=True)
+    ]
+    draws = of_data[:, None] / 4 + 0.75**0.5 * rng.standard_normal((4000, 400, 1))
+    (row,) = compared_mocks(["m_1"], field, draws).to_dict("records")
+    assert row["ratio"] == pytest.approx(1.5**0.5, rel=0.01)
+    assert row["error_field"] == pytest.approx(0.5**0.5, rel=0.05)
+    assert row["error_data"] == pytest.approx(0.75**0.5, rel=0.05)
+    assert row["sigma_data"] == pytest.approx(0.75**0.5, rel=0.01)
+    assert row["ks_p_data"] > 0.001
+    # the widths of draws scatter by 1 / sqrt(800) each
+    assert row["scatter"] == pytest.approx(1.5**0.5 / (800 * 4000) ** 0.5, rel=0.2)
+    assert row["smallest_ratio"] < row["ratio"]
+    narrow = compared_mocks(["m_1"], field, of_data[:, None] / 4 + 0.5 * (draws - of_data[:, None] / 4))
+    assert narrow["ks_p_data"][0] < 1e-6
+
+
+@pytest.mark.slow
+def test_data_of_a_mock_are_those_of_its_map(posterior, mock):
+    data = jax.jit(lambda z: mock_data(posterior, z, 3))(jnp.zeros(3))
+    # independent: the spectrum of a map that has its noise already, which the statistic takes as a map without noise
+    observed = observation(posterior.experiment)
+    (statistic,) = posterior.experiment.statistics.values()
+    expected = statistic.measured(mock.observed, jnp.zeros_like(mock.observed), observed)
+    np.testing.assert_allclose(data, expected, rtol=1e-4)
 
 
 def test_coverage_knows_posteriors_that_are_too_narrow_too_wide_and_shifted():

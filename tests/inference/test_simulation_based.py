@@ -130,6 +130,21 @@ def test_boxes_are_split_whole_and_each_is_held_out_by_its_number():
         validation_boxes(19, seed=0)
 
 
+@pytest.mark.slow
+def test_boxes_that_stop_a_training_teach_it_nothing():
+    """Of their data and of their parameters alike: whatever these are, the other boxes teach the same."""
+    pytest.importorskip("flowjax")
+    theta, data = linear(60, 3, np.random.default_rng(1))
+    stops, schedule = validation_boxes(60, seed=0), Schedule(epochs=4)
+    changed = (theta + 2 * stops[:, None], data - 5 * stops[:, None, None])
+    found = [train_flow(*each, "affine", 0, schedule) for each in ((theta, data), changed)]
+    np.testing.assert_array_equal(found[0].training, found[1].training)
+    assert (found[0].validation != found[1].validation).all()
+    # a box that moves to the other side takes its maps along: none of them is among those that are learnt from
+    other = train_flow(theta, data + np.where(stops, 100, 0)[:, None, None], "affine", 0, schedule)
+    assert np.abs(other.flow.regression.centre).max() < 2
+
+
 def test_a_held_out_box_keeps_all_its_maps():
     seeds = np.array([7, 3, 9, 4])
     boxes = SimulatedBoxes(seeds, np.arange(8.0).reshape(4, 2), np.arange(24.0).reshape(4, 3, 2))

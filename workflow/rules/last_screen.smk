@@ -15,6 +15,8 @@ def errors_and_report():
         return f"Weights, tables and figures are in {TRAINED}"
     if targets & {"sample_field", "check_coverage"}:
         return f"Tables are in {RESULTS}/field_level, figures in {RESULTS}/figures"
+    if targets == {"compare_with_field"}:
+        return f"Tables are {RESULTS}/simulation_based/<data vector>/mocks.csv and {RESULTS}/field_level/coverage.csv"
     if targets == {"learn_posteriors"}:
         return f"Tables are in {RESULTS}/simulation_based, the figure is {RESULTS}/figures/sbi_triangle.png"
     if targets == {"compare_posteriors"}:

@@ -4,6 +4,7 @@ wildcard_constraints:
 
 localrules:
     calibrate_posterior,
+    compare_mocks,
 
 
 rule simulate_prior:
@@ -95,3 +96,30 @@ rule calibrate_posterior:
         code=[*rules.train_posterior.params.code, code("calibrate_posterior")],
     script:
         "../scripts/calibrate_posterior.py"
+
+
+rule compare_mocks:
+    input:
+        mocks=rules.check_coverage.input.mocks,
+        coordinates=rules.sample_mocks.input.forecast,
+        weights=rules.sample_mocks.input.weights,
+        flows=rules.calibrate_posterior.input.flows,
+        forecast=rules.forecast.output.forecast,
+    output:
+        table=reported_table(
+            f"{RESULTS}/simulation_based/{{data_vector}}/mocks.csv", "mocks", "Checks", of="{data_vector}"
+        ),
+    log:
+        f"{RESULTS}/logs/compare_mocks/{{data_vector}}.log",
+    conda:
+        "../envs/job.yaml"
+    params:
+        made_by=lambda wildcards: {
+            "field": rules.sample_mocks.params.made_by,
+            "forecast": made_by(rules.forecast, data_vector=wildcards.data_vector),
+        },
+        field=FIELD_SETTINGS,
+        learning=dependence.learnt_posterior(EXPERIMENT),
+        code=[*rules.calibrate_posterior.params.code, *rules.sample_mocks.params.code, code("compare_mocks")],
+    script:
+        "../scripts/compare_mocks.py"

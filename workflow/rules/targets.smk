@@ -12,6 +12,13 @@ rule learn_posteriors:
     localrule: True
 
 
+rule compare_with_field:
+    input:
+        lambda wildcards: require_ranges() or expand([*rules.compare_mocks.output], data_vector=DATA_VECTORS),
+        rules.check_coverage.output,
+    localrule: True
+
+
 rule compare_posteriors:
     input:
         expand([*rules.sample_posterior.output], data_vector=DATA_VECTORS),

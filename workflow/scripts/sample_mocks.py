@@ -35,7 +35,7 @@ checkpoint = Path(snakemake.output.mocks).with_suffix(".checkpoint.h5")
 settings = {"settings": p.settings, "made_by": p.made_by, "code": p.code, "mocks": p.mocks}
 identity = io.fingerprint(settings, [snakemake.input.forecast])
 found = load_mock_posteriors(checkpoint) if io.is_checkpoint(checkpoint, identity) else []
-seeds = [section.seed + 1 + number for number in p.mocks]  # the first one is that of the map of the other rules
+seeds = [section.mock_seeds[number] for number in p.mocks]
 for seed in progress(seeds[len(found) :], log, "one chain"):
     z = prior_draw(posterior.coordinates, np.asarray(posterior.priors), chain_rng(seed, 1))
     made = make(jnp.asarray(z), seed)

@@ -19,6 +19,7 @@ from lenscast.inference.field_posterior import (
     MockField,
     forecast_of_map,
     map_area_deg2,
+    mock_data,
     mock_field,
 )
 from lenscast.inference.field_tables import coverage_table, field_table, recovery_table
@@ -29,7 +30,13 @@ from lenscast.inference.hmc import HMC
 from lenscast.inference.learnt_posterior import LearntPosterior, learnt_table
 from lenscast.inference.linear_limit import linear_limit
 from lenscast.inference.mclmc import MCLMC
-from lenscast.inference.mock_posteriors import MockPosterior, mock_coverage, mock_posterior, mock_recovery
+from lenscast.inference.mock_posteriors import (
+    MockPosterior,
+    compared_mocks,
+    mock_coverage,
+    mock_posterior,
+    mock_recovery,
+)
 from lenscast.inference.simulated_boxes import SimulatedBoxes
 from lenscast.inference.simulated_prior import SimulatedPrior, design, designed_parameters
 from lenscast.inference.summary_chains import SummaryChains, posterior_table, sample_summaries, with_derived_draws
@@ -67,6 +74,7 @@ __all__ = [
     "calibration_table",
     "chain_rng",
     "chain_table",
+    "compared_mocks",
     "coverage_table",
     "design",
     "designed_parameters",
@@ -79,6 +87,7 @@ __all__ = [
     "linear_limit",
     "map_area_deg2",
     "mock_coverage",
+    "mock_data",
     "mock_field",
     "mock_posterior",
     "mock_recovery",

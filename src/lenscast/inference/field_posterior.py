@@ -21,13 +21,13 @@ from lenscast.fisher.matrices import FisherMatrix, ParameterCovariance, prior_in
 from lenscast.gravity import white_noise
 from lenscast.inference.coordinates import Coordinates
 from lenscast.lensing import Systematics
-from lenscast.measurement import calibrated, noise_maps
+from lenscast.measurement import calibrated, noise_maps, summarise
 from lenscast.model import Theta
 from lenscast.parameters import COSMOLOGICAL, NUISANCE, PER_SOURCE, expanded
 from lenscast.statistics import Region, ShapeNoise
 from lenscast.streams import INITIAL_FIELD, box_key
 
-__all__ = ["FieldPosterior", "MockField", "forecast_of_map", "map_area_deg2", "mock_field"]
+__all__ = ["FieldPosterior", "MockField", "forecast_of_map", "map_area_deg2", "mock_data", "mock_field"]
 
 
 class MockField(NamedTuple):
@@ -200,12 +200,16 @@ def mock_field(posterior: FieldPosterior, z: Float64[Array, " param"], seed: pip
     seed
         Seed of the initial field and of the shape noise.
     """
-    size = posterior.experiment.simulation.particles
-    noise = white_noise(box_key(seed, INITIAL_FIELD), size)
-    position = jnp.concatenate([noise.ravel().astype(jnp.float64), z])
+    position = _mock_position(posterior, z, seed)
     kappa = posterior.convergence(position)
     observed = kappa + noise_maps(seed, 0, 0, kappa.shape, posterior.rms)
     return MockField(jnp.where(jnp.broadcast_to(posterior.rms, kappa.shape) > 0, observed, 0), position)
+
+
+def mock_data(posterior: FieldPosterior, z: Float64[Array, " param"], seed: pipeline.Seed) -> Float64[Array, " bin"]:
+    """Data vector of the map of `mock_field`; arguments as there."""
+    kappa = posterior.convergence(_mock_position(posterior, z, seed))
+    return summarise(kappa, seed, 0, posterior.experiment).measured
 
 
 def forecast_of_map(forecast: FisherMatrix, experiment: Experiment) -> ParameterCovariance:
@@ -232,6 +236,14 @@ def map_area_deg2(experiment: Experiment) -> float:
     lightcone = experiment.lightcone
     whole = Region(lightcone.pixels, lightcone.field_deg, border=0)
     return ShapeNoise.of_survey(experiment.survey, lightcone.pixel_arcmin).area_deg2(whole)
+
+
+def _mock_position(
+    posterior: FieldPosterior, z: Float64[Array, " param"], seed: pipeline.Seed
+) -> Float64[Array, " dim"]:
+    """White noise of a seed and coordinates of parameters."""
+    noise = white_noise(box_key(seed, INITIAL_FIELD), posterior.experiment.simulation.particles)
+    return jnp.concatenate([noise.ravel().astype(jnp.float64), z])
 
 
 def _theta(values: Mapping[str, Float[Array, ""] | float], experiment: Experiment) -> Theta:

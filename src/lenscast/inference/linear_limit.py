@@ -6,10 +6,9 @@ import diffrax
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.sparse.linalg import cg
 from jaxtyping import Array, Float32, Float64
+from scipy.sparse.linalg import LinearOperator, cg
 
-from lenscast import pipeline
 from lenscast.gravity import white_noise
 from lenscast.inference.field_chain import Bands
 from lenscast.inference.field_posterior import FieldPosterior
@@ -35,30 +34,40 @@ def linear_limit(posterior: FieldPosterior, seeds: Iterable[int], bands: Bands) 
     bands
         Bands of wavenumber.
     """
-    z, size = jnp.zeros(len(posterior.coordinates.names)), posterior.experiment.simulation.particles
-    homogeneous = jnp.zeros(posterior.modes)
+    size = posterior.experiment.simulation.particles
+    homogeneous, fiducial = jnp.zeros(posterior.modes), jnp.zeros(len(posterior.coordinates.names))
 
     def over_noise(kappa: Float32[Array, "source y x"]) -> Float32[Array, "source y x"]:
         rms = jnp.broadcast_to(posterior.rms, kappa.shape)
         return jnp.where(rms > 0, kappa / jnp.where(rms > 0, rms, 1), 0)
 
     def model(adjoint: diffrax.AbstractAdjoint | None) -> Callable[[Array], Array]:
-        return lambda noise: over_noise(posterior.convergence(jnp.concatenate([noise, z]), adjoint))
+        return lambda noise: over_noise(posterior.convergence(jnp.concatenate([noise, fiducial]), adjoint))
+
+    # the homogeneous field is an argument: XLA would simulate a constant one while it compiles
+    @jax.jit
+    def response(noise: Float64[Array, " dim"], origin: Float64[Array, " dim"]) -> Float32[Array, "source y x"]:
+        return jax.jvp(model(diffrax.ForwardMode()), (origin,), (noise,))[1]
 
     @jax.jit
-    def response(noise: Float64[Array, " dim"]) -> Float32[Array, "source y x"]:
-        return jax.jvp(model(diffrax.ForwardMode()), (homogeneous,), (noise,))[1]
+    def transposed(data: Float32[Array, "source y x"], origin: Float64[Array, " dim"]) -> Float64[Array, " dim"]:
+        return jax.vjp(model(None), origin)[1](data)[0]
 
-    @jax.jit
-    def transposed(data: Float32[Array, "source y x"]) -> Float64[Array, " dim"]:
-        return jax.vjp(model(None), homogeneous)[1](data)[0]
+    def filtered(noise: Float64[Array, " dim"], seed: int) -> Float64[Array, " dim"]:
+        # conjugate gradients of SciPy call both programs: one program of all would hold each of them several times
+        signal = response(noise, homogeneous)
+        data = np.asarray(signal + over_noise(noise_maps(seed, 0, 0, signal.shape, posterior.rms)), np.float64)
 
-    @jax.jit
-    def filtered(noise: Float64[Array, " dim"], seed: pipeline.Seed) -> Float64[Array, " dim"]:
-        signal = response(noise)
-        data = signal + over_noise(noise_maps(seed, 0, 0, signal.shape, posterior.rms))
-        weights, _ = cg(lambda each: response(transposed(each)) + each, data, tol=1e-4, maxiter=500)
-        return transposed(weights)
+        def maps(flat: Float64[np.ndarray, " _"]) -> Float32[Array, "source y x"]:
+            return jnp.asarray(flat.reshape(signal.shape), jnp.float32)
+
+        covariance = LinearOperator(
+            (data.size, data.size),
+            lambda flat: flat + np.ravel(response(transposed(maps(flat), homogeneous), homogeneous)),
+            dtype=np.float64,
+        )
+        weights, _ = cg(covariance, data.ravel(), rtol=1e-4, maxiter=500)
+        return transposed(maps(weights), homogeneous)
 
     shares = []
     for seed in seeds:

@@ -1,16 +1,18 @@
-"""Posteriors of maps whose truth is known: whether the field level holds it as often as it says."""
+"""Posteriors of maps whose truth is known: whether the field level holds it as often as it says, and what it gains."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 from jaxtyping import Float64
+from scipy import stats
 
 from lenscast.inference.field_chain import Bands, FieldChain, FieldRun
 from lenscast.inference.field_tables import coverage_table
 
-__all__ = ["MockPosterior", "mock_coverage", "mock_posterior", "mock_recovery"]
+__all__ = ["MockPosterior", "compared_mocks", "mock_coverage", "mock_posterior", "mock_recovery"]
 
 
 class MockPosterior(NamedTuple):
@@ -51,7 +53,7 @@ def mock_posterior(run: FieldRun, chain: FieldChain, position: Float64[np.ndarra
         White noise and coordinates of the parameters that made the map (`MockField.position`).
     """
     modes, draws = run.posterior.modes, chain.draws
-    truth = np.asarray(run.posterior.coordinates.parameters(position[modes:]))
+    truth = np.asarray(run.posterior.coordinates.parameters(jnp.asarray(position[modes:])))
     noise = position[:modes].reshape(chain.mean.shape)
     known = 1 - (chain.band_power.mean(axis=0) - run.bands.cross_power(chain.mean, chain.mean))
     rank = np.mean(draws < truth, axis=0)
@@ -104,5 +106,54 @@ def mock_recovery(bands: Bands, mocks: Sequence[MockPosterior]) -> pd.DataFrame:
             "known": known.mean(axis=0),
             "cross_power": cross_power.mean(axis=0),
             "scatter": (known - cross_power).std(axis=0, ddof=1) / len(mocks) ** 0.5,
+        }
+    )
+
+
+def compared_mocks(
+    names: Sequence[str], field: Sequence[MockPosterior], draws: Float64[np.ndarray, "mock draw param"]
+) -> pd.DataFrame:
+    """Posteriors given a data vector beside those given the map that it was measured on.
+
+    Parameters
+    ----------
+    names
+        Parameters.
+    field
+        Posteriors given the maps.
+    draws
+        Draws of the posteriors given the data vectors of the same maps, with the same prior.
+
+    Returns
+    -------
+    One row per parameter with the columns
+
+    - ``parameter`` and ``mocks``;
+    - ``sigma_field`` and ``sigma_data``, the rms widths; ``ratio``, the second over the first, at least 1 but for its
+      ``scatter`` where both are right: a data vector knows nothing that the map does not (the variance of the one
+      posterior is, in the mean over maps, that of the other and that of its mean);
+    - ``smallest_ratio``, that of one map, which may be below 1;
+    - ``error_field`` and ``error_data``, the rms distances of the means from the truth;
+    - ``ks_p_data``, as in `coverage_table`, for the posteriors given the data vectors.
+    """
+    truth, of_field, mean = (np.array([getattr(each, name) for each in field]) for name in ("truth", "sigma", "mean"))
+    of_data = draws.std(axis=1)
+    ratio = np.sqrt(np.mean(of_data**2, axis=0) / np.mean(of_field**2, axis=0))
+    maps = len(field)
+    # the jackknife: the ratio without each map
+    without = np.sqrt((np.sum(of_data**2, axis=0) - of_data**2) / (np.sum(of_field**2, axis=0) - of_field**2))
+    ranks = np.mean(draws < truth[:, None], axis=1)
+    return pd.DataFrame(
+        {
+            "parameter": list(names),
+            "mocks": maps,
+            "sigma_field": np.mean(of_field**2, axis=0) ** 0.5,
+            "sigma_data": np.mean(of_data**2, axis=0) ** 0.5,
+            "ratio": ratio,
+            "scatter": without.std(axis=0) * (maps - 1) ** 0.5,
+            "smallest_ratio": np.min(of_data / of_field, axis=0),
+            "error_field": np.mean((mean - truth) ** 2, axis=0) ** 0.5,
+            "error_data": np.mean((draws.mean(axis=1) - truth) ** 2, axis=0) ** 0.5,
+            "ks_p_data": [float(stats.kstest(each, "uniform").pvalue) for each in ranks.T],
         }
     )

@@ -23,3 +23,8 @@ class FieldLevel(Section):
     warmup: int = Field(default=300, ge=10, le=10**6, description="transitions of a chain that choose its step size")
     draws: int = Field(default=1000, ge=20, le=10**7, description="draws of each chain after these; contours take 20")
     mocks: int = Field(default=64, ge=8, le=10**5, description="maps of the check of coverage, each with one chain")
+
+    @property
+    def mock_seeds(self) -> range:
+        """Seeds of the maps of the check of coverage; the first one after the seed, which is that of the map."""
+        return range(self.seed + 1, self.seed + 1 + self.mocks)
