@@ -20,6 +20,7 @@ from lenscast.experiment import load
 from lenscast.experiment.disk import batch_bytes, gathered_bytes, level_bytes
 from lenscast.experiment.observation import observation
 from lenscast.fisher.shown_tables import headline_rows
+from lenscast.inference import MockPosterior
 from lenscast.io.chains import load_field_chain, load_mock_posteriors, load_summary_chains
 from lenscast.parameters import expanded
 from lenscast.pipeline import fiducial
@@ -31,6 +32,17 @@ ROOT = Path(__file__).resolve().parents[2]
 TINY = yaml.safe_load((ROOT / "tests/workflow/config.yaml").read_text())
 FIGURES = ["maps", "power_spectrum", "peaks", "derivatives", "correlation", "triangle", "systematics", "reliability"]
 WIDTHS = {"Omega_c": 0.05, "sigma8": 0.2}
+LEARNING = {
+    "boxes": 52,
+    "held_out": 20,
+    "noise_realisations": 2,
+    "flows": 2,
+    "ranges": {name: [TINY["cosmology"][name] + sign * width for sign in (-1, 1)] for name, width in WIDTHS.items()},
+}
+BATCHES = {
+    "boxes_per_batch": 13,
+    **{f"{section}__boxes": 13 for section in ("covariance", "derivatives", "finite_differences")},
+}
 FIELD = {
     "simulation__particles": 8,
     "lightcone__plane_mesh": 16,
@@ -41,7 +53,10 @@ FIELD = {
     "forecast__data_vectors": {"C_ell": ["power_spectrum"]},
     "resolution__levels": [],
     "field_level": {"chains": 2, "warmup": 10, "draws": 20, "mocks": 8},
+    "simulation_based": LEARNING,
+    **BATCHES,
 }
+MOCKS = "results/tiny/field_level/mocks/mocks_0_7.h5"
 COVARIANCE = [f"results/tiny/summaries/fiducial/seeds_{100000 + i}_{100001 + i}.h5" for i in (0, 2)]
 
 
@@ -242,43 +257,67 @@ def test_field_level_is_compared_with_the_forecasts_and_the_truth(sampled: Path)
         assert (results / f"figures/{name}.png").stat().st_size > 10_000
 
 
-def test_coverage_killed_between_two_maps_keeps_those_that_are_done(sampled: Path, tmp_path: Path) -> None:
-    directory = Path(shutil.copytree(sampled, tmp_path / "killed"))
-    made = directory / "results/tiny/field_level/mocks/mocks_0_1.h5"
+@pytest.fixture(scope="module")
+def covered(sampled: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, MockPosterior]:
+    """Posteriors of eight maps by a job that was killed and run again, and the one that was done before."""
+    directory = Path(shutil.copytree(sampled, tmp_path_factory.mktemp("covered") / "run"))
+    made = directory / MOCKS
     checkpoint = made.with_suffix(".checkpoint.h5")
-    killed_once_it_made(checkpoint, *words(directory, str(made.relative_to(directory)), **FIELD))
+    killed_once_it_made(checkpoint, *words(directory, MOCKS, **FIELD))
     assert not made.exists(), "nothing was left to do"
-    (before,) = load_mock_posteriors(checkpoint)
+    before = load_mock_posteriors(checkpoint)
     run(directory, "--unlock", **FIELD)
-    run(directory, str(made.relative_to(directory)), **FIELD)
-    first, second = load_mock_posteriors(made)
-    for name, values in before._asdict().items():
-        np.testing.assert_array_equal(getattr(first, name), values)
-    assert (first.truth != second.truth).all()
+    run(directory, MOCKS, **FIELD)
     assert not checkpoint.exists()
+    return directory, before[0]
+
+
+def test_coverage_killed_between_two_maps_keeps_those_that_are_done(covered: tuple[Path, MockPosterior]) -> None:
+    directory, before = covered
+    mocks = load_mock_posteriors(directory / MOCKS)
+    assert len(mocks) == 8
+    for name, values in before._asdict().items():
+        np.testing.assert_array_equal(getattr(mocks[0], name), values)
+    assert len({float(each.truth[0]) for each in mocks}) == 8
+
+
+def test_learnt_posteriors_are_compared_with_the_field_level(covered: tuple[Path, MockPosterior]) -> None:
+    pytest.importorskip("flowjax")
+    directory, _ = covered
+    run(directory, "compare_with_field", **FIELD)
+    results, mocks = directory / "results/tiny", load_mock_posteriors(directory / MOCKS)
+    table = pd.read_csv(results / "field_level/coverage.csv").set_index("parameter")
+    compared = pd.read_csv(results / "simulation_based/C_ell/mocks.csv").set_index("parameter")
+    assert (table["mocks"] == 8).all()
+    assert list(compared.index) == [*WIDTHS]
+    low, high = np.transpose([*LEARNING["ranges"].values()])
+    inside = [each for each in mocks if ((each.truth > low) & (each.truth < high)).all()]
+    assert (compared["mocks"] == len(inside)).all()
+    sigma = np.mean([each.sigma**2 for each in inside], axis=0) ** 0.5
+    np.testing.assert_allclose(compared["sigma_field"], sigma)
+    # eight chains of 20 draws and flows of 32 boxes are far from right
+    assert compared["sigma_data"].between(0.1 * sigma, 10 * sigma).all()
+    bands = pd.read_csv(results / "field_level/coverage_of_bands.csv")
+    np.testing.assert_allclose(bands["cross_power"], np.mean([each.cross_power for each in mocks], axis=0))
 
 
 def test_posteriors_are_learnt_from_boxes_with_other_parameters(finished: Path, tmp_path: Path) -> None:
     pytest.importorskip("flowjax")
     directory = Path(shutil.copytree(finished, tmp_path / "learnt"))
-    ranges = {
-        name: [TINY["cosmology"][name] - width, TINY["cosmology"][name] + width] for name, width in WIDTHS.items()
-    }
-    learning = {"boxes": 52, "held_out": 20, "noise_realisations": 2, "flows": 2, "ranges": ranges}
     fewer = {
         "forecast__parameters": [*WIDTHS],
         "forecast__priors": {"sigma8": 0.14},
         "forecast__data_vectors": {"C_ell": ["power_spectrum"]},
         "resolution__levels": [],
-        "boxes_per_batch": 13,
-        **{f"{section}__boxes": 13 for section in ("covariance", "derivatives", "finite_differences")},
+        **BATCHES,
     }
-    run(directory, "learn_posteriors", simulation_based=learning, **fewer)
+    run(directory, "learn_posteriors", simulation_based=LEARNING, **fewer)
     results = directory / "results/tiny/simulation_based"
     data = io.load(results / "data/seeds_400000_400012.h5")
     assert data.variables["data"].values.shape[:3] == (13, 8, 2)
     theta = data.variables["theta"].values
-    assert ((theta > [ends[0] for ends in ranges.values()]) & (theta < [ends[1] for ends in ranges.values()])).all()
+    low, high = np.transpose([*LEARNING["ranges"].values()])
+    assert ((theta > low) & (theta < high)).all()
     assert len(np.unique(theta[:, 0])) == 13
     table = pd.read_csv(results / "C_ell/calibration.csv")
     assert list(table["parameter"]) == ["Omega_c", "sigma8", "joint"]
@@ -289,9 +328,9 @@ def test_posteriors_are_learnt_from_boxes_with_other_parameters(finished: Path, 
     # a flow that is lost is made again, and nothing else but what follows from it
     (results / "C_ell/flow_1.h5").unlink()
     (results / "C_ell/calibration.csv").unlink()
-    jobs = planned(directory, "learn_posteriors", simulation_based=learning, **fewer)
+    jobs = planned(directory, "learn_posteriors", simulation_based=LEARNING, **fewer)
     assert jobs == Counter(train_posterior=1, calibrate_posterior=1, figure=1, learn_posteriors=1)
-    other = planned(directory, "learn_posteriors", simulation_based=learning | {"compression": "none"}, **fewer)
+    other = planned(directory, "learn_posteriors", simulation_based=LEARNING | {"compression": "none"}, **fewer)
     assert other == Counter(train_posterior=2, calibrate_posterior=1, figure=1, learn_posteriors=1)
 
 
