@@ -293,7 +293,7 @@ def test_a_killed_chain_goes_on_from_its_file_to_the_same_draws(linear, sampler,
         assert io.is_checkpoint(tmp_path / "chain.h5", "this one")
         assert not io.is_checkpoint(tmp_path / "chain.h5", "another")
         (*_, last) = sample_field(run, load_field_chain(tmp_path / "chain.h5"), draws=12, every=5)
-        for name in ("draws", "band_power", "log_density", "energy_error", "mean"):
+        for name in ("draws", "band_power", "log_density", "energy_error", "halves"):
             np.testing.assert_array_equal(getattr(last, name), getattr(pieces[-1], name))
         np.testing.assert_array_equal(last.state.position, pieces[-1].state.position)
     io.save(tmp_path / "other.h5", {"x": io.Variable(np.ones(2), ("y",), "1", "x")}, {}, {})
@@ -358,7 +358,6 @@ def test_posteriors_of_mocks_hold_the_truth_as_often_as_they_say(linear, mocks):
     root = np.linalg.cholesky(covariance[:-1, :-1]).T.reshape(-1, 8, 8, 8)
     variance = np.sum([bands.cross_power(each, each) for each in root], axis=0)
     table = mock_recovery(bands, mocks)
-    # the mean field of a short chain scatters by its number of effective draws, which adds to what it seems to know
     np.testing.assert_allclose(table["known"], 1 - variance, atol=0.06)
     assert (np.abs(table["cross_power"] - (1 - variance)) < 3 * table["scatter"] + 0.02).all()
 

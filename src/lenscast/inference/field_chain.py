@@ -1,10 +1,17 @@
 """Chains of the field level: what is kept of each draw, and how a chain goes on after an interruption.
 
-The white noise of a draw is too large to be kept for all draws. Kept are its power in bands of wavenumber, and the mean
-of the noise over the draws; both together give the variance of the modes of a band.
+The white noise of a draw is too large to be kept for all draws. Kept are its power in bands of wavenumber, and the
+means of the noise over the first and over the second half of the draws. Together they give the variance of the modes of
+a band: the product of two independent means has no part of their scatter, which the power of one mean has.
+
+A chain starts with white noise that has nothing to do with the map. The shortest way to a larger density would then be
+a cosmology without lensing, from which parameters come back slowly: in the first half of the warm-up they stay where
+they start, and the field alone moves. The shortest way of the field would be to fit the map with small scales, on top
+of large ones that are wrong, and there it would stay. So the likelihood counts little at first, and large scales, which
+it knows best, find their place before the others.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import jax
@@ -13,12 +20,16 @@ from jaxtyping import Float, Float64
 
 from lenscast.inference.chain import ChainState, LogDensity, Sampler, chain_rng, run_chain
 from lenscast.inference.field_posterior import FieldPosterior
+from lenscast.inference.field_targets import FieldDensity
 from lenscast.inference.hmc import HMC
 from lenscast.inference.mclmc import MCLMC
 from lenscast.inference.preconditioner import Preconditioner, curvature
 from lenscast.inference.summary_chains import START
 
-__all__ = ["Bands", "FieldChain", "FieldRun", "begin_field_chain", "field_run", "sample_field"]
+# In the first half of the warm-up: power of the likelihood at the start, and when it is 1.
+_FIRST_SHARE, _WHOLE = 0.01, 0.7
+
+__all__ = ["Bands", "FieldChain", "FieldRun", "begin_field_chain", "field_run", "sample_field", "shared_power"]
 
 
 class Bands:
@@ -66,7 +77,8 @@ class FieldChain(NamedTuple):
     Attributes
     ----------
     state
-        State to go on from, in the coordinates of the preconditioner.
+        State to go on from, in the coordinates of the preconditioner; of the white noise alone before the middle of the
+        warm-up.
     preconditioner
         Coordinates of about unit width; those of the posterior before the middle of the warm-up.
     draws
@@ -75,8 +87,8 @@ class FieldChain(NamedTuple):
         Power of the white noise of each draw, by band.
     log_density, energy_error
         Of each draw.
-    mean
-        Mean of the white noise over the draws.
+    halves
+        Means of the white noise over the first and the second half of the draws.
     """
 
     state: ChainState
@@ -85,7 +97,12 @@ class FieldChain(NamedTuple):
     band_power: Float64[np.ndarray, "draw band"]
     log_density: Float64[np.ndarray, " draw"]
     energy_error: Float64[np.ndarray, " draw"]
-    mean: Float64[np.ndarray, "x y z"]
+    halves: Float64[np.ndarray, "half x y z"]
+
+    @property
+    def mean(self) -> Float64[np.ndarray, "x y z"]:
+        """Mean of the white noise over the draws, of which both halves have as many."""
+        return np.asarray(self.halves.mean(axis=0))
 
 
 class FieldRun(NamedTuple):
@@ -105,14 +122,14 @@ class FieldRun(NamedTuple):
         Seed of all chains, and number of this one.
     """
 
-    target: LogDensity
+    target: FieldDensity
     sampler: Sampler
     posterior: FieldPosterior
     bands: Bands
     seed: tuple[int, int]
 
 
-def field_run(target: LogDensity, posterior: FieldPosterior, seed: tuple[int, int]) -> FieldRun:
+def field_run(target: FieldDensity, posterior: FieldPosterior, seed: tuple[int, int]) -> FieldRun:
     """A run with the sampler and the box of the experiment.
 
     Parameters
@@ -137,20 +154,17 @@ def begin_field_chain(run: FieldRun) -> FieldChain:
     run
         What the draws follow from.
     """
-    posterior = run.posterior
-    parameters, size = len(posterior.coordinates.names), posterior.experiment.simulation.particles
-    position = chain_rng(*run.seed).standard_normal(posterior.modes + parameters)
-    position[posterior.modes :] *= START
-    empty = (np.zeros((0, parameters)), np.zeros((0, len(run.bands.edges) - 1)), np.zeros(0), np.zeros(0))
-    start = run.sampler.start(run.target, position)
-    return FieldChain(start, Preconditioner.none(len(position)), *empty, np.zeros((size, size, size)))
+    size = run.posterior.experiment.simulation.particles
+    empty = (np.zeros((0, _parameters(run))), np.zeros((0, len(run.bands.edges) - 1)), np.zeros(0), np.zeros(0))
+    start = run.sampler.start(_of_field(run, 0), _start(run)[: run.posterior.modes])
+    return FieldChain(start, Preconditioner.none(run.posterior.modes), *empty, np.zeros((2, size, size, size)))
 
 
 def sample_field(run: FieldRun, begun: FieldChain, draws: int, every: int) -> Iterator[FieldChain]:
     """Yield a chain after each piece of its transitions, up to a number of draws.
 
-    In the middle of the warm-up, where the chain has come near the posterior, its coordinates are stretched by the
-    curvature at its place.
+    In the first half of the warm-up the parameters stay where they start, and the likelihood comes to count. In the
+    middle of it, where the field has come near the posterior, coordinates are stretched by the curvature there.
 
     Parameters
     ----------
@@ -159,7 +173,7 @@ def sample_field(run: FieldRun, begun: FieldChain, draws: int, every: int) -> It
     begun
         Chain to go on from.
     draws
-        Number of draws after the warm-up.
+        Number of draws after the warm-up, even.
     every
         Transitions of a piece.
     """
@@ -168,17 +182,21 @@ def sample_field(run: FieldRun, begun: FieldChain, draws: int, every: int) -> It
     chain, total, middle = begun, run.sampler.warmup + draws, run.sampler.warmup // 2
     while chain.state.number < total:
         if chain.state.number == middle:
-            chain = _stretched(run, chain)
-        last = min(chain.state.number + every, total if chain.state.number >= middle else middle)
-        target = chain.preconditioner.target(run.target)
-        states = [*run_chain(target, run.sampler, chain.state, last, run.seed)]
+            chain = _with_parameters(run, chain)
+        if chain.state.number < middle:
+            last = min(chain.state.number + every, middle)
+            states = [*_annealed(run, chain.state, last)]
+        else:
+            last, target = min(chain.state.number + every, total), chain.preconditioner.target(run.target)
+            states = [*run_chain(target, run.sampler, chain.state, last, run.seed)]
         chain = chain._replace(state=states[-1])
         kept = [state for state in states if state.number > run.sampler.warmup]
-        mean, powers = chain.mean, []
+        halves, powers = chain.halves.copy(), []
         positions = [chain.preconditioner.position(state.position) for state in kept]
-        for number, position in enumerate(positions, start=len(chain.draws) + 1):
-            noise = position[: posterior.modes].reshape(mean.shape)
-            mean = mean + (noise - mean) / number
+        for number, position in enumerate(positions, start=len(chain.draws)):
+            noise = position[: posterior.modes].reshape(halves.shape[1:])
+            half, before = divmod(number, draws // 2)
+            halves[half] += (noise - halves[half]) / (before + 1)
             powers.append(run.bands.cross_power(noise, noise))
         if kept:
             values = np.array([parameters(each[posterior.modes :]) for each in positions])
@@ -187,15 +205,65 @@ def sample_field(run: FieldRun, begun: FieldChain, draws: int, every: int) -> It
                 band_power=np.concatenate([chain.band_power.reshape(-1, len(powers[0])), powers]),
                 log_density=np.append(chain.log_density, [each.log_density for each in kept]),
                 energy_error=np.append(chain.energy_error, [each.energy_error for each in kept]),
-                mean=mean,
+                halves=halves,
             )
         yield chain
 
 
-def _stretched(run: FieldRun, chain: FieldChain) -> FieldChain:
-    """The chain in the coordinates of the curvature at its place, where the choice of the step begins again."""
+def _parameters(run: FieldRun) -> int:
+    return len(run.posterior.coordinates.names)
+
+
+def _start(run: FieldRun) -> Float64[np.ndarray, " dim"]:
+    """Position where a chain starts."""
+    position = chain_rng(*run.seed).standard_normal(run.posterior.modes + _parameters(run))
+    position[run.posterior.modes :] *= START
+    return position
+
+
+def _of_field(run: FieldRun, number: int) -> LogDensity:
+    """Density of the white noise at a transition of the first half of the warm-up, for the parameters of the start."""
+    modes, z = run.posterior.modes, _start(run)[run.posterior.modes :]
+    share = _FIRST_SHARE ** max(0.0, 1 - number / (_WHOLE * (run.sampler.warmup // 2)))
+
+    def of_noise(noise: Float64[np.ndarray, " dim"]) -> tuple[float, Float64[np.ndarray, " dim"]]:
+        value, gradient = run.target(np.concatenate([noise, z]), share)
+        return value, gradient[:modes]
+
+    return of_noise
+
+
+def _annealed(run: FieldRun, state: ChainState, transitions: int) -> Iterator[ChainState]:
+    """Yield the states of a chain of the white noise up to a number of transitions, each of another density."""
+    while state.number < transitions:
+        target = _of_field(run, state.number)
+        log_density, gradient = target(state.position)
+        state = state._replace(log_density=log_density, gradient=gradient, gradients=state.gradients + 1)
+        (state,) = run_chain(target, run.sampler, state, state.number + 1, run.seed)
+        yield state
+
+
+def _with_parameters(run: FieldRun, chain: FieldChain) -> FieldChain:
+    """The chain with its parameters, in the coordinates of the curvature at its place; its step is chosen anew."""
     state = chain.state
-    found, gradients = curvature(run.target, state.position, chain_rng(*run.seed, state.number))
-    begun = run.sampler.start(found.target(run.target), found.coordinates(state.position))
+    position = np.concatenate([state.position, _start(run)[run.posterior.modes :]])
+    found, gradients = curvature(run.target, position, chain_rng(*run.seed, state.number))
+    begun = run.sampler.start(found.target(run.target), found.coordinates(position))
     counted = state.gradients + gradients + begun.gradients
     return chain._replace(state=begun._replace(number=state.number, gradients=counted), preconditioner=found)
+
+
+def shared_power(chains: Sequence[FieldChain], bands: Bands) -> Float64[np.ndarray, " band"]:
+    """Power of the mean of the white noise over a posterior, by band, without that of the scatter of finite chains.
+
+    Parameters
+    ----------
+    chains
+        Chains with as many draws each, whose halves are taken for independent.
+    bands
+        Bands of wavenumber.
+    """
+    halves = np.concatenate([each.halves for each in chains])
+    total, number = halves.sum(axis=0), len(halves)
+    own = np.sum([bands.cross_power(each, each) for each in halves], axis=0)
+    return np.asarray((bands.cross_power(total, total) - own) / (number * (number - 1)))

@@ -174,7 +174,10 @@ class FieldPosterior(eqx.Module):
         return -0.5 * (noise @ noise + step @ self.priors @ step) + self.coordinates.log_jacobian(z)
 
     def log_density(
-        self, position: Float64[Array, " dim"], observed: Float32[Array, "source y x"]
+        self,
+        position: Float64[Array, " dim"],
+        observed: Float32[Array, "source y x"],
+        share: Float[Array, ""] | float = 1.0,
     ) -> Float64[Array, ""]:
         """Logarithm of the posterior density of a position, up to a constant.
 
@@ -184,8 +187,10 @@ class FieldPosterior(eqx.Module):
             As for `convergence`.
         observed
             Convergence with shape noise.
+        share
+            Power of the likelihood.
         """
-        return self.log_likelihood(self.convergence(position), observed) + self.log_prior(position)
+        return share * self.log_likelihood(self.convergence(position), observed) + self.log_prior(position)
 
 
 def mock_field(posterior: FieldPosterior, z: Float64[Array, " param"], seed: pipeline.Seed) -> MockField:

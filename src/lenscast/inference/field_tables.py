@@ -9,7 +9,7 @@ from scipy import stats
 
 from lenscast.fisher.matrices import ParameterCovariance
 from lenscast.inference.diagnostics import chain_table
-from lenscast.inference.field_chain import Bands, FieldChain
+from lenscast.inference.field_chain import Bands, FieldChain, shared_power
 
 __all__ = ["coverage_table", "field_table", "recovery_table"]
 
@@ -87,7 +87,7 @@ def recovery_table(
 
     - ``k_low`` and ``k_high``, its edges [h/Mpc];
     - ``known``, 1 minus the variance of a mode over the draws: the share of its prior variance that the map removes;
-    - ``mean_power``, the power of the mean field, and ``cross_power``, that of the mean field with the truth;
+    - ``mean_power``, the power of the mean field (`shared_power`), and ``cross_power``, that with the truth;
     - ``correlation``, the correlation coefficient of the mean field with the truth;
     - ``linear``, the share that a Wiener filter finds in the linear limit.
 
@@ -95,7 +95,8 @@ def recovery_table(
     mean of the posterior, for which <mean truth> = <mean^2> = 1 - variance.
     """
     mean = np.mean([each.mean for each in chains], axis=0)
-    power, cross, of_truth = (bands.cross_power(*pair) for pair in ((mean, mean), (mean, truth), (truth, truth)))
+    own, cross, of_truth = (bands.cross_power(*pair) for pair in ((mean, mean), (mean, truth), (truth, truth)))
+    power = shared_power(chains, bands)
     of_draws = np.mean([each.band_power.mean(axis=0) for each in chains], axis=0)
     return pd.DataFrame(
         {
@@ -104,7 +105,7 @@ def recovery_table(
             "known": 1 - (of_draws - power),
             "mean_power": power,
             "cross_power": cross,
-            "correlation": cross / np.sqrt(power * of_truth),
+            "correlation": cross / np.sqrt(own * of_truth),
             "linear": linear,
         }
     )

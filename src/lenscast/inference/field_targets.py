@@ -1,21 +1,38 @@
 """The posterior of the field level as samplers take it: a function of a position in NumPy, one program for all maps."""
 
 from collections.abc import Callable
+from typing import Protocol
 
 import jax
 import numpy as np
 from jaxtyping import Array, Float32, Float64
 
-from lenscast.inference.chain import LogDensity
 from lenscast.inference.field_posterior import FieldPosterior
 from lenscast.sections.lightcone import Lightcone
 
-__all__ = ["field_targets"]
+__all__ = ["FieldDensity", "field_targets"]
+
+
+class FieldDensity(Protocol):
+    """A `LogDensity` whose likelihood can count in part."""
+
+    def __call__(
+        self, position: Float64[np.ndarray, " dim"], share: float = 1.0
+    ) -> tuple[float, Float64[np.ndarray, " dim"]]:
+        """Logarithm of the density, and its gradient.
+
+        Parameters
+        ----------
+        position
+            White noise of the initial field, and coordinates of the parameters.
+        share
+            Power of the likelihood: 0 for the prior, 1 for the posterior.
+        """
 
 
 def field_targets(
     posterior: FieldPosterior, of_sky: bool = False
-) -> Callable[[Float32[Array, "source y x"]], LogDensity]:
+) -> Callable[[Float32[Array, "source y x"]], FieldDensity]:
     """Function from a map to the logarithm of its posterior density with gradient, for samplers in NumPy.
 
     One program serves all maps. It is compiled at the first call.
@@ -38,12 +55,14 @@ def field_targets(
     leaves, structure = jax.tree.flatten(posterior)
 
     @jax.jit
-    def compiled(position: Array, observed: Array, leaves: list[Array]) -> tuple[Array, Array]:
-        return jax.value_and_grad(jax.tree.unflatten(structure, leaves).log_density)(position, observed)
+    def compiled(position: Array, observed: Array, share: float, leaves: list[Array]) -> tuple[Array, Array]:
+        return jax.value_and_grad(jax.tree.unflatten(structure, leaves).log_density)(position, observed, share)
 
-    def of_map(observed: Float32[Array, "source y x"]) -> LogDensity:
-        def target(position: Float64[np.ndarray, " dim"]) -> tuple[float, Float64[np.ndarray, " dim"]]:
-            value, gradient = compiled(position, observed, leaves)
+    def of_map(observed: Float32[Array, "source y x"]) -> FieldDensity:
+        def target(
+            position: Float64[np.ndarray, " dim"], share: float = 1.0
+        ) -> tuple[float, Float64[np.ndarray, " dim"]]:
+            value, gradient = compiled(position, observed, share, leaves)
             return float(value), np.asarray(gradient)
 
         return target

@@ -9,7 +9,7 @@ import pandas as pd
 from jaxtyping import Float64
 from scipy import stats
 
-from lenscast.inference.field_chain import Bands, FieldChain, FieldRun
+from lenscast.inference.field_chain import Bands, FieldChain, FieldRun, shared_power
 from lenscast.inference.field_tables import coverage_table
 
 __all__ = ["MockPosterior", "compared_mocks", "mock_coverage", "mock_posterior", "mock_recovery"]
@@ -55,7 +55,7 @@ def mock_posterior(run: FieldRun, chain: FieldChain, position: Float64[np.ndarra
     modes, draws = run.posterior.modes, chain.draws
     truth = np.asarray(run.posterior.coordinates.parameters(jnp.asarray(position[modes:])))
     noise = position[:modes].reshape(chain.mean.shape)
-    known = 1 - (chain.band_power.mean(axis=0) - run.bands.cross_power(chain.mean, chain.mean))
+    known = 1 - (chain.band_power.mean(axis=0) - shared_power([chain], run.bands))
     rank = np.mean(draws < truth, axis=0)
     cross_power = run.bands.cross_power(chain.mean, noise)
     return MockPosterior(truth, draws.mean(axis=0), draws.std(axis=0), rank, known, cross_power)

@@ -134,7 +134,9 @@ def save_field_chain(path: str | Path, chain: FieldChain, run: FieldRun, provena
             for name, (names, text) in _OF_DRAWS.items()
             if len(chain.draws)
         },
-        "mean": Variable(chain.mean, ("x", "y", "z"), "1", "mean of the white noise over the draws"),
+        "halves": Variable(
+            chain.halves, ("half", "x", "y", "z"), "1", "means of the white noise over halves of the draws"
+        ),
         **{
             f"state_{name}": Variable(getattr(state, name), (axis,), "1", text)
             for name, (axis, text) in _OF_STATE.items()
@@ -184,7 +186,7 @@ def load_field_chain(path: str | Path) -> FieldChain:
     empty = {name: np.zeros((0,) * len(axes)) for name, (axes, _) in _OF_DRAWS.items()}
     draws = {name: found.get(name, each) for name, each in empty.items()}
     draws["energy_error"] = np.where(draws.pop("broke_down").astype(bool), np.inf, draws["energy_error"])
-    return FieldChain(state, stretch, **draws, mean=found["mean"])
+    return FieldChain(state, stretch, **draws, halves=found["halves"])
 
 
 _OF_MOCKS = {

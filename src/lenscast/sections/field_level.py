@@ -21,7 +21,13 @@ class FieldLevel(Section):
         default=4, ge=2, le=1000, description="number of chains, each one job; R-hat compares 2 or more"
     )
     warmup: int = Field(default=300, ge=10, le=10**6, description="transitions of a chain that choose its step size")
-    draws: int = Field(default=1000, ge=20, le=10**7, description="draws of each chain after these; contours take 20")
+    draws: int = Field(
+        default=1000,
+        ge=20,
+        le=10**7,
+        multiple_of=2,
+        description="draws of each chain after these, even; contours take 20",
+    )
     mocks: int = Field(default=64, ge=8, le=10**5, description="maps of the check of coverage, each with one chain")
 
     @property
