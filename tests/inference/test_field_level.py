@@ -40,6 +40,7 @@ from lenscast.inference import (
     recovery_table,
     sample_field,
 )
+from lenscast.inference.field_chain import shared_power
 from lenscast.io.chains import load_field_chain, load_mock_posteriors, save_field_chain, save_mock_posteriors
 from lenscast.measurement import noise_maps
 from lenscast.sections.distribution import Distribution
@@ -273,6 +274,41 @@ def test_diagnostics_have_parameters_and_bands(linear, chains):
     assert table["energy_error"][0] == pytest.approx(1e-4**0.5, rel=0.5)
     with pytest.raises(ValueError, match=rf"chains of \[{DRAWS - 1}, {DRAWS}\] draws: finish them"):
         field_table([chains[0], chains[1]._replace(draws=chains[1].draws[:-1])], ["m_1"], Bands(8, 600.0, 3))
+
+
+def test_parameters_wait_until_the_field_has_fitted_the_map(linear):
+    run = run_of(linear, MCLMC(40), 0)
+    begun = begin_field_chain(run)
+    pieces = [*sample_field(run, begun, draws=20, every=5)]
+    fields = [each for each in pieces if each.state.number < 20]
+    assert [each.state.number for each in fields] == [5, 10, 15]
+    assert {len(each.state.position) for each in fields} == {512}
+    posterior, observed = run.posterior, linear[1].observed
+    # the likelihood counts a hundredth at first, and whole from the fourteenth of twenty transitions on
+    start = chain_rng(0, 0).standard_normal(513)
+    whole = np.concatenate([begun.state.position, 2 * start[512:]])
+    like = posterior.log_likelihood(posterior.convergence(jnp.asarray(whole)), observed)
+    expected = 0.01 * like + posterior.log_prior(jnp.asarray(whole))
+    assert begun.state.log_density == pytest.approx(float(expected), rel=1e-5)
+    noise, last = fields[-1].state, np.concatenate([fields[-1].state.position, 2 * start[512:]])
+    assert noise.log_density == pytest.approx(run.target(last)[0], rel=1e-6)
+    np.testing.assert_allclose(noise.gradient, run.target(last)[1][:512], rtol=1e-5, atol=1e-5)
+    assert len(pieces[-1].state.position) == 513
+    gradients = [run.target(last, share)[1] for share in (0.0, 0.3, 1.0)]
+    np.testing.assert_allclose(gradients[1], 0.7 * gradients[0] + 0.3 * gradients[2], rtol=1e-4, atol=1e-4)
+
+
+def test_power_of_the_mean_has_no_part_of_the_scatter_of_finite_chains(chains):
+    rng, bands = np.random.default_rng(0), Bands(8, 600.0, 3)
+    mean = rng.standard_normal((8, 8, 8))
+    # four chains whose halves scatter as much as the mean itself
+    found = [chains[0]._replace(halves=mean + rng.standard_normal((2, 8, 8, 8))) for _ in range(4)]
+    expected = bands.cross_power(mean, mean)
+    np.testing.assert_allclose(shared_power(found, bands), expected, atol=0.25)
+    pairs = [(a, b) for a in range(8) for b in range(8) if a != b]
+    halves = np.concatenate([each.halves for each in found])
+    every = np.mean([bands.cross_power(halves[a], halves[b]) for a, b in pairs], axis=0)
+    np.testing.assert_allclose(shared_power(found, bands), every)
 
 
 def test_posteriors_of_mocks_come_back_from_their_file(tmp_path):

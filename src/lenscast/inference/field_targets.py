@@ -1,7 +1,7 @@
 """The posterior of the field level as samplers take it: a function of a position in NumPy, one program for all maps."""
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import jax
 import numpy as np
@@ -13,6 +13,7 @@ from lenscast.sections.lightcone import Lightcone
 __all__ = ["FieldDensity", "field_targets"]
 
 
+@runtime_checkable
 class FieldDensity(Protocol):
     """A `LogDensity` whose likelihood can count in part."""
 
@@ -55,14 +56,14 @@ def field_targets(
     leaves, structure = jax.tree.flatten(posterior)
 
     @jax.jit
-    def compiled(position: Array, observed: Array, share: float, leaves: list[Array]) -> tuple[Array, Array]:
+    def compiled(position: Array, observed: Array, share: Array, leaves: list[Array]) -> tuple[Array, Array]:
         return jax.value_and_grad(jax.tree.unflatten(structure, leaves).log_density)(position, observed, share)
 
     def of_map(observed: Float32[Array, "source y x"]) -> FieldDensity:
         def target(
             position: Float64[np.ndarray, " dim"], share: float = 1.0
         ) -> tuple[float, Float64[np.ndarray, " dim"]]:
-            value, gradient = compiled(position, observed, share, leaves)
+            value, gradient = compiled(position, observed, np.float64(share), leaves)
             return float(value), np.asarray(gradient)
 
         return target
