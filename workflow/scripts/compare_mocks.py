@@ -28,7 +28,7 @@ data = [
 prior = SimulatedPrior.of(described)
 inside = [place for place, each in enumerate(field) if ((prior.low < each.truth) & (each.truth < prior.high)).all()]
 by = load_compression(snakemake.input.forecast, p.made_by["forecast"], described.simulation_based.compression)
-features = by.features(np.array(data)[inside], [each["name"] for each in bin_table(described)])
+features = by.features(np.array(data)[inside], bin_table(described)["name"].tolist())
 learnt = LearntPosterior(prior, [load_flow(path).flow for path in snakemake.input.flows])
 table = compared_mocks(prior.names, [field[place] for place in inside], learnt.draws(features, DRAWS))
 io.save_table(snakemake.output.table, table)

@@ -45,7 +45,10 @@ class MCLMC:
     error
         Variance of the energy error of a step over the number of dimensions that the step size is chosen for.
     length
-        Length over which the direction is forgotten, and length of a transition, in units of sqrt(dimensions).
+        Length of a transition, in units of sqrt(dimensions).
+    memory
+        Length over which the direction is forgotten, in the same units. With 1 in place of 3 the slowest quantities of
+        the field level, parameters and large scales, take three times as many gradients.
     first_step
         Step size of the first step, in units of sqrt(dimensions).
     most_steps
@@ -55,6 +58,7 @@ class MCLMC:
     warmup: int
     error: float = 1e-4
     length: float = 1.0
+    memory: float = 3.0
     first_step: float = 0.1
     most_steps: int = 256
 
@@ -79,8 +83,9 @@ class MCLMC:
             state = self._adapted(state, error) if is_adapting else state
             travelled += step
             errors.append(error)
-            # the direction keeps exp(-step / length) of itself
-            noise = rng.standard_normal(dimensions) * (np.expm1(2 * step / length) / dimensions) ** 0.5
+            # the direction keeps exp(-step / (memory sqrt(dimensions))) of itself
+            forgotten = np.expm1(2 * step / (self.memory * dimensions**0.5))
+            noise = rng.standard_normal(dimensions) * (forgotten / dimensions) ** 0.5
             direction = state.direction + noise
             state = state._replace(direction=direction / np.linalg.norm(direction))
         rms = float(np.mean(np.square(errors)) / dimensions) ** 0.5
