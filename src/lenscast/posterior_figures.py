@@ -10,7 +10,7 @@ from lenscast import plotting
 from lenscast.experiment import Experiment
 from lenscast.figures import Files, with_matter
 from lenscast.inference import forecast_of_map, with_derived_draws
-from lenscast.io.chains import load_field_chain, load_summary_chains
+from lenscast.io.chains import load_field_chain, load_mock_posteriors, load_summary_chains
 from lenscast.io.flows import load_calibration
 from lenscast.io.products import load_forecast, load_information
 from lenscast.io.reading import load
@@ -54,6 +54,12 @@ def field_posterior(files: Files, experiment: Experiment, data_vectors: Sequence
 def field_recovery(files: Files, experiment: Experiment) -> Figure:
     """Share of the initial field that the map knows, by scale. Files: table."""
     return plotting.field_recovery(pd.read_csv(files["table"]))
+
+
+def field_coverage(files: Files, experiment: Experiment) -> Figure:
+    """Coverage of posteriors given maps. Files: mocks, table."""
+    mocks = [each for path in files["mocks"] for each in load_mock_posteriors(path)]
+    return plotting.field_coverage(experiment.parameters, mocks, pd.read_csv(files["table"]))
 
 
 def sbi_triangle(files: Files, experiment: Experiment, data_vectors: Sequence[str]) -> Figure:

@@ -393,8 +393,9 @@ def test_posteriors_of_mocks_hold_the_truth_as_often_as_they_say(linear, mocks):
     bands = Bands(8, 600.0, 3)
     root = np.linalg.cholesky(covariance[:-1, :-1]).T.reshape(-1, 8, 8, 8)
     variance = np.sum([bands.cross_power(each, each) for each in root], axis=0)
-    table = mock_recovery(bands, mocks)
+    table = mock_recovery(bands, mocks, np.arange(3.0))
     np.testing.assert_allclose(table["known"], 1 - variance, atol=0.06)
+    np.testing.assert_array_equal(table["linear"], [0, 1, 2])
     assert (np.abs(table["cross_power"] - (1 - variance)) < 3 * table["scatter"] + 0.02).all()
 
 
@@ -470,6 +471,17 @@ def test_the_coordinates_of_a_map_have_the_information_of_its_area(posterior):
     expected = np.diag(1 / (1 / np.array([0.05, 0.2, 0.01]) ** 2 + 1 / np.array([0.14, 0.8, 0.013]) ** 2))
     np.testing.assert_allclose(slopes @ slopes.T, expected, rtol=1e-8, atol=1e-12)
     assert Coordinates.of_posterior(information(posterior.experiment).inverse()).names == posterior.coordinates.names
+
+
+@pytest.mark.slow
+def test_figure_of_coverage_shows_ranks_and_field(mocks):
+    recovery = mock_recovery(Bands(8, 600.0, 3), mocks, np.full(3, 0.4))
+    left, right = plotting.field_coverage(["m_1"], mocks, recovery).axes
+    ordered = np.sort([each.rank[0] for each in mocks])
+    # with k of 16 ranks below it, the distribution function at a rank is (k + 1) / 17
+    np.testing.assert_allclose(left.lines[0].get_ydata()[1:-1], np.arange(1, 17) / 17 - ordered)
+    np.testing.assert_allclose(right.lines[0].get_ydata(), recovery["known"])
+    assert f"{len(mocks)} maps" in left.figure.texts[-1].get_text()
 
 
 @pytest.mark.slow

@@ -230,7 +230,9 @@ def test_chains_of_the_field_level_are_one_job_each(finished: Path) -> None:
     field_level = {"chains": 3, "mocks": 20}
     chains = planned(finished, "sample_field", field_level=field_level)
     assert chains == Counter(sample_chain=3, diagnose_chains=1, figure=2, sample_field=1)
-    assert planned(finished, "check_coverage", field_level=field_level) == Counter(sample_mocks=10, check_coverage=1)
+    assert planned(finished, "check_coverage", field_level=field_level) == Counter(
+        sample_mocks=10, tabulate_coverage=1, figure=1, check_coverage=1
+    )
 
 
 @pytest.fixture(scope="module")
@@ -297,6 +299,7 @@ def test_learnt_posteriors_are_compared_with_the_field_level(covered: tuple[Path
     np.testing.assert_allclose(compared["sigma_field"], sigma)
     # eight chains of 20 draws and flows of 32 boxes are far from right
     assert compared["sigma_data"].between(0.1 * sigma, 10 * sigma).all()
+    assert (results / "figures/field_coverage.png").stat().st_size > 10_000
     bands = pd.read_csv(results / "field_level/coverage_of_bands.csv")
     np.testing.assert_allclose(bands["cross_power"], np.mean([each.cross_power for each in mocks], axis=0))
 

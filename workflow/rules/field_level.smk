@@ -3,10 +3,6 @@ wildcard_constraints:
     mocks=r"\d+_\d+",
 
 
-localrules:
-    check_coverage,
-
-
 rule sample_chain:
     input:
         forecast=f"{RESULTS}/fisher/{DATA_VECTORS[0]}.h5",
@@ -81,18 +77,25 @@ rule sample_mocks:
         "../scripts/sample_mocks.py"
 
 
-rule check_coverage:
+rule tabulate_coverage:
     input:
+        forecast=rules.sample_chain.input.forecast,
+        weights=rules.sample_chain.input.weights,
         mocks=expand(rules.sample_mocks.output.mocks, mocks=mock_jobs()),
     output:
         table=reported_table(f"{RESULTS}/field_level/coverage.csv", "field_coverage", "Checks"),
         recovery=reported_table(f"{RESULTS}/field_level/coverage_of_bands.csv", "field_coverage_of_bands", "Checks"),
     log:
-        f"{RESULTS}/logs/check_coverage.log",
+        f"{RESULTS}/logs/tabulate_coverage.log",
     conda:
         "../envs/job.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(simulation_memory(tangents=2)),
+        runtime=growing(60),
     params:
+        made_by=rules.sample_chain.params.made_by,
         settings=FIELD_SETTINGS,
-        code=[*rules.sample_mocks.params.code, code("check_coverage")],
+        code=[*rules.sample_mocks.params.code, code("tabulate_coverage")],
     script:
-        "../scripts/check_coverage.py"
+        "../scripts/tabulate_coverage.py"

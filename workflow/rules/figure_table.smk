@@ -65,6 +65,10 @@ FIGURES = {
     "field_recovery": figure_of(
         "posterior_figures:field_recovery", lambda: {"table": rules.diagnose_chains.output.recovery}
     ),
+    "field_coverage": figure_of(
+        "posterior_figures:field_coverage",
+        lambda: {"mocks": rules.tabulate_coverage.input.mocks, "table": rules.tabulate_coverage.output.recovery},
+    ),
     "sbi_triangle": figure_of(
         "posterior_figures:sbi_triangle",
         lambda: {

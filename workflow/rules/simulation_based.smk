@@ -100,7 +100,7 @@ rule calibrate_posterior:
 
 rule compare_mocks:
     input:
-        mocks=rules.check_coverage.input.mocks,
+        mocks=rules.tabulate_coverage.input.mocks,
         coordinates=rules.sample_mocks.input.forecast,
         weights=rules.sample_mocks.input.weights,
         flows=rules.calibrate_posterior.input.flows,

@@ -5,6 +5,13 @@ rule sample_field:
     localrule: True
 
 
+rule check_coverage:
+    input:
+        rules.tabulate_coverage.output,
+        figures("field_coverage"),
+    localrule: True
+
+
 rule learn_posteriors:
     input:
         lambda wildcards: require_ranges() or expand([*rules.calibrate_posterior.output], data_vector=DATA_VECTORS),
@@ -15,7 +22,7 @@ rule learn_posteriors:
 rule compare_with_field:
     input:
         lambda wildcards: require_ranges() or expand([*rules.compare_mocks.output], data_vector=DATA_VECTORS),
-        rules.check_coverage.output,
+        rules.check_coverage.input,
     localrule: True
 
 

@@ -8,11 +8,9 @@ import numpy as np
 
 from lenscast import io
 from lenscast.gravity import white_noise
-from lenscast.inference import Bands, field_table, forecast_of_map, linear_limit, recovery_table
+from lenscast.inference import FIELDS, Bands, field_table, forecast_of_map, linear_limit, recovery_table
 from lenscast.io.chains import load_field_chain, load_field_posterior
 from lenscast.streams import INITIAL_FIELD, box_key
-
-FIELDS = 8  # of the linear limit: their mean has a scatter of some per cent in bands of few modes
 
 p, described = snakemake.params, experiment(snakemake)
 chains = [load_field_chain(path) for path in snakemake.input.chains]

@@ -28,7 +28,7 @@ from lenscast.inference.flow_training import Schedule, TrainedFlow, train_flow, 
 from lenscast.inference.flows import ConditionalFlow, FlowShape, Regression, untrained_flow
 from lenscast.inference.hmc import HMC
 from lenscast.inference.learnt_posterior import LearntPosterior, learnt_table
-from lenscast.inference.linear_limit import linear_limit
+from lenscast.inference.linear_limit import FIELDS, linear_limit
 from lenscast.inference.mclmc import MCLMC
 from lenscast.inference.mock_posteriors import (
     MockPosterior,
@@ -43,6 +43,7 @@ from lenscast.inference.summary_chains import SummaryChains, posterior_table, sa
 from lenscast.inference.summary_posterior import SummaryPosterior, expected_residual
 
 __all__ = [
+    "FIELDS",
     "HMC",
     "JOINT",
     "MCLMC",

@@ -15,7 +15,10 @@ from lenscast.inference.field_posterior import FieldPosterior
 from lenscast.measurement import noise_maps
 from lenscast.streams import INITIAL_FIELD, box_key
 
-__all__ = ["linear_limit"]
+__all__ = ["FIELDS", "linear_limit"]
+
+FIELDS = 8
+"""Number of fields whose mean has a scatter of some per cent in bands of few modes."""
 
 
 def linear_limit(posterior: FieldPosterior, seeds: Iterable[int], bands: Bands) -> Float64[np.ndarray, " band"]:

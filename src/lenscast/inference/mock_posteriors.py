@@ -82,7 +82,7 @@ def mock_coverage(names: Sequence[str], mocks: Sequence[MockPosterior]) -> pd.Da
     return table
 
 
-def mock_recovery(bands: Bands, mocks: Sequence[MockPosterior]) -> pd.DataFrame:
+def mock_recovery(bands: Bands, mocks: Sequence[MockPosterior], linear: Float64[np.ndarray, " band"]) -> pd.DataFrame:
     """Whether the posteriors of the initial field know what they say.
 
     Parameters
@@ -91,12 +91,14 @@ def mock_recovery(bands: Bands, mocks: Sequence[MockPosterior]) -> pd.DataFrame:
         Bands of wavenumber.
     mocks
         Posteriors of maps whose truths are draws of the prior.
+    linear
+        Share of the field that a map knows in the linear limit (`linear_limit`).
 
     Returns
     -------
     One row per band with the columns ``k_low`` and ``k_high`` [h/Mpc]; ``known`` and ``cross_power``, the means over
-    maps of what `recovery_table` has for one, which agree where posteriors are right; and ``scatter``, the standard
-    deviation of the mean of their difference.
+    maps of what `recovery_table` has for one, which agree where posteriors are right; ``scatter``, the standard
+    deviation of the mean of their difference; and ``linear``.
     """
     known, cross_power = (np.array([getattr(each, name) for each in mocks]) for name in ("known", "cross_power"))
     return pd.DataFrame(
@@ -106,6 +108,7 @@ def mock_recovery(bands: Bands, mocks: Sequence[MockPosterior]) -> pd.DataFrame:
             "known": known.mean(axis=0),
             "cross_power": cross_power.mean(axis=0),
             "scatter": (known - cross_power).std(axis=0, ddof=1) / len(mocks) ** 0.5,
+            "linear": linear,
         }
     )
 

@@ -10,7 +10,7 @@ from lenscast.plotting.derivatives import derivatives, derivatives_check
 from lenscast.plotting.forecasts import correlation, priors_own, reliability, triangle, verdict_note
 from lenscast.plotting.maps import maps_and_tangents
 from lenscast.plotting.matter import density_slices, matter_comparison, matter_power
-from lenscast.plotting.posteriors import SampledPosterior, field_posterior, field_recovery, posteriors
+from lenscast.plotting.posteriors import SampledPosterior, field_coverage, field_posterior, field_recovery, posteriors
 from lenscast.plotting.projection import ProjectedMaps, validation_projection
 from lenscast.plotting.spectra import Nyquist, power_spectra
 from lenscast.plotting.style import save
@@ -27,6 +27,7 @@ __all__ = [
     "density_slices",
     "derivatives",
     "derivatives_check",
+    "field_coverage",
     "field_posterior",
     "field_recovery",
     "loss_curves",

@@ -5,14 +5,14 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lenscast.fisher.matrices import ParameterCovariance
-from lenscast.inference import Calibration, band_95, calibration_table
+from lenscast.inference import Calibration, calibration_table
 from lenscast.inference.calibration import JOINT
 from lenscast.plotting.contours import LEVELS, Curves, contours, draws, gaussian, note_below
-from lenscast.plotting.style import COLOURS, label, styled, symmetric, vector_label
+from lenscast.plotting.credibility import credibility_panel, distribution
+from lenscast.plotting.style import COLOURS, label, styled, vector_label
 
 LINES = ("-", "--", ":", "-.", (0, (3, 1, 1, 1, 1, 1)))
 
@@ -63,25 +63,15 @@ def sbi_triangle(learnt: Mapping[str, LearntContours]) -> Figure:
     for (name, each), colour in zip(learnt.items(), COLOURS, strict=False):
         found, title = each.calibration, vector_label(name)
         for parameter, ranks, line in zip(found.names, found.ranks.T, LINES, strict=False):
-            _draw_distribution(upper, ranks, f"{title}, {label(parameter)}", colour, line)
-        _draw_distribution(lower, found.joint, title, colour, "-")
+            distribution(upper, ranks, f"{title}, {label(parameter)}", colour, line)
+        distribution(lower, found.joint, title, colour)
     for panel in (upper, lower):
-        band = band_95(len(next(iter(learnt.values())).calibration.joint))
-        panel.axhspan(-band, band, color="0.9", zorder=0)
-        symmetric(panel)
-        panel.set(xlim=(0, 1), ylabel="share of boxes - credibility")
-        panel.legend(fontsize=7)
+        credibility_panel(panel, len(next(iter(learnt.values())).calibration.joint))
+        panel.set_ylabel("share of boxes - credibility")
     lower.set_xlabel("credibility")
     band_text = "grey: where 95 % of calibrated posteriors stay"
     note_below(figure, [f"{LEVELS}; dashed: Fisher matrix; {band_text}", *notes])
     return figure
-
-
-def _draw_distribution(panel: Axes, ranks: Float[np.ndarray, " box"], title: str, colour: str, line: object) -> None:
-    """Distribution function of ranks minus that of uniform ones."""
-    ordered = np.concatenate([[0], np.sort(ranks), [1]])
-    share = np.arange(len(ordered)) / (len(ordered) - 1)
-    panel.plot(ordered, share - ordered, color=colour, linestyle=line, linewidth=1.2, label=title)
 
 
 def _verdicts(found: Calibration) -> str:

@@ -9,8 +9,10 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 
 from lenscast.fisher.matrices import ParameterCovariance
+from lenscast.inference import MockPosterior
 from lenscast.parameters import stem
 from lenscast.plotting.contours import LEVELS, Curves, contours, draws, gaussian, note_below
+from lenscast.plotting.credibility import credibility_panel, distribution
 from lenscast.plotting.style import COLOURS, MARKERS, grid, label, note, styled, symmetric, vector_label
 
 
@@ -103,6 +105,39 @@ def field_recovery(table: pd.DataFrame) -> Figure:
     panel.set(xscale="log", xlabel="k [h/Mpc]", ylabel="share of the initial field", ylim=(None, 1.05))
     panel.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0))
     note(figure, "The first two agree where the posterior is right, but for the scatter of one box.")
+    return figure
+
+
+@styled
+def field_coverage(names: Sequence[str], mocks: Sequence[MockPosterior], recovery: pd.DataFrame) -> Figure:
+    """Whether posteriors given maps hold the truth as often as they say: of the parameters, and of the field by scale.
+
+    Parameters
+    ----------
+    names
+        Parameters.
+    mocks
+        Posteriors of maps whose truth is known.
+    recovery
+        Table of `inference.mock_recovery`.
+    """
+    figure, axes = grid(1, 2, (4.2, 4.0))
+    left, right = axes[0]
+    for name, ranks, colour in zip(names, np.array([each.rank for each in mocks]).T, COLOURS, strict=False):
+        distribution(left, ranks, label(name), colour)
+    credibility_panel(left, len(mocks))
+    left.set(title="parameters", xlabel="credibility", ylabel="share of maps - credibility")
+    k = np.sqrt(recovery["k_low"] * recovery["k_high"])
+    right.plot(k, recovery["known"], marker=MARKERS[0], color=COLOURS[0], label="1 - variance of the draws")
+    truth = {"marker": MARKERS[1], "color": COLOURS[1], "label": "power of the mean field with the true one"}
+    right.errorbar(k, recovery["cross_power"], recovery["scatter"], **truth)
+    right.plot(k, recovery["linear"], ":", color=COLOURS[3], label="Wiener filter in the linear limit")
+    right.set(
+        title="initial field", xscale="log", xlabel="k [h/Mpc]", ylabel="share of the initial field", ylim=(0, 1.05)
+    )
+    right.legend()
+    band = f"grey: where 95 % of calibrated posteriors stay, for {len(mocks)} maps"
+    note(figure, f"{band}; bars: scatter of the mean difference of the two curves")
     return figure
 
 

@@ -62,6 +62,12 @@ CAPTIONS: Mapping[str, Caption] = MappingProxyType(
             "Posterior given one convergence map, with the initial field marginalised, compared with the Gaussian ones "
             "of Fisher matrices for the area of this map.",
         ),
+        "field_coverage": Caption(
+            _FORECAST,
+            "Coverage of the field level",
+            "Posteriors given maps whose truth is known: distribution of the ranks of the true parameters, and the "
+            "share of the initial field that is known, from the variance of the draws and from the true field.",
+        ),
         "field_recovery": Caption(
             _FORECAST,
             "Recovered initial field",
