@@ -298,6 +298,12 @@ def test_parameters_wait_until_the_field_has_fitted_the_map(linear):
     np.testing.assert_allclose(gradients[1], 0.7 * gradients[0] + 0.3 * gradients[2], rtol=1e-4, atol=1e-4)
 
 
+def test_an_odd_number_of_draws_is_refused(linear):
+    run = run_of(linear, MCLMC(12), 0)
+    with pytest.raises(ValueError, match="21 draws have no two halves, whose means are kept: give an even number"):
+        next(sample_field(run, begin_field_chain(run), draws=21, every=5))
+
+
 def test_power_of_the_mean_has_no_part_of_the_scatter_of_finite_chains(chains):
     rng, bands = np.random.default_rng(0), Bands(8, 600.0, 3)
     mean = rng.standard_normal((8, 8, 8))

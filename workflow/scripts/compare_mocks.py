@@ -1,4 +1,4 @@
-"""Posteriors given data vectors beside those given the maps that they were measured on."""
+"""Widths and errors of posteriors given data vectors, compared with those given the same maps."""
 
 from _job import experiment, start
 

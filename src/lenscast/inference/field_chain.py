@@ -176,7 +176,14 @@ def sample_field(run: FieldRun, begun: FieldChain, draws: int, every: int) -> It
         Number of draws after the warm-up, even.
     every
         Transitions of a piece.
+
+    Raises
+    ------
+    ValueError
+        If the number of draws is odd: both halves have as many.
     """
+    if draws % 2:
+        raise ValueError(f"{draws} draws have no two halves, whose means are kept: give an even number")
     posterior = run.posterior
     parameters = jax.jit(lambda z: posterior.coordinates.parameters(z))  # JAX hashes methods with their arrays
     chain, total, middle = begun, run.sampler.warmup + draws, run.sampler.warmup // 2
@@ -244,7 +251,7 @@ def _annealed(run: FieldRun, state: ChainState, transitions: int) -> Iterator[Ch
 
 
 def _with_parameters(run: FieldRun, chain: FieldChain) -> FieldChain:
-    """The chain with its parameters, in the coordinates of the curvature at its place; its step is chosen anew."""
+    """The chain with its parameters, in stretched coordinates; the step size is chosen again."""
     state = chain.state
     position = np.concatenate([state.position, _start(run)[run.posterior.modes :]])
     found, gradients = curvature(run.target, position, chain_rng(*run.seed, state.number))

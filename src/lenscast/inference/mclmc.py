@@ -47,8 +47,8 @@ class MCLMC:
     length
         Length of a transition, in units of sqrt(dimensions).
     memory
-        Length over which the direction is forgotten, in the same units. With 1 in place of 3 the slowest quantities of
-        the field level, parameters and large scales, take three times as many gradients.
+        Length over which the direction is forgotten, in the same units. With 1 in place of 3 an effective sample of a
+        parameter of the field level takes 1.2 to 5 times the gradients (three maps of 16^3 particles).
     first_step
         Step size of the first step, in units of sqrt(dimensions).
     most_steps

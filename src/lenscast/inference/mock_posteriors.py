@@ -116,7 +116,7 @@ def mock_recovery(bands: Bands, mocks: Sequence[MockPosterior], linear: Float64[
 def compared_mocks(
     names: Sequence[str], field: Sequence[MockPosterior], draws: Float64[np.ndarray, "mock draw param"]
 ) -> pd.DataFrame:
-    """Posteriors given a data vector beside those given the map that it was measured on.
+    """Widths and errors of posteriors given data vectors, compared with those given the same maps.
 
     Parameters
     ----------

@@ -20,7 +20,7 @@ class FieldLevel(Section):
     chains: int = Field(
         default=4, ge=2, le=1000, description="number of chains, each one job; R-hat compares 2 or more"
     )
-    warmup: int = Field(default=300, ge=10, le=10**6, description="transitions of a chain that choose its step size")
+    warmup: int = Field(default=300, ge=10, le=10**6, description="transitions of a chain before its draws")
     draws: int = Field(
         default=1000,
         ge=20,
