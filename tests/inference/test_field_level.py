@@ -135,7 +135,8 @@ def chains(linear):
     """Two chains of the stand-in."""
     found = []
     for number in range(2):
-        run = run_of(linear, MCLMC(150), number)
+        # its coordinates have unit width where they are stretched
+        run = run_of(linear, MCLMC(150, memory=1.0), number)
         found.append([*sample_field(run, begin_field_chain(run), draws=DRAWS, every=DRAWS + 150)][-1])
     return found
 

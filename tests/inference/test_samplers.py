@@ -46,7 +46,7 @@ def test_the_error_of_the_scheme_is_that_of_its_docstring():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("sampler", [HMC(WARMUP), MCLMC(WARMUP)], ids=["hmc", "mclmc"])
+@pytest.mark.parametrize("sampler", [HMC(WARMUP), MCLMC(WARMUP, memory=1.0)], ids=["hmc", "mclmc"])
 def test_draws_of_a_gaussian_have_its_means_and_variances(sampler):
     states = [state for number in range(2) for state in chain(gaussian, sampler, number)[WARMUP:]]
     draws = np.array([state.position for state in states])
@@ -57,6 +57,26 @@ def test_draws_of_a_gaussian_have_its_means_and_variances(sampler):
     h = (states[-1].step / DIMENSIONS**0.5) if isinstance(sampler, MCLMC) else 0
     assert np.mean(draws.var(axis=0) / VARIANCE / widening(h / VARIANCE**0.5)) == pytest.approx(1, abs=0.03)
     assert len({state.step for state in states}) == 2  # after the warm-up the step size stays
+
+
+@pytest.mark.slow
+def test_directions_last_long_enough_to_cross_wide_coordinates():
+    width = np.where(np.arange(200) % 4, 1.0, 5.0)
+
+    def wide(position):
+        return float(-0.5 * np.sum((position / width) ** 2)), -position / width**2
+
+    def transitions_per_draw(sampler):
+        """Variance of the means of the 50 wide coordinates over that of independent draws."""
+        start = sampler.start(wide, 2 * width * chain_rng(0, 0).standard_normal(200))
+        states = [*run_chain(wide, sampler, start, WARMUP + DRAWS, (0, 0))][WARMUP:]
+        draws = np.array([state.position for state in states])[:, ::4] / 5
+        assert draws.var(axis=0).mean() == pytest.approx(1, abs=0.1)
+        return len(draws) * np.mean(draws.mean(axis=0) ** 2)
+
+    # 50 coordinates tell these numbers to a fifth
+    assert transitions_per_draw(MCLMC(WARMUP)) < 6
+    assert transitions_per_draw(MCLMC(WARMUP, memory=1.0)) > 20
 
 
 def test_hmc_draws_have_the_distribution_of_a_density_that_is_not_gaussian():
@@ -72,7 +92,7 @@ def test_step_sizes_meet_what_they_are_chosen_for():
     states = chain(gaussian, HMC(WARMUP), 0)[WARMUP:]
     acceptance = np.mean([np.exp(-max(state.energy_error, 0)) for state in states])
     assert acceptance == pytest.approx(0.8, abs=0.1)
-    errors = [state.energy_error for state in chain(gaussian, MCLMC(WARMUP), 0)[WARMUP:]]
+    errors = [state.energy_error for state in chain(gaussian, MCLMC(WARMUP, memory=1.0), 0)[WARMUP:]]
     # the average over steps near the end of the warm-up is noisy; the variance grows as step^6
     assert np.mean(np.square(errors)) == pytest.approx(1e-4, rel=0.5)
 

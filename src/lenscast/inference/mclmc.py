@@ -47,8 +47,9 @@ class MCLMC:
     length
         Length of a transition, in units of sqrt(dimensions).
     memory
-        Length over which the direction is forgotten, in the same units. With 1 in place of 3 an effective sample of a
-        parameter of the field level takes 1.2 to 5 times the gradients (three maps of 16^3 particles).
+        Length over which the direction is forgotten, in the same units, and about the largest width that coordinates
+        may have. 1 is best where all have unit width. Parameters and large scales of the field level have several, and
+        with 3 an effective sample of them takes 1 to 4 times the gradients.
     first_step
         Step size of the first step, in units of sqrt(dimensions).
     most_steps
@@ -58,7 +59,7 @@ class MCLMC:
     warmup: int
     error: float = 1e-4
     length: float = 1.0
-    memory: float = 3.0
+    memory: float = 10.0
     first_step: float = 0.1
     most_steps: int = 256
 
