@@ -14,7 +14,7 @@ from lenscast.corrections.network import nonlinearity
 from lenscast.cosmology import Parameters, cosmology
 from lenscast.experiment import load, remarks
 from lenscast.experiment.matter import LN_K, growth, matter_power
-from lenscast.experiment.plane_checks import _LineOfSight
+from lenscast.experiment.plane_checks import LineOfSight
 from lenscast.gravity import ParticleMesh
 from lenscast.lensing import Systematics, limber_sum
 from lenscast.sources import redshift_distributions
@@ -58,7 +58,7 @@ def test_sum_over_planes_misses_the_integral_by_what_halofit_gives(z: float, sla
     exact = limber_sum(theory.plane_power(ELL, cosmos, power, thin, windows=False), kernel(thin))[0]
     planes = theory.plane_power(ELL, cosmos, power, experiment.lightcone, windows=False)
     expected = limber_sum(planes, kernel(experiment.lightcone))[0] / exact
-    line = _LineOfSight.of(experiment.cosmology, survey)
+    line = LineOfSight.of(experiment.cosmology, survey)
     thickness = experiment.lightcone.thickness
     centres, fine = (np.arange(24) + 0.5) * thickness, (np.arange(200) + 0.5) * end / 200
     found = line.spectra(centres, ELL)[0] / line.spectra(fine, ELL)[0]
@@ -85,7 +85,7 @@ def test_spectra_of_the_check_are_those_of_theory(changed, halofit) -> None:
     galaxies = theory.Galaxies(sources, Systematics.from_values({}, 2), experiment.systematics)
     planes = theory.plane_power(ELL, cosmos, power, experiment.lightcone, windows=False)
     expected = limber_sum(planes, galaxies.kernels(cosmos, experiment.lightcone).lensing)
-    line = _LineOfSight.of(experiment.cosmology, experiment.survey)
+    line = LineOfSight.of(experiment.cosmology, experiment.survey)
     found = line.spectra((np.arange(24) + 0.5) * experiment.lightcone.thickness, ELL)
     unit = (1.5 * experiment.cosmology.Omega_m / 2997.92458**2) ** 2  # of Poisson's equation, with c / H0 in Mpc/h
     np.testing.assert_allclose(unit * found, expected, rtol=0.05)

@@ -26,6 +26,7 @@ from lenscast.inference import (
     chain_rng,
     compared_mocks,
     coverage_table,
+    field_chain,
     field_table,
     field_targets,
     forecast_of_map,
@@ -41,6 +42,7 @@ from lenscast.inference import (
     sample_field,
 )
 from lenscast.inference.field_chain import shared_power
+from lenscast.inference.preconditioner import curvature
 from lenscast.io.chains import load_field_chain, load_mock_posteriors, save_field_chain, save_mock_posteriors
 from lenscast.measurement import noise_maps
 from lenscast.sections.distribution import Distribution
@@ -299,6 +301,33 @@ def test_parameters_wait_until_the_field_has_fitted_the_map(linear):
     assert len(pieces[-1].state.position) == 513
     gradients = [run.target(last, share)[1] for share in (0.0, 0.3, 1.0)]
     np.testing.assert_allclose(gradients[1], 0.7 * gradients[0] + 0.3 * gradients[2], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("sampler", [MCLMC(50), HMC(50)], ids=["mclmc", "hmc"])
+def test_coordinates_are_stretched_by_the_mean_curvature_of_places_with_parameters(linear, sampler, monkeypatch):
+    places = []
+
+    def recorded(target, position, rng):
+        places.append(curvature(target, position, rng))
+        return places[-1]
+
+    monkeypatch.setattr(field_chain, "curvature", recorded)
+    run = run_of(linear, sampler, 0)
+    pieces = [*sample_field(run, begin_field_chain(run), draws=4, every=60)]
+    assert [each.state.number for each in pieces] == [25, 30, 35, 40, 45, 54]
+    assert [gradients for _, gradients in places] == 5 * [120]
+
+    def hessian(stretch):
+        return np.eye(513) + stretch.vectors @ np.diag(stretch.width**-2 - 1) @ stretch.vectors.T
+
+    # the first place has the parameters of the start; of the others, stretches below 1.5 are left out
+    mean = np.mean([hessian(each) for each, _ in places[1:]], axis=0)
+    assert np.linalg.eigvalsh(hessian(pieces[-1].preconditioner) - mean).max() < 1e-9
+    assert np.linalg.eigvalsh(mean - hessian(pieces[-1].preconditioner)).max() < 1.0
+    # the density is that of the posterior, wherever coordinates changed
+    for each in pieces[1:]:
+        position = each.preconditioner.position(each.state.position)
+        assert each.state.log_density == pytest.approx(run.target(position)[0], rel=1e-9)
 
 
 def test_an_odd_number_of_draws_is_refused(linear):

@@ -1,4 +1,4 @@
-"""Samplers compared with densities that are known exactly, and with the samplers of BlackJAX."""
+"""Samplers compared with densities that are known exactly, and with those of BlackJAX and NumPyro."""
 
 import jax
 import jax.numpy as jnp
@@ -202,6 +202,21 @@ def test_a_trajectory_of_hmc_is_that_of_blackjax():
     assert value == pytest.approx(float(theirs.logdensity), rel=1e-12)
 
 
+def test_step_sizes_of_hmc_are_those_of_dual_averaging_in_numpyro():
+    hmc_util = pytest.importorskip("numpyro.infer.hmc_util")
+    sampler = HMC(40)
+    states = [sampler.start(gaussian, np.ones(DIMENSIONS))]
+    states += run_chain(gaussian, sampler, states[0], 40, (0, 0))
+    init, update = hmc_util.dual_averaging()
+    theirs = init(np.log(10 * sampler.first_step))
+    for number, state in enumerate(states[1:], start=1):
+        acceptance = np.exp(-max(state.energy_error, 0.0))
+        theirs = update(sampler.acceptance - acceptance, theirs)
+        # the averaged step after the last transition of the warm-up
+        assert state.step == pytest.approx(float(np.exp(theirs[number == 40])), rel=1e-9)
+    assert len({state.step for state in states}) == 41
+
+
 def test_curvature_stretches_a_narrow_density_to_unit_width():
     rng = np.random.default_rng(3)
     turn = np.linalg.qr(rng.standard_normal((60, 60)))[0]
@@ -221,6 +236,28 @@ def test_curvature_stretches_a_narrow_density_to_unit_width():
     slope = of_coordinates(z)[1] @ step
     assert of_coordinates(z + step)[0] - of_coordinates(z - step)[0] == pytest.approx(2 * slope, rel=1e-6)
     assert of_coordinates(z)[0] == target(found.position(z))[0]
+
+
+def test_mean_of_curvatures_stretches_by_the_mean_hessian():
+    rng = np.random.default_rng(5)
+
+    def found(*values):
+        vectors = np.linalg.qr(rng.standard_normal((40, len(values))))[0]
+        return Preconditioner(vectors, np.array(values) ** -0.5)
+
+    def hessian(stretch):
+        return np.eye(40) + stretch.vectors @ np.diag(stretch.width**-2 - 1) @ stretch.vectors.T
+
+    places = [found(300.0, 50.0, 8.0), found(200.0, 30.0), found(100.0)]
+    mean = places[0]
+    for number, each in enumerate(places[1:], start=2):
+        mean = mean.mixed(each, 1 / number)
+    expected = sum(hessian(each) for each in places) / 3
+    np.testing.assert_allclose(hessian(mean), expected, atol=1e-9)
+    np.testing.assert_allclose(mean.vectors.T @ mean.vectors, np.eye(6), atol=1e-12)
+    # nothing is left of a place without a share
+    np.testing.assert_allclose(hessian(places[0].mixed(places[1], 1.0)), hessian(places[1]), atol=1e-9)
+    assert places[0].mixed(places[1], 1.0).width.size == 2
 
 
 def test_curvature_stops_where_the_model_breaks_down():

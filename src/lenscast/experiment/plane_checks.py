@@ -55,7 +55,7 @@ class Mismatch(NamedTuple):
         return abs(self.ratio - 1)
 
 
-class _LineOfSight(NamedTuple):
+class LineOfSight(NamedTuple):
     """Tables of a cosmology and its sources along the line of sight."""
 
     sources: Sources
@@ -64,7 +64,7 @@ class _LineOfSight(NamedTuple):
     chi: Float[np.ndarray, " knot"]
 
     @classmethod
-    def of(cls, cosmology: FlatCosmology, survey: Survey) -> "_LineOfSight":
+    def of(cls, cosmology: FlatCosmology, survey: Survey) -> "LineOfSight":
         """Tables up to the farthest galaxies."""
         sources = redshift_distributions(survey.sources)
         z = float(sources.high[-1]) * np.linspace(0.0, 1.0, 512) ** 2
@@ -129,20 +129,20 @@ def check_plane_sum(
     forecast: ForecastSection,
 ) -> Iterator[Problem]:
     """The sum over planes is the integral along the line of sight to 20 %."""
-    for text in _beyond(REFUSED, _LineOfSight.of(cosmology, survey), lightcone, statistics, forecast):
+    for text in _beyond(REFUSED, LineOfSight.of(cosmology, survey), lightcone, statistics, forecast):
         yield Problem("lightcone.slabs_per_box", text)
 
 
 def plane_remarks(experiment: Experiment) -> Iterator[str]:
     """Where the sum over planes differs from the integral by more than 2 %, and what to do."""
-    line = _LineOfSight.of(experiment.cosmology, experiment.survey)
+    line = LineOfSight.of(experiment.cosmology, experiment.survey)
     for text in _beyond(WARNED, line, experiment.lightcone, experiment.statistics, experiment.forecast):
         yield f"lightcone.slabs_per_box: {text}"
 
 
 def _beyond(
     limit: float,
-    line: _LineOfSight,
+    line: LineOfSight,
     lightcone: Lightcone,
     statistics: Mapping[str, Statistic],
     forecast: ForecastSection,
@@ -165,7 +165,7 @@ def _said(found: Mismatch, lightcone: Lightcone) -> str:
     )
 
 
-def _advice(line: _LineOfSight, lightcone: Lightcone, ell: Float[np.ndarray, " ell"]) -> str:
+def _advice(line: LineOfSight, lightcone: Lightcone, ell: Float[np.ndarray, " ell"]) -> str:
     """The number of slabs, and of planes as far, of which the sum is the integral to half of what is remarked on."""
     slabs = lightcone.slabs_per_box
     for more in dict.fromkeys(math.ceil(slabs * 1.25**step) for step in range(1, 30)):

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from lenscast.experiment.distribution_checks import halo_remark
 from lenscast.experiment.experiment import Experiment
 from lenscast.experiment.file_checks import correction_remarks
+from lenscast.experiment.lattice import lattice_remarks
 from lenscast.experiment.matter import matter_power
 from lenscast.experiment.memory import job_bytes, memory_remark
 from lenscast.experiment.plane_checks import plane_remarks
@@ -20,10 +21,11 @@ STEPS_OF_A_CORRECTION = 6.0
 
 
 def remarks(experiment: Experiment) -> Iterator[str]:
-    """Where weights were not trained, planes are too thick for their sources, or this machine is too small."""
+    """Where weights were not trained, planes too thick or too fine for what they show, or this machine is too small."""
     yield from correction_remarks(experiment.simulation)
     yield from step_remarks(experiment.simulation, experiment.cosmology)
     yield from plane_remarks(experiment)
+    yield from lattice_remarks(experiment)
     yield from halo_remark(experiment.simulation, experiment.cosmology, experiment.distribution)
     described = (experiment.simulation, experiment.lightcone, experiment.survey, experiment.forecast)
     sizes = job_bytes(*described, experiment.distribution)

@@ -28,6 +28,8 @@ from lenscast.inference.summary_chains import START
 
 # In the first half of the warm-up: power of the likelihood at the start, and when it is 1.
 _FIRST_SHARE, _WHOLE = 0.01, 0.7
+# Places of the second half where the curvature is measured.
+_PLACES = 5
 
 __all__ = ["Bands", "FieldChain", "FieldRun", "begin_field_chain", "field_run", "sample_field", "shared_power"]
 
@@ -164,7 +166,8 @@ def sample_field(run: FieldRun, begun: FieldChain, draws: int, every: int) -> It
     """Yield a chain after each piece of its transitions, up to a number of draws.
 
     In the first half of the warm-up the parameters stay where they start, and the likelihood comes to count. In the
-    middle of it, where the field has come near the posterior, coordinates are stretched by the curvature there.
+    middle of it, where the field has come near the posterior, coordinates are stretched by the curvature there, and
+    later by the mean curvature of the places where the chain has been since.
 
     Parameters
     ----------
@@ -186,16 +189,15 @@ def sample_field(run: FieldRun, begun: FieldChain, draws: int, every: int) -> It
         raise ValueError(f"{draws} draws have no two halves, whose means are kept: give an even number")
     posterior = run.posterior
     parameters = jax.jit(lambda z: posterior.coordinates.parameters(z))  # JAX hashes methods with their arrays
-    chain, total, middle = begun, run.sampler.warmup + draws, run.sampler.warmup // 2
+    chain, total, places = begun, run.sampler.warmup + draws, _places(run.sampler.warmup)
     while chain.state.number < total:
-        if chain.state.number == middle:
-            chain = _with_parameters(run, chain)
-        if chain.state.number < middle:
-            last = min(chain.state.number + every, middle)
+        if chain.state.number in places:
+            chain = _stretched(run, chain, places.index(chain.state.number))
+        last = min([chain.state.number + every, total, *(each for each in places if each > chain.state.number)])
+        if chain.state.number < places[0]:
             states = [*_annealed(run, chain.state, last)]
         else:
-            last, target = min(chain.state.number + every, total), chain.preconditioner.target(run.target)
-            states = [*run_chain(target, run.sampler, chain.state, last, run.seed)]
+            states = [*run_chain(chain.preconditioner.target(run.target), run.sampler, chain.state, last, run.seed)]
         chain = chain._replace(state=states[-1])
         kept = [state for state in states if state.number > run.sampler.warmup]
         halves, powers = chain.halves.copy(), []
@@ -250,14 +252,32 @@ def _annealed(run: FieldRun, state: ChainState, transitions: int) -> Iterator[Ch
         yield state
 
 
-def _with_parameters(run: FieldRun, chain: FieldChain) -> FieldChain:
-    """The chain with its parameters, in stretched coordinates; the step size is chosen again."""
-    state = chain.state
-    position = np.concatenate([state.position, _start(run)[run.posterior.modes :]])
+def _places(warmup: int) -> list[int]:
+    """Transitions at which the curvature is measured: the middle of the warm-up, and others after it."""
+    middle = warmup // 2
+    return [middle + place * (warmup - middle) // _PLACES for place in range(_PLACES)]
+
+
+def _stretched(run: FieldRun, chain: FieldChain, place: int) -> FieldChain:
+    """The chain in coordinates that are stretched by the curvature where it is, and where it was at earlier places.
+
+    At the first place the parameters join the field where they start, and the step size is chosen anew. The mean is of
+    the places after it, to which they have moved with the field.
+    """
+    state, before = chain.state, chain.preconditioner
+    position = before.position(state.position)
+    if place == 0:
+        position = np.concatenate([position, _start(run)[run.posterior.modes :]])
     found, gradients = curvature(run.target, position, chain_rng(*run.seed, state.number))
-    begun = run.sampler.start(found.target(run.target), found.coordinates(position))
-    counted = state.gradients + gradients + begun.gradients
-    return chain._replace(state=begun._replace(number=state.number, gradients=counted), preconditioner=found)
+    stretch = found if place == 0 else before.mixed(found, 1 / place)
+    begun = run.sampler.start(stretch.target(run.target), stretch.coordinates(position))
+    begun = begun._replace(number=state.number, gradients=state.gradients + gradients + begun.gradients)
+    if place > 0:
+        begun = begun._replace(step=state.step, adaptation=state.adaptation)
+    if place > 0 and state.direction.size:
+        direction = stretch.coordinates(before.position(state.direction))
+        begun = begun._replace(direction=direction / np.linalg.norm(direction))
+    return chain._replace(state=begun, preconditioner=stretch)
 
 
 def shared_power(chains: Sequence[FieldChain], bands: Bands) -> Float64[np.ndarray, " band"]:

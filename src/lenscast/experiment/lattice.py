@@ -1,0 +1,94 @@
+"""Whether the lattice that particles start from is in the maps.
+
+Particles far apart move by little more than the distance between them, and planes whose mesh is finer than their
+lattice show it: the same pattern in every box, which is not on the sky.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from lenscast.experiment.experiment import Experiment
+from lenscast.experiment.matter import LN_K, growth, matter_power
+from lenscast.experiment.plane_checks import LineOfSight
+from lenscast.geometry import SPEED_OF_LIGHT_OVER_H0
+
+__all__ = ["MapVariance", "lattice_remarks", "map_variance"]
+
+WARNED = 0.02
+"""Variance of the lattice that is remarked on, over that of matter."""
+
+HARMONICS = np.arange(-4, 5)
+"""Wavenumbers of the lattice that are summed, in units of the smallest one."""
+
+
+class MapVariance(NamedTuple):
+    """Variance of the convergence in a map by source bin: of the mean map of many boxes, and of matter about it."""
+
+    lattice: Float[np.ndarray, " source"]
+    matter: Float[np.ndarray, " source"]
+
+
+def lattice_remarks(experiment: Experiment) -> Iterator[str]:
+    """Where the lattice of the particles has more than 2 % of the variance of matter, and what to do."""
+    share = _share(experiment)
+    if share.max() <= WARNED:
+        return
+    particles = experiment.simulation.particles
+    spacing = experiment.simulation.box_size / particles
+    enough = next(number for number in range(particles, 2**17, 4) if _share(experiment, number).max() <= WARNED / 2)
+    yield (
+        f"lightcone.plane_mesh: the lattice of particles {spacing:.3g} Mpc/h apart is in the maps of source bin "
+        f"{share.argmax() + 1}, with {share.max():.2g} of the variance of matter; lower to {particles}, or raise "
+        f"simulation.particles to {enough}"
+    )
+
+
+def map_variance(experiment: Experiment) -> MapVariance:
+    """Variance of the lattice and of matter in maps, to some ten percent.
+
+    The mean density of particles with Gaussian displacements is that of their lattice, smoothed by the displacements.
+    These are those of linear theory. Matter has the power of halofit between the longest mode of the box and the
+    shortest of the particles. Both are painted and read as maps are.
+
+    Parameters
+    ----------
+    experiment
+        Experiment.
+    """
+    simulation, lightcone = experiment.simulation, experiment.lightcone
+    line = LineOfSight.of(experiment.cosmology, experiment.survey)
+    a = 1 / (1 + np.interp(lightcone.chi, line.chi, line.z))
+    k = np.exp(LN_K)
+    spacing, cell = simulation.box_size / simulation.particles, simulation.box_size / lightcone.plane_mesh
+    is_inside = (k > 2 * np.pi / simulation.box_size) & (k < np.pi / spacing)
+
+    linear = np.where(is_inside, matter_power(experiment.cosmology).linear, 0)
+    displacement = growth(a, experiment.cosmology) ** 2 * np.trapezoid(linear / k**2, LN_K) / 3
+    # density along one side of a plane, 1 on average: smoothed points of the lattice, painted as clouds of one cell
+    wavenumber = HARMONICS * 2 * np.pi / spacing
+    smoothed = np.exp(-0.5 * wavenumber**2 * displacement[:, None]) * np.sinc(HARMONICS * cell / spacing) ** 2
+    points = np.arange(lightcone.plane_mesh) * cell
+    side = (smoothed @ np.exp(1j * np.outer(wavenumber, points))).real
+    # mean square where linear interpolation reads it, along one side and then along both
+    square = (2 * (side**2).mean(axis=1) + (side * np.roll(side, 1, axis=1)).mean(axis=1)) / 3
+    lattice = square**2 - 1
+
+    window = np.sinc(k * cell / 2 / np.pi) ** 4
+    power = np.where(is_inside, line.power(np.broadcast_to(k, (len(a), len(k))), a), 0)
+    matter = np.trapezoid(k**2 * window**2 * power, LN_K, axis=1) / (2 * np.pi * lightcone.thickness)
+
+    poisson = 1.5 * experiment.cosmology.Omega_m / SPEED_OF_LIGHT_OVER_H0**2
+    kernel = poisson * lightcone.thickness * (lightcone.chi / a)[:, None] * line.efficiency(lightcone.chi)
+    return MapVariance(*(np.asarray(each @ kernel**2) for each in (lattice, matter)))
+
+
+def _share(experiment: Experiment, particles: int | None = None) -> Float[np.ndarray, " source"]:
+    """Variance of the lattice over that of matter, with another number of particles if one is given."""
+    if particles is not None:
+        simulation = experiment.simulation.model_copy(update={"particles": particles})
+        experiment = experiment.model_copy(update={"simulation": simulation})
+    found = map_variance(experiment)
+    return found.lattice / found.matter
