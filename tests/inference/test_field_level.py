@@ -318,7 +318,7 @@ def test_coordinates_are_stretched_by_the_mean_curvature_of_places_with_paramete
     assert [gradients for _, gradients in places] == 5 * [120]
 
     def hessian(stretch):
-        return np.eye(513) + stretch.vectors @ np.diag(stretch.width**-2 - 1) @ stretch.vectors.T
+        return np.eye(513) + stretch.vectors @ np.diag(stretch.curvature - 1) @ stretch.vectors.T
 
     # the first place has the parameters of the start; of the others, stretches below 1.5 are left out
     mean = np.mean([hessian(each) for each, _ in places[1:]], axis=0)

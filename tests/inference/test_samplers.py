@@ -217,7 +217,7 @@ def test_step_sizes_of_hmc_are_those_of_dual_averaging_in_numpyro():
     assert len({state.step for state in states}) == 41
 
 
-def test_curvature_stretches_a_narrow_density_to_unit_width():
+def test_curvature_stretches_a_narrow_density():
     rng = np.random.default_rng(3)
     turn = np.linalg.qr(rng.standard_normal((60, 60)))[0]
     precision = turn @ np.diag(np.append([400.0, 90.0, 20.0, 5.0], np.ones(56))) @ turn.T
@@ -227,9 +227,11 @@ def test_curvature_stretches_a_narrow_density_to_unit_width():
 
     found, gradients = curvature(target, rng.standard_normal(60), rng)
     assert gradients == 120
-    np.testing.assert_allclose(np.sort(found.width**-2), [5, 20, 90, 400], rtol=1e-6)
-    root = np.stack([found.position(each) for each in np.eye(60)])
-    np.testing.assert_allclose(root @ precision @ root, np.eye(60), atol=1e-6)
+    np.testing.assert_allclose(np.sort(found.curvature), [5, 20, 90, 400], rtol=1e-6)
+    stretch = np.stack([found.position(each) for each in np.eye(60)])
+    # a range of 4.5 of curvature in stretched coordinates, where there was a range of 400
+    left = np.append(np.ones(56), np.array([5.0, 20.0, 90.0, 400.0]) ** 0.25)
+    np.testing.assert_allclose(np.linalg.eigvalsh(stretch @ precision @ stretch), left, rtol=1e-6)
     np.testing.assert_allclose(found.coordinates(found.position(np.arange(60.0))), np.arange(60.0), atol=1e-10)
     # the gradient of the stretched density is that of differences
     of_coordinates, z, step = found.target(target), rng.standard_normal(60), 1e-5 * rng.standard_normal(60)
@@ -243,10 +245,10 @@ def test_mean_of_curvatures_stretches_by_the_mean_hessian():
 
     def found(*values):
         vectors = np.linalg.qr(rng.standard_normal((40, len(values))))[0]
-        return Preconditioner(vectors, np.array(values) ** -0.5)
+        return Preconditioner(vectors, np.array(values))
 
     def hessian(stretch):
-        return np.eye(40) + stretch.vectors @ np.diag(stretch.width**-2 - 1) @ stretch.vectors.T
+        return np.eye(40) + stretch.vectors @ np.diag(stretch.curvature - 1) @ stretch.vectors.T
 
     places = [found(300.0, 50.0, 8.0), found(200.0, 30.0), found(100.0)]
     mean = places[0]
@@ -257,7 +259,7 @@ def test_mean_of_curvatures_stretches_by_the_mean_hessian():
     np.testing.assert_allclose(mean.vectors.T @ mean.vectors, np.eye(6), atol=1e-12)
     # nothing is left of a place without a share
     np.testing.assert_allclose(hessian(places[0].mixed(places[1], 1.0)), hessian(places[1]), atol=1e-9)
-    assert places[0].mixed(places[1], 1.0).width.size == 2
+    assert places[0].mixed(places[1], 1.0).curvature.size == 2
 
 
 def test_curvature_stops_where_the_model_breaks_down():

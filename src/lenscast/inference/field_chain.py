@@ -82,7 +82,7 @@ class FieldChain(NamedTuple):
         State to go on from, in the coordinates of the preconditioner; of the white noise alone before the middle of the
         warm-up.
     preconditioner
-        Coordinates of about unit width; those of the posterior before the middle of the warm-up.
+        Stretched coordinates; those of the posterior before the middle of the warm-up.
     draws
         Parameters of each draw after the warm-up.
     band_power

@@ -1,10 +1,12 @@
-"""Coordinates in which a posterior has about unit width in every direction, from its curvature at a few places.
+"""Coordinates that are stretched along directions in which a posterior is narrow, from its curvature at some places.
 
 A map measures some modes of the initial field well: along them the posterior is ten times narrower than its prior, and
-the step of a sampler is as short. The curvature there, the largest eigenvalues of minus the Hessian of the log density,
-stretches them to unit width. Lanczos' method (Golub & Van Loan, Matrix Computations, section 10.1) finds them from
-products with the Hessian alone, and a product is a difference of two gradients. The directions turn from place to
-place, and the mean of several places is closer to unit width everywhere than that of one.
+the step of a sampler is as short. Lanczos' method (Golub & Van Loan, Matrix Computations, section 10.1) finds them, the
+largest eigenvalues of minus the Hessian of the log density, from products with the Hessian alone, and a product is a
+difference of two gradients.
+
+The directions turn from place to place. So the Hessian is the mean of several places, and coordinates are stretched
+less than by its root: at each place the posterior is as narrow as that, but over all places about as wide as the prior.
 """
 
 from typing import NamedTuple
@@ -20,23 +22,23 @@ __all__ = ["Preconditioner", "curvature"]
 _STEP = 0.3
 # Products with the Hessian, each of two gradients; and the smallest curvature that is worth a stretch.
 _PRODUCTS, _LEAST = 60, 1.5
+# Stretch as a power of the curvature: 1/2 makes unit width of one place, and 0 of all places together.
+_POWER = 3 / 8
 
 
 class Preconditioner(NamedTuple):
-    """A linear map from coordinates of about unit width to those of a posterior, symmetric and close to 1.
-
-    Along its directions minus the Hessian is 1 / width^2, and across them 1.
+    """A linear map from stretched coordinates to those of a posterior, symmetric and close to 1.
 
     Attributes
     ----------
     vectors
         Orthonormal directions that are stretched; none at first.
-    width
-        Width of the posterior along them.
+    curvature
+        Second derivative of minus the log density along them; across them it is about 1, that of the prior.
     """
 
     vectors: Float64[np.ndarray, "dim stretched"]
-    width: Float64[np.ndarray, " stretched"]
+    curvature: Float64[np.ndarray, " stretched"]
 
     @classmethod
     def none(cls, dimensions: int) -> "Preconditioner":
@@ -46,23 +48,28 @@ class Preconditioner(NamedTuple):
     def mixed(self, other: "Preconditioner", share: float) -> "Preconditioner":
         """That of a mean of both Hessians, in which the other one has this share."""
         pairs = ((self, 1 - share), (other, share))
-        beyond = [each.vectors * (weight * (each.width**-2 - 1)) ** 0.5 for each, weight in pairs]
+        beyond = [each.vectors * (weight * (each.curvature - 1)) ** 0.5 for each, weight in pairs]
         vectors, root, _ = np.linalg.svd(np.hstack(beyond), full_matrices=False)
         values = 1 + root**2
         chosen = values > _LEAST
-        return Preconditioner(vectors[:, chosen], values[chosen] ** -0.5)
+        return Preconditioner(vectors[:, chosen], values[chosen])
+
+    @property
+    def width(self) -> Float64[np.ndarray, " stretched"]:
+        """Length along the directions that is 1 in stretched coordinates."""
+        return self.curvature**-_POWER
 
     def position(self, z: Float64[np.ndarray, " dim"]) -> Float64[np.ndarray, " dim"]:
         """Coordinates of the posterior."""
         return z + self.vectors @ ((self.width - 1) * (self.vectors.T @ z))
 
     def coordinates(self, position: Float64[np.ndarray, " dim"]) -> Float64[np.ndarray, " dim"]:
-        """Coordinates of about unit width: the inverse of `position`."""
+        """Stretched coordinates: the inverse of `position`."""
         return position + self.vectors @ ((1 / self.width - 1) * (self.vectors.T @ position))
 
     def target(self, target: LogDensity) -> LogDensity:
         """Logarithm of the density of these coordinates, up to a constant, with its gradient."""
-        if not self.width.size:
+        if not self.curvature.size:
             return target
 
         def of_coordinates(z: Float64[np.ndarray, " dim"]) -> tuple[float, Float64[np.ndarray, " dim"]]:
@@ -75,7 +82,7 @@ class Preconditioner(NamedTuple):
 def curvature(
     target: LogDensity, position: Float64[np.ndarray, " dim"], rng: np.random.Generator
 ) -> tuple[Preconditioner, int]:
-    """Stretch of the directions in which a density is narrower than its prior at a position.
+    """Directions in which a density is narrower than its prior at a position.
 
     Parameters
     ----------
@@ -110,4 +117,4 @@ def curvature(
             vector = vector - basis[: number + 1].T @ (basis[: number + 1] @ vector)
     values, rotation = np.linalg.eigh(matrix[:products, :products])
     chosen = values > _LEAST
-    return Preconditioner(basis[:products].T @ rotation[:, chosen], values[chosen] ** -0.5), 2 * products
+    return Preconditioner(basis[:products].T @ rotation[:, chosen], values[chosen]), 2 * products

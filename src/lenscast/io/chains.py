@@ -75,14 +75,14 @@ _OF_DRAWS = {
     "broke_down": (("draw",), "whether the model broke down on the transition"),
 }
 _OF_STATE = {
-    "position": ("dim", "white noise, then coordinates of the parameters, both stretched to about unit width"),
+    "position": ("dim", "white noise, then coordinates of the parameters, both stretched"),
     "gradient": ("dim", "gradient of the logarithm of the density"),
     "direction": ("velocity", "unit velocity"),
     "adaptation": ("sum", "sums that the step size is chosen from"),
 }
 _OF_STRETCH = {
     "vectors": (("dim", "stretched"), "directions that are stretched"),
-    "width": (("stretched",), "width of the posterior along them"),
+    "curvature": (("stretched",), "second derivative of minus the log density along them"),
 }
 _NUMBERS = ("log_density", "step", "number", "gradients")
 
@@ -181,7 +181,7 @@ def load_field_chain(path: str | Path) -> FieldChain:
     numbers = {name: found[f"state_{name}"].item() for name in _NUMBERS}
     state = ChainState(**arrays, **numbers, energy_error=0.0)
     stretch = Preconditioner.none(len(state.position))
-    if "stretched_width" in found:
+    if "stretched_curvature" in found:
         stretch = Preconditioner(*(found[f"stretched_{name}"] for name in _OF_STRETCH))
     empty = {name: np.zeros((0,) * len(axes)) for name, (axes, _) in _OF_DRAWS.items()}
     draws = {name: found.get(name, each) for name, each in empty.items()}
