@@ -129,13 +129,13 @@ def run_of(linear, sampler, chain):
     return FieldRun(field_targets(posterior)(mock.observed), sampler, posterior, bands, (0, chain))
 
 
-DRAWS = 1500  # of each of two chains
+DRAWS = 2500  # of each of two chains
 UNIT_WIDTH = MCLMC(150, memory=1.0)
 
 
 @pytest.fixture(scope="module", params=[MCLMC(150), UNIT_WIDTH], ids=["default", "unit width"])
 def chains(linear, request):
-    """Two chains of the stand-in, whose stretched coordinates have unit width: the default direction lasts longer."""
+    """Two chains of the stand-in, whose coordinates are at most of unit width: the default direction lasts longer."""
     found = []
     for number in range(2):
         run = run_of(linear, request.param, number)
@@ -211,9 +211,9 @@ def test_chains_of_a_linear_model_have_its_exact_posterior(linear, chains):
     slope = float(posterior.coordinates.factor[0, 0])
     draws = np.concatenate([each.draws[:, 0] for each in chains]) / slope
     sigma = covariance[-1, -1] ** 0.5
-    # some 2000 effective draws: the mean to .03 sigma, the variance to 3 % and the bias of the scheme, 1 %
+    # some 4000 effective draws: the mean to .02 sigma, the variance to 2 % and the bias of the scheme, up to 4 %
     assert draws.mean() == pytest.approx(mean[-1], abs=0.1 * sigma)
-    assert draws.var() == pytest.approx(0.99 * sigma**2, rel=0.1)
+    assert draws.var() == pytest.approx(sigma**2, rel=0.05)
     # the mean field, mode by mode, to the noise of the number of draws
     field = np.mean([each.mean.ravel() for each in chains], axis=0)
     width = np.sqrt(np.diag(covariance)[:-1])

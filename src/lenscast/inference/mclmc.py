@@ -9,9 +9,8 @@ variance of a Gaussian coordinate of width sigma is too large by the factor
 
     (1 - c x^2 / 4) / (1 - l (1 - l) x^2 + l^2 c x^4 / 4),    x = h / sigma,  l = .1932,  c = 1 - 2 l.
 
-The default error gives h = .95 where all coordinates have unit width (`preconditioner`), whose variances come out 1 %
-too small; those of half that width 12 %. The leapfrog scheme with as many gradients, h = .48, makes them 6 % and 30 %
-too large.
+The default error gives h = .95 where all coordinates have unit width, whose variances come out 1 % too small; those of
+half that width 12 %. The leapfrog scheme with as many gradients, h = .48, makes them 6 % and 30 % too large.
 """
 
 from dataclasses import dataclass
@@ -48,8 +47,7 @@ class MCLMC:
         Length of a transition, in units of sqrt(dimensions).
     memory
         Length over which the direction is forgotten, in the same units, and about the largest width that coordinates
-        may have. 1 is best where all have unit width. Those of the field level are wider, and with 3 an effective
-        sample of a parameter takes 1.2 to 2.8 times the gradients (two maps of 16^3 particles, one of 32^3).
+        may have. 1 is best where all have unit width; those of the field level are up to five wide.
     first_step
         Step size of the first step, in units of sqrt(dimensions).
     most_steps
