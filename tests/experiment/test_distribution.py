@@ -10,7 +10,7 @@ import pytest
 from lenscast.cosmology import Parameters, cosmology
 from lenscast.experiment import described_devices, load, memory, remarks
 from lenscast.experiment.device_costs import sent_in_a_force
-from lenscast.experiment.distribution_checks import rms_displacement
+from lenscast.experiment.matter import rms_displacement
 from lenscast.sections.box import ParticleMesh
 from lenscast.sections.distribution import Distribution
 from lenscast.sections.lightcone import Lightcone

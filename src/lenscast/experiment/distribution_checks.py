@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from lenscast.experiment.matter import LN_K, matter_power
+from lenscast.experiment.matter import rms_displacement
 from lenscast.sections.box import Simulation
 from lenscast.sections.cosmology import FlatCosmology
 from lenscast.sections.distribution import Distribution
@@ -64,25 +64,6 @@ def halo_remark(simulation: Simulation, cosmology: FlatCosmology, distribution: 
             f"distribution.halo_mpc: the farthest particles move about {moved:.0f} Mpc/h along an axis until today; "
             f"boxes with particles beyond {distribution.halo_mpc:g} Mpc/h are refused; raise it to {moved:.0f} or more"
         )
-
-
-def rms_displacement(cosmology: FlatCosmology, box_size: float) -> float:
-    """Rms displacement of particles along one axis today, in linear theory [Mpc/h].
-
-    Parameters
-    ----------
-    cosmology
-        Cosmology.
-    box_size
-        Side of the box, which has no longer waves [Mpc/h].
-
-    Notes
-    -----
-    sigma^2 = 1 / (6 pi^2) int P(k) dk.
-    """
-    k = np.exp(LN_K)
-    integrand = np.where(k > 2 * np.pi / box_size, matter_power(cosmology).linear / k**2, 0)
-    return float(np.sqrt(np.trapezoid(integrand, LN_K) / 3))
 
 
 CHECKS = (check_parts, check_cells)

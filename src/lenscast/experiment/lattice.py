@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from lenscast.experiment.experiment import Experiment
-from lenscast.experiment.matter import LN_K, growth, matter_power
+from lenscast.experiment.matter import LN_K, growth, rms_displacement
 from lenscast.experiment.plane_checks import LineOfSight
 from lenscast.geometry import SPEED_OF_LIGHT_OVER_H0
 
@@ -25,7 +25,15 @@ HARMONICS = np.arange(-4, 5)
 
 
 class MapVariance(NamedTuple):
-    """Variance of the convergence in a map by source bin: of the mean map of many boxes, and of matter about it."""
+    """Variance of the convergence in a map, by source bin.
+
+    Attributes
+    ----------
+    lattice
+        Of the mean map of many boxes.
+    matter
+        Of maps about their mean.
+    """
 
     lattice: Float[np.ndarray, " source"]
     matter: Float[np.ndarray, " source"]
@@ -57,31 +65,35 @@ def map_variance(experiment: Experiment) -> MapVariance:
     ----------
     experiment
         Experiment.
+
+    Notes
+    -----
+    The mean density has the modes G of the lattice with amplitudes exp(-G^2 sigma^2 / 2), for displacements of the rms
+    sigma along an axis. Maps sum planes as in Kilbinger (2015), arXiv:1411.0115, Eq. 20.
     """
     simulation, lightcone = experiment.simulation, experiment.lightcone
     line = LineOfSight.of(experiment.cosmology, experiment.survey)
-    a = 1 / (1 + np.interp(lightcone.chi, line.chi, line.z))
-    k = np.exp(LN_K)
+    a, k = line.scale_factor(lightcone.chi), np.exp(LN_K)
     spacing, cell = simulation.box_size / simulation.particles, simulation.box_size / lightcone.plane_mesh
-    is_inside = (k > 2 * np.pi / simulation.box_size) & (k < np.pi / spacing)
 
-    linear = np.where(is_inside, matter_power(experiment.cosmology).linear, 0)
-    displacement = growth(a, experiment.cosmology) ** 2 * np.trapezoid(linear / k**2, LN_K) / 3
+    today = rms_displacement(experiment.cosmology, simulation.box_size, spacing)
+    displacement = growth(a, experiment.cosmology) * today
     # density along one side of a plane, 1 on average: smoothed points of the lattice, painted as clouds of one cell
     wavenumber = HARMONICS * 2 * np.pi / spacing
-    smoothed = np.exp(-0.5 * wavenumber**2 * displacement[:, None]) * np.sinc(HARMONICS * cell / spacing) ** 2
+    smoothed = np.exp(-0.5 * (wavenumber * displacement[:, None]) ** 2) * np.sinc(HARMONICS * cell / spacing) ** 2
     points = np.arange(lightcone.plane_mesh) * cell
     side = (smoothed @ np.exp(1j * np.outer(wavenumber, points))).real
     # mean square where linear interpolation reads it, along one side and then along both
     square = (2 * (side**2).mean(axis=1) + (side * np.roll(side, 1, axis=1)).mean(axis=1)) / 3
     lattice = square**2 - 1
 
+    is_inside = (k > 2 * np.pi / simulation.box_size) & (k < np.pi / spacing)
     window = np.sinc(k * cell / 2 / np.pi) ** 4
     power = np.where(is_inside, line.power(np.broadcast_to(k, (len(a), len(k))), a), 0)
     matter = np.trapezoid(k**2 * window**2 * power, LN_K, axis=1) / (2 * np.pi * lightcone.thickness)
 
     poisson = 1.5 * experiment.cosmology.Omega_m / SPEED_OF_LIGHT_OVER_H0**2
-    kernel = poisson * lightcone.thickness * (lightcone.chi / a)[:, None] * line.efficiency(lightcone.chi)
+    kernel = poisson * lightcone.thickness * line.kernel(lightcone.chi)
     return MapVariance(*(np.asarray(each @ kernel**2) for each in (lattice, matter)))
 
 

@@ -89,6 +89,28 @@ def growth(a: Float[np.ndarray, " time"], cosmology: FlatCosmology) -> Float[np.
     return np.exp(np.interp(np.log(a), ln_a, ln_D - ln_D[-1]))
 
 
+def rms_displacement(cosmology: FlatCosmology, box_size: float, spacing: float = 0.0) -> float:
+    """Rms displacement of particles along one axis today, in linear theory [Mpc/h].
+
+    Parameters
+    ----------
+    cosmology
+        Cosmology.
+    box_size
+        Side of the box, which has no longer waves [Mpc/h].
+    spacing
+        Distance between particles, whose shortest waves are twice as long; all waves by default [Mpc/h].
+
+    Notes
+    -----
+    sigma^2 = 1 / (6 pi^2) int P(k) dk.
+    """
+    k = np.exp(LN_K)
+    is_inside = (k > 2 * np.pi / box_size) & (k * spacing < np.pi)
+    integrand = np.where(is_inside, matter_power(cosmology).linear / k**2, 0)
+    return float(np.sqrt(np.trapezoid(integrand, LN_K) / 3))
+
+
 def _transfer(k: Float[np.ndarray, " k"], cosmology: FlatCosmology) -> Float[np.ndarray, " k"]:
     """Transfer function without wiggles, Eisenstein & Hu (1998), eqs. 26 and 28 to 31; k in h/Mpc."""
     matter, baryons = cosmology.Omega_m * cosmology.h**2, cosmology.Omega_b * cosmology.h**2

@@ -83,12 +83,19 @@ class LineOfSight(NamedTuple):
             columns.append(behind - chi * inverse)
         return np.stack(columns, axis=1)
 
+    def scale_factor(self, chi: Float[np.ndarray, " plane"]) -> Float[np.ndarray, " plane"]:
+        """Scale factor when the light is at these distances."""
+        return 1 / (1 + np.interp(chi, self.chi, self.z))
+
+    def kernel(self, chi: Float[np.ndarray, " plane"]) -> Float[np.ndarray, "plane source"]:
+        """Convergence by the overdensity of matter per length, over 3/2 Omega_m (H0 / c)^2 [Mpc/h]."""
+        return (chi / self.scale_factor(chi))[:, None] * self.efficiency(chi)
+
     def spectra(
         self, chi: Float[np.ndarray, " plane"], ell: Float[np.ndarray, " ell"]
     ) -> Float[np.ndarray, "pair ell"]:
         """Sums over planes of one thickness at these distances, in a unit that all thicknesses share."""
-        a = 1 / (1 + np.interp(chi, self.chi, self.z))
-        kernel = (chi / a)[:, None] * self.efficiency(chi)
+        a, kernel = self.scale_factor(chi), self.kernel(chi)
         first, second = np.triu_indices(kernel.shape[1])
         matter = self.power(ell / chi[:, None], a) / chi[:, None] ** 2
         thickness = 2 * chi[0]

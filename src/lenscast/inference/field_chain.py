@@ -261,8 +261,8 @@ def _places(warmup: int) -> list[int]:
 def _stretched(run: FieldRun, chain: FieldChain, place: int) -> FieldChain:
     """The chain in coordinates that are stretched by the curvature where it is, and where it was at earlier places.
 
-    At the first place the parameters join the field where they start, and the step size is chosen anew. The mean is of
-    the places after it, to which they have moved with the field.
+    At the first place the parameters join the field with the values of the start, and the step size is chosen anew.
+    Its curvature is left out of the mean: the parameters are still far from the posterior.
     """
     state, before = chain.state, chain.preconditioner
     position = before.position(state.position)
